@@ -1,0 +1,76 @@
+//! What makes an aggregate: two pure functions, and what can be read off its events.
+
+use std::fmt::Debug;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{CommandId, Kind, Policies, Rejection, Relay, Route, Timers, Timestamp};
+
+/// A family of entities that are decided about together, one partition at a time.
+///
+/// Everything a worker must do besides folding is read off the events (`relay`, `settles`) or the state
+/// (`timers`), so it can always be found again after a crash.
+pub trait Aggregate: Sized + Send + Sync + 'static {
+    const KIND: Kind;
+
+    type State: Default + Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync;
+    type Command: Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync;
+    type Event: Clone + PartialEq + Debug + Send + Sync;
+    type TimerId: Clone + Ord + Debug + Serialize + DeserializeOwned + Send + Sync;
+
+    /// What follows from the command: events, or a refusal that its sender is told. Nothing to do is no events.
+    fn decide(
+        state: &Self::State,
+        context: &Context,
+        command: &Self::Command,
+    ) -> Result<Vec<Self::Event>, Rejection>;
+
+    /// Folds one event. Total: every event that was ever stored applies. `at` is when it was decided.
+    fn evolve(state: &mut Self::State, at: Timestamp, event: &Self::Event);
+
+    fn timers(state: &Self::State) -> &Timers<Self::TimerId>;
+    fn timers_mut(state: &mut Self::State) -> &mut Timers<Self::TimerId>;
+
+    /// The command that a fired timer is.
+    fn fired(timer: Self::TimerId) -> Self::Command;
+
+    /// The command that a new version of a tenant's policy is, for an aggregate that must react to it.
+    fn policy_changed(_tenant: &crate::TenantId) -> Option<Self::Command> {
+        None
+    }
+
+    /// The command that a new leader gives itself before it takes its first input: what earlier leaders left under
+    /// way is in nobody's hands now.
+    fn recovered() -> Option<Self::Command> {
+        None
+    }
+
+    /// The message that this event is for another aggregate, if it is one.
+    fn relay(_event: &Self::Event) -> Option<(Route, Relay)> {
+        None
+    }
+
+    /// What this event means for a command whose answer depends on another aggregate.
+    fn settles(_event: &Self::Event) -> Option<Settles> {
+        None
+    }
+}
+
+/// What a decision may know besides state and command.
+pub struct Context<'a> {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// The policies in force here.
+    pub policies: &'a Policies,
+    /// The id of the command, where the input is one that waits for an answer.
+    pub command: Option<CommandId>,
+}
+
+/// Commands that span aggregates are answered only once the whole is done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Settles {
+    /// The command's answer will come with a later event.
+    Pending(CommandId),
+    /// The answer to a pending command.
+    Now(CommandId, Result<(), Rejection>),
+}

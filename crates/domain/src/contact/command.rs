@@ -1,0 +1,38 @@
+//! What the ledger may be told or asked.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ContactId, Party, TenantId, Timestamp, conversation::Correspondent};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Relay, from a conversation: someone wrote from this address. Creates a contact on first sight.
+    See {
+        from: Correspondent,
+        at: Timestamp,
+    },
+    /// This address is this contact's (too). It leaves the contact it was linked to; one left without addresses
+    /// is gone.
+    Link {
+        tenant: TenantId,
+        contact: ContactId,
+        party: Party,
+    },
+    /// Tags are the business's own words, at most 64 bytes each and 100 a contact.
+    Tag {
+        tenant: TenantId,
+        contact: ContactId,
+        tag: Arc<str>,
+    },
+    Untag {
+        tenant: TenantId,
+        contact: ContactId,
+        tag: Arc<str>,
+    },
+}
+
+/// Contacts have no timers yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum TimerId {}

@@ -1,0 +1,88 @@
+//! The ledgers of the tenants in one partition.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ContactId, Party, TenantId, Timers};
+
+use super::{Event, TimerId};
+
+/// A ledger for each tenant, so that no id reaches into another tenant's.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Contacts {
+    ledgers: BTreeMap<TenantId, Ledger>,
+    pub(super) timers: Timers<TimerId>,
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Ledger {
+    contacts: BTreeMap<ContactId, Contact>,
+    /// Whose each address is. Every one named here stands in that contact's `parties`.
+    owners: BTreeMap<Party, ContactId>,
+}
+
+/// A person, with at least one address.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Contact {
+    pub parties: BTreeSet<Party>,
+    pub tags: BTreeSet<Arc<str>>,
+}
+
+impl Contacts {
+    pub fn get(&self, tenant: &TenantId, contact: ContactId) -> Option<&Contact> {
+        self.ledgers.get(tenant)?.contacts.get(&contact)
+    }
+
+    /// Whose address this is.
+    pub fn owner(&self, tenant: &TenantId, party: Party) -> Option<ContactId> {
+        self.ledgers.get(tenant)?.owners.get(&party).copied()
+    }
+
+    pub(super) fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Created { contact, from, .. } => {
+                let ledger = self.ledgers.entry(from.tenant.clone()).or_default();
+                ledger.contacts.entry(*contact).or_default();
+                ledger.link(*contact, from.party);
+            }
+            Event::Linked { tenant, contact, party, .. } => {
+                if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    ledger.link(*contact, *party);
+                }
+            }
+            Event::Tagged { tenant, contact, tag } => {
+                if let Some(contact) = self.get_mut(tenant, contact) {
+                    contact.tags.insert(tag.clone());
+                }
+            }
+            Event::Untagged { tenant, contact, tag } => {
+                if let Some(contact) = self.get_mut(tenant, contact) {
+                    contact.tags.remove(tag);
+                }
+            }
+        }
+    }
+
+    fn get_mut(&mut self, tenant: &TenantId, contact: &ContactId) -> Option<&mut Contact> {
+        self.ledgers.get_mut(tenant)?.contacts.get_mut(contact)
+    }
+}
+
+impl Ledger {
+    /// Moves the address to this contact; the one it leaves is gone if it was its last.
+    fn link(&mut self, contact: ContactId, party: Party) {
+        let Some(new) = self.contacts.get_mut(&contact) else { return };
+        new.parties.insert(party);
+        let Some(was) = self.owners.insert(party, contact).filter(|was| *was != contact) else { return };
+        if let Some(old) = self.contacts.get_mut(&was) {
+            old.parties.remove(&party);
+            if old.parties.is_empty() {
+                self.contacts.remove(&was);
+            }
+        }
+    }
+}

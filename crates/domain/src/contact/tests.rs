@@ -1,0 +1,217 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::{
+    Aggregate, Channel, Code, ContactId, Context, Party, Policies, Rejection, Sealed, TenantId, Timestamp,
+    conversation::Correspondent,
+};
+
+use super::{Command, Contacts, Decider, Event};
+
+const NOW: Timestamp = Timestamp(1_000);
+
+#[derive(Default)]
+struct Story(Contacts);
+
+impl Story {
+    /// Decides and folds.
+    fn when(&mut self, command: Command) -> Result<Vec<Event>, Rejection> {
+        let policies = Policies::default();
+        let events =
+            Decider::decide(&self.0, &Context { now: NOW, policies: &policies, command: None }, &command)?;
+        for event in &events {
+            Decider::evolve(&mut self.0, NOW, event);
+        }
+        Ok(events)
+    }
+
+    fn refused(&mut self, command: Command) -> Code {
+        self.when(command).unwrap_err().code
+    }
+
+    fn tags(&self, contact: u8) -> usize {
+        self.0.get(&acme(), id(contact)).unwrap().tags.len()
+    }
+}
+
+fn acme() -> TenantId {
+    "acme".parse().unwrap()
+}
+
+fn globex() -> TenantId {
+    "globex".parse().unwrap()
+}
+
+fn party(n: u8) -> Party {
+    Party([n; 16])
+}
+
+/// The contact that the party's first sign of life created.
+fn id(n: u8) -> ContactId {
+    ContactId(party(n).0)
+}
+
+fn from(tenant: TenantId, n: u8) -> Correspondent {
+    Correspondent {
+        tenant,
+        inbox: "email".parse().unwrap(),
+        channel: Channel::Email,
+        party: party(n),
+        address: Sealed { subject: party(n), bytes: Bytes::from_static(b"sealed") },
+    }
+}
+
+fn see(n: u8) -> Command {
+    Command::See { from: from(acme(), n), at: NOW }
+}
+
+fn link(contact: u8, to: u8) -> Command {
+    Command::Link { tenant: acme(), contact: id(contact), party: party(to) }
+}
+
+fn tag(contact: u8, tag: &str) -> Command {
+    Command::Tag { tenant: acme(), contact: id(contact), tag: tag.into() }
+}
+
+fn untag(contact: u8, tag: &str) -> Command {
+    Command::Untag { tenant: acme(), contact: id(contact), tag: tag.into() }
+}
+
+#[test]
+fn first_sight_of_a_party_creates_its_contact() {
+    let mut story = Story::default();
+    let created = Event::Created { contact: id(1), from: from(acme(), 1), at: NOW };
+    assert_eq!(story.when(see(1)), Ok(vec![created]));
+    assert_eq!(story.0.owner(&acme(), party(1)), Some(id(1)));
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1)].into());
+
+    assert_eq!(story.when(see(1)), Ok(Vec::new()));
+}
+
+#[test]
+fn a_linked_address_moves_and_an_empty_contact_is_gone() {
+    let mut story = Story::default();
+    for n in [1, 2, 3] {
+        story.when(see(n)).unwrap();
+    }
+    let linked = Event::Linked { tenant: acme(), contact: id(1), party: party(2), was: id(2) };
+    assert_eq!(story.when(link(1, 2)), Ok(vec![linked]));
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1), party(2)].into());
+    assert_eq!(story.0.get(&acme(), id(2)), None);
+
+    assert_eq!(story.when(link(1, 2)), Ok(Vec::new()), "it is there already");
+    assert_eq!(story.when(see(2)), Ok(Vec::new()), "the address is known, whosever it is");
+    assert_eq!(story.refused(link(2, 3)), Code::NotFound, "nobody links to a contact that is gone");
+    assert_eq!(story.refused(link(1, 9)), Code::NotFound, "nobody wrote from this address");
+
+    // A contact keeps its id when the address it was named after leaves it.
+    story.when(link(3, 1)).unwrap();
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(2)].into());
+    assert_eq!(story.0.owner(&acme(), party(1)), Some(id(3)));
+}
+
+#[test]
+fn tags_come_once_and_go_once() {
+    let mut story = Story::default();
+    story.when(see(1)).unwrap();
+    let tagged = Event::Tagged { tenant: acme(), contact: id(1), tag: "vip".into() };
+    assert_eq!(story.when(tag(1, "vip")), Ok(vec![tagged]));
+    assert_eq!(story.when(tag(1, "vip")), Ok(Vec::new()));
+
+    let untagged = Event::Untagged { tenant: acme(), contact: id(1), tag: "vip".into() };
+    assert_eq!(story.when(untag(1, "vip")), Ok(vec![untagged]));
+    assert_eq!(story.when(untag(1, "vip")), Ok(Vec::new()));
+    assert_eq!(story.tags(1), 0);
+
+    assert_eq!(story.refused(tag(2, "vip")), Code::NotFound);
+    assert_eq!(story.refused(untag(2, "vip")), Code::NotFound);
+}
+
+#[test]
+fn tags_have_limits() {
+    let mut story = Story::default();
+    story.when(see(1)).unwrap();
+    for bad in ["", "two\nlines", "\u{7f}", "\u{85}", &"x".repeat(65), &"ß".repeat(33)] {
+        assert_eq!(story.refused(tag(1, bad)), Code::Invalid, "{bad:?}");
+    }
+    for n in 0..99 {
+        story.when(tag(1, &format!("tag {n}"))).unwrap();
+    }
+    story.when(tag(1, &"ß".repeat(32))).unwrap();
+    assert_eq!(story.tags(1), 100);
+    assert_eq!(story.refused(tag(1, "one more")), Code::Invalid);
+    assert_eq!(story.when(tag(1, "tag 7")), Ok(Vec::new()), "a tag that is there needs no room");
+
+    story.when(untag(1, "tag 7")).unwrap();
+    story.when(tag(1, "one more")).unwrap();
+}
+
+#[test]
+fn tenants_do_not_see_each_others_contacts() {
+    let mut story = Story::default();
+    story.when(see(1)).unwrap();
+    story.when(see(2)).unwrap();
+    let theirs = story.0.clone();
+
+    let link = Command::Link { tenant: globex(), contact: id(1), party: party(2) };
+    let tag: Arc<str> = "vip".into();
+    assert_eq!(story.refused(link), Code::NotFound);
+    assert_eq!(
+        story.refused(Command::Tag { tenant: globex(), contact: id(1), tag: tag.clone() }),
+        Code::NotFound
+    );
+    assert_eq!(story.refused(Command::Untag { tenant: globex(), contact: id(1), tag }), Code::NotFound);
+    assert_eq!(story.0, theirs);
+
+    // Their own ledger begins with their own first sight, even of an address another tenant knows.
+    assert_eq!(story.when(Command::See { from: from(globex(), 1), at: NOW }).unwrap().len(), 1);
+    story.when(Command::Tag { tenant: globex(), contact: id(1), tag: "vip".into() }).unwrap();
+    assert_eq!(story.tags(1), 0);
+}
+
+proptest! {
+    /// Every address seen is exactly one contact's, and every contact has at least one address.
+    #[test]
+    fn every_address_is_one_contacts(links in prop::collection::vec((0..6u8, 0..6u8), 0..60)) {
+        let mut story = Story::default();
+        for n in 0..5 {
+            story.when(see(n)).unwrap();
+        }
+        for (contact, to) in links {
+            let before = story.0.clone();
+            let known = before.get(&acme(), id(contact)).is_some() && to < 5;
+            match story.when(link(contact, to)) {
+                Ok(_) => prop_assert!(known && story.0.owner(&acme(), party(to)) == Some(id(contact))),
+                Err(rejection) => prop_assert!(!known && rejection.code == Code::NotFound && story.0 == before),
+            }
+            let contacts: Vec<_> = (0..5).filter_map(|n| Some((id(n), story.0.get(&acme(), id(n))?))).collect();
+            let mut linked = Vec::new();
+            for (contact, found) in contacts {
+                prop_assert!(!found.parties.is_empty());
+                linked.extend(found.parties.iter().map(|party| (*party, Some(contact))));
+            }
+            linked.sort();
+            let seen: Vec<_> = (0..5).map(|n| (party(n), story.0.owner(&acme(), party(n)))).collect();
+            prop_assert_eq!(linked, seen);
+        }
+    }
+}
+
+#[test]
+fn events_about_unknown_contacts_change_nothing() {
+    let mut state = Contacts::default();
+    Decider::evolve(&mut state, NOW, &Event::Created { contact: id(1), from: from(acme(), 1), at: NOW });
+    let before = state.clone();
+    for tenant in [acme(), globex()] {
+        for event in [
+            Event::Linked { tenant: tenant.clone(), contact: id(2), party: party(1), was: id(1) },
+            Event::Tagged { tenant: tenant.clone(), contact: id(2), tag: "vip".into() },
+            Event::Untagged { tenant, contact: id(2), tag: "vip".into() },
+        ] {
+            Decider::evolve(&mut state, NOW, &event);
+            assert_eq!(state, before, "{event:?}");
+        }
+    }
+}

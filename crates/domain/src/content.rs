@@ -1,0 +1,88 @@
+//! What people write, before and after sealing.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::Party;
+
+/// The kind of endpoint an inbox is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Messenger,
+    Instagram,
+    Whatsapp,
+    Email,
+    Sms,
+    Generic,
+}
+
+impl Channel {
+    pub const ALL: [Channel; 6] = [
+        Channel::Messenger,
+        Channel::Instagram,
+        Channel::Whatsapp,
+        Channel::Email,
+        Channel::Sms,
+        Channel::Generic,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Messenger => "messenger",
+            Channel::Instagram => "instagram",
+            Channel::Whatsapp => "whatsapp",
+            Channel::Email => "email",
+            Channel::Sms => "sms",
+            Channel::Generic => "generic",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Channel> {
+        Channel::ALL.into_iter().find(|channel| channel.as_str() == name)
+    }
+}
+
+/// Personal data under its subject's key: opaque here, opened only at the edges by whoever may.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Whose key it is sealed under.
+    pub subject: Party,
+    pub bytes: Bytes,
+}
+
+/// A message's plaintext. Exists only at the edges; the log holds it [`Sealed`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Content {
+    /// What was written; for e-mail the new part only.
+    pub text: String,
+    /// The machine-readable part of a tap: a postback's or quick reply's payload.
+    pub payload: Option<String>,
+    pub attachments: Vec<Attachment>,
+    /// Answers offered for tapping, on messages of ours.
+    pub quick_replies: Vec<String>,
+    /// E-mail: the subject.
+    pub subject: Option<String>,
+    /// E-mail: the whole readable text, quotes included, where it is more than `text`.
+    pub body: Option<String>,
+    /// What the provider sent, whole, where it is kept: e-mail always, other channels when it was not understood.
+    pub raw: Option<Bytes>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Attachment {
+    /// `image`, `audio`, `video`, `file`, `location`, `sticker`, `fallback`, …
+    pub kind: String,
+    pub url: Option<String>,
+    pub content_type: Option<String>,
+    pub name: Option<String>,
+}
+
+/// What an answer by e-mail must repeat to stand in the customer's thread. Personal, so sealed like content.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MailThread {
+    pub subject: String,
+    /// The Message-ID answered, without angle brackets.
+    pub message_id: String,
+    pub references: Vec<String>,
+}

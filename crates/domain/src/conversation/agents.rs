@@ -1,0 +1,151 @@
+//! People: a conversation is assigned to one of them, who answers it and gives it away.
+
+use crate::{
+    AgentId, Code, CommandId, Context, ConversationId, MessageId, OfferId, QueueId, Rejection, Sealed,
+};
+
+use super::{
+    CloseReason, Closer, Conversations, HandOffReason, Owner, Transfer, What,
+    decide::{Decided, NOTHING},
+    draft::{Draft, Found, no_conversation, policy, queue_still_there},
+};
+
+/// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
+pub(super) fn assign(
+    state: &Conversations,
+    id: ConversationId,
+    owner_epoch: u32,
+    offer: &OfferId,
+    agent: &AgentId,
+    command: CommandId,
+) -> Decided {
+    // Asked of the customer, not of the conversation: the desk waits for an answer even about one long closed.
+    let customer = state.customer(id.party).ok_or_else(|| no_conversation(id))?;
+    let waits = Found::find(state, id).is_some_and(|Found { conversation, .. }| {
+        conversation.owner_epoch == owner_epoch && matches!(conversation.owner(), Some(Owner::Queue { .. }))
+    });
+    let what = if waits {
+        What::Assigned {
+            conversation: id,
+            agent: agent.clone(),
+            assignment: offer.clone(),
+            owner_epoch: owner_epoch + 1,
+            command,
+        }
+    } else {
+        What::AssignmentRefused { conversation: id, offer: offer.clone(), command }
+    };
+    Ok(Draft::of(customer).and(what).finish())
+}
+
+pub(super) fn reply(
+    state: &Conversations,
+    id: ConversationId,
+    agent: &AgentId,
+    assignment: &OfferId,
+    message: MessageId,
+    body: Sealed,
+) -> Decided {
+    let (found, _) = held(state, id, agent, assignment)?;
+    if found.customer.opted_out {
+        return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
+    }
+    let outgoing = found.outgoing(body, true);
+    let replied = What::Replied { conversation: id, agent: agent.clone(), message, outgoing };
+    Ok(found.draft().and(replied).finish())
+}
+
+pub(super) fn transfer(
+    state: &Conversations,
+    context: &Context,
+    id: ConversationId,
+    agent: &AgentId,
+    assignment: &OfferId,
+    to: &Transfer,
+    note: Option<Sealed>,
+) -> Decided {
+    let (found, own) = held(state, id, agent, assignment)?;
+    let policy = policy(context, &found.customer.tenant)?;
+    let (queue, wanted) = match to {
+        Transfer::Queue(queue) => (queue, None),
+        Transfer::Agent(to) => {
+            let known = policy.agents.get(to);
+            let known =
+                known.ok_or_else(|| Rejection::new(Code::NotFound, format!("there is no agent {to}")))?;
+            // If that agent is not there, someone else at the same desk is the next best: of the conversation's own
+            // queue, if that can be.
+            let at_desk = Some(own).filter(|own| own.desk == to.desk);
+            let queue = known.queues.get(own).or_else(|| known.queues.first()).or(at_desk);
+            let nowhere = || Rejection::new(Code::Invalid, format!("agent {to} serves no queue to wait in"));
+            (queue.ok_or_else(nowhere)?, Some(to.clone()))
+        }
+    };
+    if !policy.queues.contains_key(queue) {
+        return Err(Rejection::new(Code::NotFound, format!("there is no queue {queue}")));
+    }
+    Ok(found
+        .draft()
+        .and(What::Released { conversation: id, assignment: assignment.clone() })
+        .and(What::Transferred { conversation: id, by: agent.clone(), note })
+        .and(found.wanted(queue, HandOffReason::Transferred, wanted, context.now))
+        .finish())
+}
+
+pub(super) fn close(
+    state: &Conversations,
+    id: ConversationId,
+    agent: &AgentId,
+    assignment: &OfferId,
+) -> Decided {
+    let (found, _) = held(state, id, agent, assignment)?;
+    let (by, reason) = (Closer::Agent(agent.clone()), CloseReason::Done);
+    Ok(found
+        .draft()
+        .and(What::Released { conversation: id, assignment: assignment.clone() })
+        .and(What::Closed { conversation: id, by, reason })
+        .finish())
+}
+
+/// The agent is gone. Where the assignment ended before, the desk has learnt that from its release.
+pub(super) fn give_back(
+    state: &Conversations,
+    context: &Context,
+    id: ConversationId,
+    assignment: &OfferId,
+) -> Decided {
+    let Some(found) = Found::find(state, id) else { return NOTHING };
+    let queue = match found.conversation.owner() {
+        Some(Owner::Agent { assignment: held, queue, .. }) if held == assignment => queue,
+        _ => return NOTHING,
+    };
+    let queue = queue_still_there(context, found.customer, queue);
+    Ok(found
+        .draft()
+        .and(What::Released { conversation: id, assignment: assignment.clone() })
+        .and(found.wanted(queue, HandOffReason::AgentGone, None, context.now))
+        .finish())
+}
+
+/// A conversation in the hands of the agent who asks, and the queue it was taken from.
+fn held<'a>(
+    state: &'a Conversations,
+    id: ConversationId,
+    agent: &AgentId,
+    assignment: &OfferId,
+) -> Result<(Found<'a>, &'a QueueId), Rejection> {
+    // The tenant is part of the check: an id of another tenant's conversation is as good as none.
+    let found = Found::find(state, id)
+        .filter(|found| found.customer.tenant == agent.desk.tenant)
+        .ok_or_else(|| no_conversation(id))?;
+    match found.conversation.owner() {
+        None => Err(Rejection::new(Code::Closed, "the conversation is closed")),
+        Some(Owner::Agent { agent: owner, assignment: held, queue })
+            if owner == agent && held == assignment =>
+        {
+            Ok((found, queue))
+        }
+        Some(_) => {
+            Err(Rejection::new(Code::NotOwner, "the conversation is not this agent's under this assignment"))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Bots: asked turn by turn, answering once each, and relieved by people.
+
+use crate::{BotId, Code, Context, ConversationId, MessageId, Millis, Rejection, Sealed, TenantId, TurnId};
+
+use super::{
+    BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What,
+    decide::{Decided, NOTHING},
+    draft::{Found, no_conversation, policy, queue_of_inbox},
+};
+
+/// A bot's answer may do this much; more is a mistake in the bot.
+const MOST_ACTIONS: usize = 20;
+/// The messages of one answer may be this long together: they stand in one decision, which is bounded.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// The turn that asks a bot to answer a message.
+pub(super) fn ask(
+    context: &Context,
+    tenant: &TenantId,
+    bot: &BotId,
+    turn: TurnId,
+    message: MessageId,
+    content: Sealed,
+) -> What {
+    let known = context.policies.of(tenant).and_then(|policy| policy.bots.get(bot));
+    // A bot that the policy in force no longer knows has no time left: the queue takes over at once.
+    let within = known.map_or(Millis(0), |bot| bot.answer_within);
+    What::TurnAsked { turn, bot: bot.clone(), content, message, answer_by: context.now + within }
+}
+
+pub(super) fn answer(
+    state: &Conversations,
+    context: &Context,
+    turn: TurnId,
+    actions: &[BotAction],
+) -> Decided {
+    let id = turn.conversation;
+    let found = Found::find(state, id).ok_or_else(|| no_conversation(id))?;
+    let Some(owner) = found.conversation.owner() else {
+        return Err(Rejection::new(Code::Closed, "the conversation is closed"));
+    };
+    let (Owner::Bot { bot, queue: kept, turn: Some(open) }, true) =
+        (owner, turn.owner_epoch == found.conversation.owner_epoch)
+    else {
+        return Err(Rejection::new(
+            Code::Stale,
+            "the conversation is no longer this bot's, or nothing was asked",
+        ));
+    };
+    if open.number != turn.number {
+        return Err(Rejection::new(Code::Stale, "this is not the turn that waits for an answer"));
+    }
+    check(actions)?;
+
+    let mut draft = found.draft().and(What::TurnAnswered { turn });
+    let mut is_over = false;
+    for action in actions {
+        match action {
+            BotAction::Say { message, body } => {
+                // A customer who wants no messages gets none, whatever the bot says.
+                if !found.customer.opted_out {
+                    let outgoing = found.outgoing(body.clone(), false);
+                    draft.push(What::BotReplied { conversation: id, message: *message, outgoing });
+                }
+            }
+            BotAction::HandOff { queue } => {
+                let queue = match queue {
+                    Some(named) if policy(context, &found.customer.tenant)?.queues.contains_key(named) => {
+                        named
+                    }
+                    Some(named) => {
+                        return Err(Rejection::new(Code::Invalid, format!("there is no queue {named}")));
+                    }
+                    None => queue_of_inbox(context, found.customer, kept),
+                };
+                draft.push(found.wanted(queue, HandOffReason::BotHandedOff, None, context.now));
+                is_over = true;
+            }
+            // The bot did not know of a message that came meanwhile: it is asked about that one instead.
+            BotAction::Close if open.next.is_some() => {}
+            BotAction::Close => {
+                let (by, reason) = (Closer::Bot(bot.clone()), CloseReason::Done);
+                draft.push(What::Closed { conversation: id, by, reason });
+                is_over = true;
+            }
+        }
+    }
+    if let Some((message, content)) = &open.next
+        && !is_over
+    {
+        let turn = TurnId { number: turn.number + 1, ..turn };
+        draft.push(ask(context, &found.customer.tenant, bot, turn, *message, content.clone()));
+    }
+    Ok(draft.finish())
+}
+
+fn check(actions: &[BotAction]) -> Result<(), Rejection> {
+    if actions.len() > MOST_ACTIONS {
+        let detail = format!("an answer has {} actions; {MOST_ACTIONS} are the most", actions.len());
+        return Err(Rejection::new(Code::Invalid, detail));
+    }
+    let length = |action: &BotAction| match action {
+        BotAction::Say { body, .. } => body.bytes.len(),
+        BotAction::HandOff { .. } | BotAction::Close => 0,
+    };
+    let bytes: usize = actions.iter().map(length).sum();
+    if bytes > MOST_BYTES {
+        let detail =
+            format!("the messages of an answer have {bytes} bytes together; {MOST_BYTES} are the most");
+        return Err(Rejection::new(Code::Invalid, detail));
+    }
+    let ends = |action: &BotAction| !matches!(action, BotAction::Say { .. });
+    if actions.iter().rev().skip(1).any(ends) {
+        return Err(Rejection::new(Code::Invalid, "nothing can follow a hand-off or a close"));
+    }
+    Ok(())
+}
+
+/// The bot let its turn's time pass.
+pub(super) fn silent(state: &Conversations, context: &Context, id: ConversationId) -> Decided {
+    let Some(found) = Found::find(state, id) else { return NOTHING };
+    let Some(Owner::Bot { queue: kept, turn: Some(_), .. }) = found.conversation.owner() else {
+        return NOTHING;
+    };
+    let queue = queue_of_inbox(context, found.customer, kept);
+    Ok(found.draft().and(found.wanted(queue, HandOffReason::BotSilent, None, context.now)).finish())
+}

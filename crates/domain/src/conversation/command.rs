@@ -1,0 +1,197 @@
+//! What the conversations of a party may be told or asked.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentId, Channel, CommandId, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed,
+    TenantId, Timestamp, TurnId,
+};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    // Facts, from the channels.
+    /// The customer wrote, or tapped a button.
+    Receive(Box<Received>),
+    /// Something else happened at the customer's address. Recorded; it opens no conversation.
+    Note {
+        from: Correspondent,
+        kind: NoteKind,
+        message: MessageId,
+        content: Option<Sealed>,
+        at: Timestamp,
+    },
+    /// A message of ours arrived, was read, or failed after the provider had taken it.
+    Receipt {
+        party: Party,
+        kind: ReceiptKind,
+        /// The provider's id of the message; none when `watermark` covers everything before.
+        provider_id: Option<Arc<str>>,
+        watermark: Option<Timestamp>,
+        at: Timestamp,
+        reason: Option<Arc<str>>,
+    },
+    /// The customer wants no more messages on this inbox: what no person has in hand is closed.
+    OptOut {
+        from: Correspondent,
+    },
+    /// The customer wants messages again.
+    OptIn {
+        from: Correspondent,
+    },
+    /// A message that could not be understood, kept whole for an operator.
+    Unreadable {
+        from: Correspondent,
+        message: MessageId,
+        content: Sealed,
+        reason: Arc<str>,
+        at: Timestamp,
+    },
+
+    // Commands, from bots and people.
+    /// A bot answers a turn; the first answer to a turn counts.
+    BotAnswer {
+        turn: TurnId,
+        actions: Vec<BotAction>,
+    },
+    /// An agent writes to the customer.
+    Reply {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        message: MessageId,
+        body: Sealed,
+    },
+    /// An agent gives the conversation to someone else.
+    Transfer {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        to: Transfer,
+        note: Option<Sealed>,
+    },
+    /// An agent is done.
+    Close {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+    },
+
+    // Relays, from the desk and from delivery.
+    /// An agent accepted the offer of this conversation.
+    Assign {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        offer: OfferId,
+        agent: AgentId,
+        command: CommandId,
+    },
+    /// The agent is gone; the conversation goes back to the head of its queue.
+    GiveBack {
+        conversation: ConversationId,
+        assignment: OfferId,
+    },
+    /// What became of a message on its way out.
+    Progress {
+        conversation: ConversationId,
+        message: MessageId,
+        progress: Progress,
+    },
+
+    TimerFired(TimerId),
+}
+
+/// Who is writing, and where.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Correspondent {
+    pub tenant: TenantId,
+    pub inbox: InboxId,
+    pub channel: Channel,
+    pub party: Party,
+    /// The address on the channel, sealed under `party` as the item `MessageId(party.0)`.
+    pub address: Sealed,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Received {
+    pub from: Correspondent,
+    pub kind: MessageKind,
+    pub message: MessageId,
+    /// The sealed [`crate::Content`], under item `message`.
+    pub content: Sealed,
+    /// When the provider says it was sent.
+    pub sent_at: Timestamp,
+    /// The edge could tell that the sender is who it says (a platform's signature; an e-mail's authentication).
+    pub authenticated: bool,
+    /// E-mail: what an answer must repeat, a sealed [`crate::MailThread`] under item `message`.
+    pub thread: Option<Sealed>,
+    /// E-mail: the conversation that a reference of ours in it names. It may be another party's: then the
+    /// conversation decides whether this sender may join.
+    pub placed: Option<ConversationId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum MessageKind {
+    Message,
+    Postback,
+}
+
+/// What is recorded without being a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum NoteKind {
+    Referral,
+    Optin,
+    /// A message of the business's own, written elsewhere (another app, the platform's inbox).
+    Echo,
+    Reaction,
+    Handover,
+    Link,
+    Bounce,
+    AutoReply,
+    Complaint,
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ReceiptKind {
+    Delivered,
+    Read,
+    Failed,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum BotAction {
+    /// Write to the customer. `body` is a sealed [`crate::Content`] under item `message`.
+    Say { message: MessageId, body: Sealed },
+    /// Give the conversation to a person; to the inbox's own queue unless another is named.
+    HandOff { queue: Option<QueueId> },
+    /// Ends the conversation, unless the customer wrote again meanwhile: then the bot is asked about that.
+    Close,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Transfer {
+    Queue(QueueId),
+    Agent(AgentId),
+}
+
+/// How far a message on its way out has come.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Progress {
+    Sent {
+        provider_id: Arc<str>,
+    },
+    Failed {
+        code: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// It may or may not have reached the provider.
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum TimerId {
+    /// The bot has not answered its turn.
+    BotSilent(ConversationId),
+}

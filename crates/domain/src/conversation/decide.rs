@@ -1,0 +1,48 @@
+//! The rules of a conversation, command by command.
+
+use crate::{Context, Rejection};
+
+use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts};
+
+pub(super) type Decided = Result<Vec<Event>, Rejection>;
+
+pub(super) const NOTHING: Decided = Ok(Vec::new());
+
+pub(super) fn decide(state: &Conversations, context: &Context, command: &Command) -> Decided {
+    match command {
+        Command::Receive(received) => facts::receive(state, context, received),
+        Command::Note { from, kind, message, content, at } => {
+            Ok(facts::note(state, context, from, *kind, *message, content.clone(), *at))
+        }
+        Command::Unreadable { from, message, content, reason, at } => {
+            Ok(facts::keep_unreadable(from, *message, content.clone(), reason.clone(), *at))
+        }
+        Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
+        Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
+        Command::Receipt { party, kind, provider_id, watermark, at, reason } => {
+            Ok(receipts::receipt(state, *party, *kind, provider_id.as_deref(), *watermark, *at, reason))
+        }
+        Command::Progress { conversation, message, progress } => {
+            Ok(receipts::progress(state, *conversation, *message, progress.clone()))
+        }
+
+        Command::BotAnswer { turn, actions } => bots::answer(state, context, *turn, actions),
+        Command::TimerFired(TimerId::BotSilent(conversation)) => bots::silent(state, context, *conversation),
+
+        Command::Assign { conversation, owner_epoch, offer, agent, command } => {
+            agents::assign(state, *conversation, *owner_epoch, offer, agent, *command)
+        }
+        Command::Reply { conversation, agent, assignment, message, body } => {
+            agents::reply(state, *conversation, agent, assignment, *message, body.clone())
+        }
+        Command::Transfer { conversation, agent, assignment, to, note } => {
+            agents::transfer(state, context, *conversation, agent, assignment, to, note.clone())
+        }
+        Command::Close { conversation, agent, assignment } => {
+            agents::close(state, *conversation, agent, assignment)
+        }
+        Command::GiveBack { conversation, assignment } => {
+            agents::give_back(state, context, *conversation, assignment)
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the rules are written with: events under construction, a conversation found, and what the policy in force
+//! says about it.
+
+use crate::{
+    AgentId, Channel, Code, Context, ConversationId, InboxId, Policy, QueueId, Rejection, Sealed, TenantId,
+    Timestamp, policy,
+};
+
+use super::{Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What};
+
+/// Events under construction, all of one customer's.
+pub(super) struct Draft {
+    tenant: TenantId,
+    inbox: InboxId,
+    events: Vec<Event>,
+}
+
+impl Draft {
+    pub(super) fn of(customer: &Customer) -> Self {
+        Draft { tenant: customer.tenant.clone(), inbox: customer.inbox.clone(), events: Vec::new() }
+    }
+
+    pub(super) fn at(from: &Correspondent) -> Self {
+        Draft { tenant: from.tenant.clone(), inbox: from.inbox.clone(), events: Vec::new() }
+    }
+
+    /// Begins with the customer's first sign of life, if it is that.
+    pub(super) fn seen(state: &Conversations, context: &Context, from: &Correspondent) -> Self {
+        let mut draft = Draft::at(from);
+        if state.customer(from.party).is_none() {
+            draft.push(What::CustomerSeen { from: from.clone(), at: context.now });
+        }
+        draft
+    }
+
+    pub(super) fn push(&mut self, what: What) {
+        self.events.push(Event { tenant: self.tenant.clone(), inbox: self.inbox.clone(), what });
+    }
+
+    pub(super) fn and(mut self, what: What) -> Self {
+        self.push(what);
+        self
+    }
+
+    pub(super) fn finish(self) -> Vec<Event> {
+        self.events
+    }
+}
+
+/// A conversation, if it is its customer's latest: every earlier one is closed for good.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) id: ConversationId,
+    pub(super) customer: &'a Customer,
+    pub(super) conversation: &'a Conversation,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn find(state: &'a Conversations, id: ConversationId) -> Option<Self> {
+        let (customer, conversation) = state.conversation(id)?;
+        Some(Found { id, customer, conversation })
+    }
+
+    pub(super) fn draft(&self) -> Draft {
+        Draft::of(self.customer)
+    }
+
+    /// From whoever owns it now to a queue.
+    pub(super) fn wanted(
+        &self,
+        queue: &QueueId,
+        reason: HandOffReason,
+        agent: Option<AgentId>,
+        now: Timestamp,
+    ) -> What {
+        let next = self.conversation.owner_epoch + 1;
+        wanted(self.id, self.customer.channel, next, queue, reason, agent, now)
+    }
+
+    pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {
+        Outgoing {
+            tenant: self.customer.tenant.clone(),
+            inbox: self.customer.inbox.clone(),
+            channel: self.customer.channel,
+            to: self.customer.address.clone(),
+            body,
+            thread: self.conversation.thread.as_deref().cloned(),
+            by_person,
+        }
+    }
+}
+
+/// A person is wanted, as of now.
+pub(super) fn wanted(
+    conversation: ConversationId,
+    channel: Channel,
+    owner_epoch: u32,
+    queue: &QueueId,
+    reason: HandOffReason,
+    agent: Option<AgentId>,
+    now: Timestamp,
+) -> What {
+    What::AgentWanted {
+        conversation,
+        channel,
+        queue: queue.clone(),
+        owner_epoch,
+        reason,
+        since: now,
+        // Only who had a person already goes before those who never had.
+        again: reason == HandOffReason::AgentGone,
+        agent,
+    }
+}
+
+pub(super) fn no_conversation(id: ConversationId) -> Rejection {
+    Rejection::new(Code::NotFound, format!("there is no open conversation {id}"))
+}
+
+/// The tenant's policy in force.
+pub(super) fn policy<'a>(context: &Context<'a>, tenant: &TenantId) -> Result<&'a Policy, Rejection> {
+    let policy = context.policies.of(tenant).map(|policy| &**policy);
+    policy.ok_or_else(|| Rejection::new(Code::NotFound, format!("tenant {tenant} has no workspace")))
+}
+
+pub(super) fn inbox<'a>(
+    policy: &'a Policy,
+    tenant: &TenantId,
+    inbox: &InboxId,
+) -> Result<&'a policy::Inbox, Rejection> {
+    policy
+        .inboxes
+        .get(inbox)
+        .ok_or_else(|| Rejection::new(Code::NotFound, format!("tenant {tenant} has no inbox {inbox}")))
+}
+
+/// The queue of the customer's inbox; `kept` where the policy in force no longer has that inbox. A conversation
+/// always has somewhere to go.
+pub(super) fn queue_of_inbox<'a>(
+    context: &Context<'a>,
+    customer: &Customer,
+    kept: &'a QueueId,
+) -> &'a QueueId {
+    let policy = context.policies.of(&customer.tenant);
+    policy.and_then(|policy| policy.inboxes.get(&customer.inbox)).map_or(kept, |inbox| &inbox.queue)
+}
+
+/// `kept`, or what stands for it where the policy in force no longer has that queue.
+pub(super) fn queue_still_there<'a>(
+    context: &Context<'a>,
+    customer: &Customer,
+    kept: &'a QueueId,
+) -> &'a QueueId {
+    let policy = context.policies.of(&customer.tenant);
+    let is_there = policy.is_some_and(|policy| policy.queues.contains_key(kept));
+    if is_there { kept } else { queue_of_inbox(context, customer, kept) }
+}

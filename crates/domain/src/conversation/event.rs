@@ -1,0 +1,308 @@
+//! What happened to a conversation.
+
+use std::sync::Arc;
+
+use crate::{
+    AgentId, BotId, Channel, CommandId, ConversationId, InboxId, Lane, MessageId, OfferId, Party, QueueId,
+    Relay, Route, Sealed, TenantId, Timestamp, TurnId, contact, delivery, desk,
+};
+
+use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received};
+
+/// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
+/// in the middle knows whose it is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    pub tenant: TenantId,
+    pub inbox: InboxId,
+    pub what: What,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum What {
+    /// A customer's first sign of life in this inbox.
+    CustomerSeen {
+        from: Correspondent,
+        at: Timestamp,
+    },
+    /// A conversation began, at its first owner's.
+    Opened {
+        conversation: ConversationId,
+        policy_version: u64,
+    },
+    /// A closed conversation goes on.
+    Reopened {
+        conversation: ConversationId,
+    },
+    MessageReceived {
+        conversation: ConversationId,
+        message: MessageId,
+        kind: MessageKind,
+        content: Sealed,
+        thread: Option<Sealed>,
+        sent_at: Timestamp,
+        authenticated: bool,
+    },
+    Noted {
+        party: Party,
+        kind: NoteKind,
+        message: MessageId,
+        content: Option<Sealed>,
+        at: Timestamp,
+    },
+    ReceiptNoted {
+        conversation: ConversationId,
+        kind: ReceiptKind,
+        message: MessageId,
+        at: Timestamp,
+        reason: Option<Arc<str>>,
+    },
+    /// A mail carried a reference to a conversation that its sender has no part in: it goes to its own sender's.
+    Redirected {
+        to: Party,
+        received: Box<Received>,
+    },
+    UnreadableKept {
+        party: Party,
+        message: MessageId,
+        content: Sealed,
+        reason: Arc<str>,
+        at: Timestamp,
+    },
+    OptedOut {
+        party: Party,
+    },
+    OptedIn {
+        party: Party,
+    },
+
+    /// A bot owns the conversation. `queue` is where it goes from the bot if the inbox is gone by then.
+    BotEngaged {
+        conversation: ConversationId,
+        bot: BotId,
+        owner_epoch: u32,
+        queue: QueueId,
+    },
+    /// The bot is asked to answer.
+    TurnAsked {
+        turn: TurnId,
+        bot: BotId,
+        content: Sealed,
+        message: MessageId,
+        answer_by: Timestamp,
+    },
+    /// The bot answered (perhaps with nothing); `BotReplied`s and changes of owner stand behind it.
+    TurnAnswered {
+        turn: TurnId,
+    },
+    BotReplied {
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
+
+    /// The conversation waits for a person: a queue owns it.
+    AgentWanted {
+        conversation: ConversationId,
+        channel: Channel,
+        queue: QueueId,
+        owner_epoch: u32,
+        reason: HandOffReason,
+        /// Since when the customer has been waiting for a person.
+        since: Timestamp,
+        /// Wanted at the head of the queue: it was there before.
+        again: bool,
+        /// Wanted from this very agent.
+        agent: Option<AgentId>,
+    },
+    /// An agent owns the conversation.
+    Assigned {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        owner_epoch: u32,
+        command: CommandId,
+    },
+    /// An acceptance came too late: the conversation no longer waits for it.
+    AssignmentRefused {
+        conversation: ConversationId,
+        offer: OfferId,
+        command: CommandId,
+    },
+    /// The agent no longer holds the conversation; who owns it next stands behind this.
+    Released {
+        conversation: ConversationId,
+        assignment: OfferId,
+    },
+    /// The queue no longer holds the conversation, which never got to an agent.
+    Withdrawn {
+        conversation: ConversationId,
+        queue: QueueId,
+        owner_epoch: u32,
+    },
+    Transferred {
+        conversation: ConversationId,
+        by: AgentId,
+        note: Option<Sealed>,
+    },
+    Replied {
+        conversation: ConversationId,
+        agent: AgentId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
+    /// What became of a message of ours.
+    DeliveryNoted {
+        conversation: ConversationId,
+        message: MessageId,
+        progress: Progress,
+    },
+    Closed {
+        conversation: ConversationId,
+        by: Closer,
+        reason: CloseReason,
+    },
+}
+
+/// Everything that delivery needs to carry a message out.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Outgoing {
+    pub tenant: TenantId,
+    pub inbox: InboxId,
+    pub channel: Channel,
+    pub to: Sealed,
+    pub body: Sealed,
+    pub thread: Option<ThreadOf>,
+    /// A person wrote it.
+    pub by_person: bool,
+}
+
+/// The customer's message whose thread an answer stands in.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ThreadOf {
+    /// The item the thread is sealed under.
+    pub message: MessageId,
+    pub thread: Sealed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum HandOffReason {
+    /// No bot greets in this inbox.
+    NoBot,
+    /// The bot handed over: the customer asked for a person, or the bot knew no answer.
+    BotHandedOff,
+    /// The bot did not answer in time.
+    BotSilent,
+    /// An agent transferred it.
+    Transferred,
+    /// The agent who had it is gone.
+    AgentGone,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Closer {
+    Bot(BotId),
+    Agent(AgentId),
+    Customer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum CloseReason {
+    Done,
+    OptedOut,
+}
+
+impl Event {
+    /// The conversation this event belongs to, if it belongs to one.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        use What::*;
+        match &self.what {
+            CustomerSeen { .. }
+            | Noted { .. }
+            | UnreadableKept { .. }
+            | OptedOut { .. }
+            | OptedIn { .. }
+            | Redirected { .. } => None,
+            TurnAsked { turn, .. } | TurnAnswered { turn } => Some(turn.conversation),
+            Opened { conversation, .. }
+            | Reopened { conversation }
+            | MessageReceived { conversation, .. }
+            | ReceiptNoted { conversation, .. }
+            | BotEngaged { conversation, .. }
+            | BotReplied { conversation, .. }
+            | AgentWanted { conversation, .. }
+            | Assigned { conversation, .. }
+            | AssignmentRefused { conversation, .. }
+            | Released { conversation, .. }
+            | Withdrawn { conversation, .. }
+            | Transferred { conversation, .. }
+            | Replied { conversation, .. }
+            | DeliveryNoted { conversation, .. }
+            | Closed { conversation, .. } => Some(*conversation),
+        }
+    }
+
+    /// The party this event is about.
+    pub fn party(&self) -> Party {
+        match &self.what {
+            What::CustomerSeen { from, .. } => from.party,
+            What::Noted { party, .. }
+            | What::UnreadableKept { party, .. }
+            | What::OptedOut { party }
+            | What::OptedIn { party }
+            | What::Redirected { to: party, .. } => *party,
+            _ => self.conversation().map(|conversation| conversation.party).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn relay(&self) -> Option<(Route, Relay)> {
+        let to_desk = |desk: &crate::DeskId, command| Some((Route::Desk(desk.clone()), Relay::Desk(command)));
+        match &self.what {
+            What::CustomerSeen { from, at } => Some((
+                Route::Contacts(from.tenant.clone()),
+                Relay::Contact(contact::Command::See { from: from.clone(), at: *at }),
+            )),
+            What::BotReplied { conversation, message, outgoing }
+            | What::Replied { conversation, message, outgoing, .. } => Some((
+                Route::Lane(Lane::of(outgoing.inbox.clone(), conversation.party)),
+                Relay::Delivery(delivery::Command::Deliver {
+                    conversation: *conversation,
+                    message: *message,
+                    outgoing: outgoing.clone(),
+                }),
+            )),
+            What::Redirected { to, received } => {
+                Some((Route::Party(*to), Relay::Conversation(super::Command::Receive(received.clone()))))
+            }
+            What::AgentWanted { conversation, channel, queue, owner_epoch, since, again, agent, .. } => {
+                to_desk(
+                    &queue.desk,
+                    desk::Command::Enqueue {
+                        conversation: *conversation,
+                        owner_epoch: *owner_epoch,
+                        channel: *channel,
+                        queue: queue.clone(),
+                        since: *since,
+                        again: *again,
+                        agent: agent.clone(),
+                    },
+                )
+            }
+            What::Assigned { assignment, command, .. } => to_desk(
+                &assignment.desk,
+                desk::Command::Confirm { offer: assignment.clone(), command: *command },
+            ),
+            What::AssignmentRefused { offer, command, .. } => {
+                to_desk(&offer.desk, desk::Command::Refuse { offer: offer.clone(), command: *command })
+            }
+            What::Released { assignment, .. } => {
+                to_desk(&assignment.desk, desk::Command::Release { assignment: assignment.clone() })
+            }
+            What::Withdrawn { conversation, queue, owner_epoch } => to_desk(
+                &queue.desk,
+                desk::Command::Withdraw { conversation: *conversation, owner_epoch: *owner_epoch },
+            ),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the customer does, and what else happens at the customer's address.
+
+use std::sync::Arc;
+
+use crate::{Context, ConversationId, MessageId, Sealed, Timestamp, TurnId};
+
+use super::{
+    CloseReason, Closer, Conversations, Correspondent, Event, HandOffReason, NoteKind, Owner, Received,
+    Stage, What, bots,
+    decide::Decided,
+    draft::{Draft, inbox, policy, wanted},
+};
+
+pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
+    let from = &received.from;
+    if received.placed.is_some_and(|placed| placed.party != from.party) {
+        // Only the customer of a conversation has a part in it so far; anyone else's mail goes to their own.
+        let to_own = Received { placed: None, ..received.clone() };
+        let redirected = What::Redirected { to: from.party, received: Box::new(to_own) };
+        return Ok(Draft::at(from).and(redirected).finish());
+    }
+    let policy = policy(context, &from.tenant)?;
+    let inbox = inbox(policy, &from.tenant, &from.inbox)?;
+    let latest = state.customer(from.party).and_then(|customer| customer.latest.as_ref());
+    let mut draft = Draft::seen(state, context, from);
+
+    // Where the message belongs: the open conversation, a closed one that goes on, or a new one.
+    let mut id = ConversationId { party: from.party, number: latest.map_or(1, |latest| latest.number) };
+    let mut owner_epoch = latest.map_or(0, |latest| latest.owner_epoch);
+    let mut turns = latest.map_or(0, |latest| latest.turns);
+    let bot_to_ask = match latest.map(|latest| &latest.stage) {
+        Some(Stage::Open(Owner::Bot { bot, turn: None, .. })) => Some(bot),
+        // A bot that is thinking is asked about this when it has answered.
+        Some(Stage::Open(_)) => None,
+        closed_or_none => {
+            match closed_or_none {
+                Some(Stage::Closed { at }) if context.now - *at <= inbox.reopen_within => {
+                    draft.push(What::Reopened { conversation: id });
+                }
+                _ => {
+                    if latest.is_some() {
+                        id.number += 1;
+                    }
+                    (owner_epoch, turns) = (0, 0);
+                    draft.push(What::Opened { conversation: id, policy_version: policy.version });
+                }
+            }
+            owner_epoch += 1;
+            draft.push(match &inbox.bot {
+                Some(bot) => What::BotEngaged {
+                    conversation: id,
+                    bot: bot.clone(),
+                    owner_epoch,
+                    queue: inbox.queue.clone(),
+                },
+                None => {
+                    let reason = HandOffReason::NoBot;
+                    wanted(id, from.channel, owner_epoch, &inbox.queue, reason, None, context.now)
+                }
+            });
+            inbox.bot.as_ref()
+        }
+    };
+    draft.push(What::MessageReceived {
+        conversation: id,
+        message: received.message,
+        kind: received.kind,
+        content: received.content.clone(),
+        thread: received.thread.clone(),
+        sent_at: received.sent_at,
+        authenticated: received.authenticated,
+    });
+    if let Some(bot) = bot_to_ask {
+        let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
+        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, received.content.clone()));
+    }
+    Ok(draft.finish())
+}
+
+pub(super) fn note(
+    state: &Conversations,
+    context: &Context,
+    from: &Correspondent,
+    kind: NoteKind,
+    message: MessageId,
+    content: Option<Sealed>,
+    at: Timestamp,
+) -> Vec<Event> {
+    // Only what the customer did is a sign of life; a bounce's sender is nobody's contact.
+    let by_customer =
+        matches!(kind, NoteKind::Referral | NoteKind::Optin | NoteKind::Reaction | NoteKind::Link);
+    let draft = if by_customer { Draft::seen(state, context, from) } else { Draft::at(from) };
+    draft.and(What::Noted { party: from.party, kind, message, content, at }).finish()
+}
+
+pub(super) fn keep_unreadable(
+    from: &Correspondent,
+    message: MessageId,
+    content: Sealed,
+    reason: Arc<str>,
+    at: Timestamp,
+) -> Vec<Event> {
+    Draft::at(from).and(What::UnreadableKept { party: from.party, message, content, reason, at }).finish()
+}
+
+pub(super) fn opt_in(state: &Conversations, context: &Context, from: &Correspondent) -> Vec<Event> {
+    let mut draft = Draft::seen(state, context, from);
+    if state.customer(from.party).is_some_and(|customer| customer.opted_out) {
+        draft.push(What::OptedIn { party: from.party });
+    }
+    draft.finish()
+}
+
+pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspondent) -> Vec<Event> {
+    let party = from.party;
+    let mut draft = Draft::seen(state, context, from);
+    let customer = state.customer(party);
+    if customer.is_some_and(|customer| customer.opted_out) {
+        return draft.finish();
+    }
+    draft.push(What::OptedOut { party });
+    let latest = customer.and_then(|customer| customer.latest.as_ref());
+    let Some((latest, owner)) = latest.and_then(|latest| Some((latest, latest.owner()?))) else {
+        return draft.finish();
+    };
+    // Nobody may answer any more: the customer waits for nobody, and a bot has nothing to say. A person who has the
+    // conversation closes it.
+    let conversation = ConversationId { party, number: latest.number };
+    match owner {
+        Owner::Agent { .. } => return draft.finish(),
+        Owner::Bot { .. } => {}
+        Owner::Queue { queue } => {
+            let (queue, owner_epoch) = (queue.clone(), latest.owner_epoch);
+            draft.push(What::Withdrawn { conversation, queue, owner_epoch });
+        }
+    }
+    draft.and(What::Closed { conversation, by: Closer::Customer, reason: CloseReason::OptedOut }).finish()
+}

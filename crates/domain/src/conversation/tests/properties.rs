@@ -1,0 +1,287 @@
+//! Whatever happens, in whatever order, the conversations keep their invariants (DESIGN §8: 3, 7, 8, 9, 15). They are
+//! checked by name in [`World`], after every step and at every event.
+
+use proptest::prelude::*;
+
+use super::{story::received, world::World, *};
+use crate::Aggregate;
+use crate::conversation::{
+    BotAction, Command, Conversations, Decider, NoteKind, Owner, ReceiptKind, Received, Transfer,
+};
+
+const CUSTOMERS: u8 = 4;
+const AGENTS: [&str; 5] = ["ann", "bob", "cid", "dee", "eve"];
+
+/// A policy in short.
+#[derive(Clone, Debug)]
+struct Plan {
+    greeter: Option<bool>,
+    waits_in: usize,
+    inbox_is_gone: bool,
+    queue_is_gone: bool,
+}
+
+impl Plan {
+    fn policy(&self, version: u64) -> Policy {
+        let greeter = self.greeter.map(|other| if other { "other" } else { "greeter" });
+        let mut policy = policy(version, greeter, ["sales", "support", "care"][self.waits_in]);
+        if self.inbox_is_gone {
+            policy.inboxes.clear();
+        }
+        if self.queue_is_gone {
+            policy.queues.remove(&queue(if self.waits_in == 0 { "support" } else { "sales" }));
+        }
+        policy
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Receive {
+        customer: u8,
+        placed: Option<u8>,
+        thread: bool,
+    },
+    Note {
+        customer: u8,
+        by_customer: bool,
+    },
+    Receipt {
+        customer: u8,
+        kind: ReceiptKind,
+        message: u128,
+        by_watermark: bool,
+    },
+    Opt {
+        customer: u8,
+        out: bool,
+    },
+    Answer {
+        turn: usize,
+        says: usize,
+        end: Option<BotAction>,
+        says_more: bool,
+    },
+    Deliver {
+        which: usize,
+        works: bool,
+    },
+    Accept {
+        waiting: usize,
+    },
+    Reply {
+        assignment: usize,
+        by: Option<usize>,
+    },
+    Transfer {
+        assignment: usize,
+        to: Transfer,
+    },
+    Close {
+        assignment: usize,
+    },
+    GiveBack {
+        assignment: usize,
+    },
+    /// Relays about what never was.
+    Nonsense {
+        customer: u8,
+    },
+    Pass {
+        seconds: u64,
+    },
+    Wait {
+        seconds: u64,
+    },
+    Adopt(Plan),
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let rarely = || prop::bool::weighted(0.15);
+    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely()).prop_map(
+        |(greeter, waits_in, inbox_is_gone, queue_is_gone)| Plan {
+            greeter,
+            waits_in,
+            inbox_is_gone,
+            queue_is_gone,
+        },
+    )
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let customer = || 0..CUSTOMERS;
+    let end = prop_oneof![
+        2 => Just(None),
+        2 => prop::option::of(0..3_usize).prop_map(|n| {
+            let queue = n.map(|n| queue(["sales", "care", "nowhere"][n]));
+            Some(BotAction::HandOff { queue })
+        }),
+        1 => Just(Some(BotAction::Close)),
+    ];
+    let to = prop_oneof![
+        (0..4_usize).prop_map(|n| Transfer::Queue(queue(["sales", "support", "care", "nowhere"][n]))),
+        (0..AGENTS.len()).prop_map(|n| Transfer::Agent(agent(AGENTS[n]))),
+    ];
+    let kind = prop::sample::select(vec![ReceiptKind::Failed, ReceiptKind::Delivered, ReceiptKind::Read]);
+    let any_of = any::<usize>;
+    prop_oneof![
+        10 => (customer(), prop::option::weighted(0.1, customer()), any::<bool>())
+            .prop_map(|(customer, placed, thread)| Action::Receive { customer, placed, thread }),
+        1 => (customer(), any::<bool>())
+            .prop_map(|(customer, by_customer)| Action::Note { customer, by_customer }),
+        3 => (customer(), kind, 1..150_u128, any::<bool>()).prop_map(|(customer, kind, message, by_watermark)| {
+            Action::Receipt { customer, kind, message, by_watermark }
+        }),
+        2 => (customer(), prop::bool::weighted(0.5)).prop_map(|(customer, out)| Action::Opt { customer, out }),
+        8 => (any_of(), 0..3_usize, end, prop::bool::weighted(0.05))
+            .prop_map(|(turn, says, end, says_more)| Action::Answer { turn, says, end, says_more }),
+        10 => (any_of(), prop::bool::weighted(0.8)).prop_map(|(which, works)| Action::Deliver { which, works }),
+        7 => any_of().prop_map(|waiting| Action::Accept { waiting }),
+        5 => (any_of(), prop::option::weighted(0.1, 0..AGENTS.len()))
+            .prop_map(|(assignment, by)| Action::Reply { assignment, by }),
+        3 => (any_of(), to).prop_map(|(assignment, to)| Action::Transfer { assignment, to }),
+        3 => any_of().prop_map(|assignment| Action::Close { assignment }),
+        2 => any_of().prop_map(|assignment| Action::GiveBack { assignment }),
+        1 => customer().prop_map(|customer| Action::Nonsense { customer }),
+        1 => (0..60_u64).prop_map(|seconds| Action::Pass { seconds }),
+        2 => (0..5_000_u64).prop_map(|seconds| Action::Wait { seconds }),
+        1 => plan().prop_map(Action::Adopt),
+    ]
+}
+
+/// One of them, the latest more often than others: the rest is mostly stale.
+fn pick<T: Clone>(all: &[T], which: usize) -> Option<T> {
+    let back = if which.is_multiple_of(3) {
+        which / 3 % all.len().max(1)
+    } else {
+        which / 3 % all.len().clamp(1, 4)
+    };
+    all.iter().rev().nth(back).cloned()
+}
+
+fn act(world: &mut World, version: u64, action: &Action) {
+    match action {
+        Action::Receive { customer, placed, thread } => {
+            let message = world.new_message();
+            world.fact(Command::Receive(Box::new(Received {
+                from: correspondent(*customer),
+                message,
+                content: sealed(*customer, 1),
+                thread: thread.then(|| sealed(*customer, 2)),
+                placed: placed.map(|other| conversation(other, 1)),
+                ..received(1)
+            })));
+        }
+        Action::Note { customer, by_customer } => {
+            let kind = if *by_customer { NoteKind::Referral } else { NoteKind::Bounce };
+            let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
+            world.fact(Command::Note { from, kind, message, content: None, at });
+        }
+        Action::Receipt { customer, kind, message: n, by_watermark } => {
+            let at = world.now();
+            let provider_id = (!by_watermark).then(|| message(*n).to_string().into());
+            let watermark = by_watermark.then_some(at);
+            let (party, kind) = (party(*customer), *kind);
+            world.fact(Command::Receipt { party, kind, provider_id, watermark, at, reason: None });
+        }
+        Action::Opt { customer, out } => {
+            let from = correspondent(*customer);
+            world.fact(if *out { Command::OptOut { from } } else { Command::OptIn { from } });
+        }
+        Action::Answer { turn, says, end, says_more } => {
+            let Some(turn) = pick(&world.turns, *turn) else { return };
+            let mut actions: Vec<_> = (0..*says).map(|_| say(world, turn.conversation)).collect();
+            actions.extend(end.clone());
+            if *says_more {
+                actions.push(say(world, turn.conversation));
+            }
+            world.command(Command::BotAnswer { turn, actions });
+        }
+        Action::Deliver { which, works } => world.deliver(*which, *works),
+        Action::Accept { waiting } => {
+            if let Some(waiting) = pick(&world.at_desks, *waiting) {
+                world.accept(waiting);
+            }
+        }
+        Action::Reply { assignment, by } => {
+            let Some((conversation, owner, assignment)) = pick(&world.assignments, *assignment) else {
+                return;
+            };
+            let agent = by.map_or(owner, |by| agent(AGENTS[by]));
+            let message = world.new_message();
+            let body = Sealed { subject: conversation.party, bytes: vec![3].into() };
+            world.command(Command::Reply { conversation, agent, assignment, message, body });
+        }
+        Action::Transfer { assignment, to } => {
+            if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
+                world.command(Command::Transfer {
+                    conversation,
+                    agent,
+                    assignment,
+                    to: to.clone(),
+                    note: None,
+                });
+            }
+        }
+        Action::Close { assignment } => {
+            if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
+                world.command(Command::Close { conversation, agent, assignment });
+            }
+        }
+        Action::GiveBack { assignment } => {
+            if let Some((conversation, _, assignment)) = pick(&world.assignments, *assignment) {
+                world.give_back(conversation, assignment);
+            }
+        }
+        Action::Nonsense { customer } => {
+            let conversation = conversation(*customer, 99);
+            world.relay(World::stranger(), Command::GiveBack { conversation, assignment: offer(99) });
+        }
+        Action::Pass { seconds } => world.pass(Millis::seconds(*seconds)),
+        Action::Wait { seconds } => {
+            world.pass(Millis::seconds(*seconds));
+            world.fire_all();
+        }
+        Action::Adopt(plan) => world.adopt(plan.policy(version)),
+    }
+}
+
+fn say(world: &mut World, id: ConversationId) -> BotAction {
+    BotAction::Say { message: world.new_message(), body: Sealed { subject: id.party, bytes: vec![4].into() } }
+}
+
+/// What happened to a business until everything had come to rest, or not yet.
+fn live(first: &Plan, actions: &[Action]) -> World {
+    let mut world = World::new(first.policy(1));
+    for (number, action) in (2..).zip(actions) {
+        act(&mut world, number, action);
+    }
+    world
+}
+
+proptest! {
+    #[test]
+    fn conversations_keep_their_invariants(first in plan(), actions in prop::collection::vec(action(), 1..150)) {
+        live(&first, &actions).wind_up();
+    }
+
+    /// Folding never fails, whatever of a history is read, and in whatever order.
+    #[test]
+    fn every_stored_event_applies(
+        first in plan(),
+        actions in prop::collection::vec(action(), 1..60),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..200),
+    ) {
+        let history = live(&first, &actions).history();
+        prop_assume!(!history.is_empty());
+        let mut state = Conversations::default();
+        for index in order {
+            let (at, event) = index.get(&history);
+            Decider::evolve(&mut state, *at, event);
+            // What there is hangs together: every turn has the timer by which it is found.
+            let latest = state.customers().filter_map(|(_, customer)| customer.latest.as_ref()?.owner());
+            let turns = latest.filter(|owner| matches!(owner, Owner::Bot { turn: Some(_), .. })).count();
+            prop_assert_eq!(state.open_turns().count(), turns);
+        }
+    }
+}

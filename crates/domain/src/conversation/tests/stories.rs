@@ -1,0 +1,6 @@
+//! What becomes of a customer's conversations, told by example.
+
+mod agents;
+mod bots;
+mod customers;
+mod receipts;

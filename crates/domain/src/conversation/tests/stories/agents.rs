@@ -1,0 +1,209 @@
+//! People are assigned, answer, give away, and go.
+
+use super::super::{story::*, *};
+use crate::Code;
+use crate::conversation::{CloseReason, Closer, Command, HandOffReason, Transfer, What};
+
+use HandOffReason::{AgentGone, BotSilent, Transferred};
+
+fn refused(number: u32, n: u64) -> What {
+    What::AssignmentRefused { conversation: id(number), offer: offer(n), command: command_id(7) }
+}
+
+fn closed() -> What {
+    What::Closed { conversation: id(1), by: Closer::Agent(agent("ann")), reason: CloseReason::Done }
+}
+
+fn given_away() -> What {
+    What::Transferred { conversation: id(1), by: agent("ann"), note: Some(sealed(1, 99)) }
+}
+
+fn wanted_from(name: &str, waits_in: &str) -> What {
+    What::AgentWanted {
+        conversation: id(1),
+        channel: Channel::Sms,
+        queue: queue(waits_in),
+        owner_epoch: 3,
+        reason: Transferred,
+        since: seconds(0),
+        again: false,
+        agent: Some(agent(name)),
+    }
+}
+
+#[test]
+fn whoever_accepts_in_time_gets_the_conversation() {
+    waiting().when(assign(1, 1, "ann", 1)).then([assigned(1, 2, "ann", 1)]);
+}
+
+#[test]
+fn whoever_accepts_late_is_refused() {
+    // Someone else was faster.
+    with_ann().when(assign(1, 1, "bob", 2)).then([refused(1, 2)]);
+    with_ann().when(assign(1, 2, "bob", 2)).then([refused(1, 2)]);
+    // It went away and came back to the queue.
+    with_ann()
+        .and([released(1, 1), wanted(1, 3, "support", AgentGone, 0)])
+        .when(assign(1, 1, "bob", 2))
+        .then([refused(1, 2)])
+        .when(assign(1, 3, "bob", 3))
+        .then([assigned(1, 4, "bob", 3)]);
+    // A bot has it.
+    bot_is_asked().when(assign(1, 1, "ann", 1)).then([refused(1, 1)]);
+    // It is closed, and the customer's next one has begun.
+    let over = || with_ann().and([released(1, 1), closed()]);
+    over().when(assign(1, 1, "bob", 2)).then([refused(1, 2)]);
+    over()
+        .and([opened(2), wanted(2, 1, "support", HandOffReason::NoBot, 0)])
+        .when(assign(1, 1, "bob", 2))
+        .then([refused(1, 2)])
+        .when(assign(2, 1, "bob", 3))
+        .then([assigned(2, 2, "bob", 3)]);
+}
+
+#[test]
+fn only_its_agent_under_its_assignment_can_do_anything_with_it() {
+    with_ann()
+        .when(reply(1, "ann", 1, 2))
+        .then([replied(1, "ann", 2)])
+        .when(reply(1, "ann", 1, 3))
+        .then([replied(1, "ann", 3)]);
+    for (name, assignment) in [("bob", 1), ("ann", 2)] {
+        with_ann()
+            .when(reply(1, name, assignment, 2))
+            .then_rejected(Code::NotOwner)
+            .when(close(1, name, assignment))
+            .then_rejected(Code::NotOwner)
+            .when(Command::Transfer {
+                conversation: id(1),
+                agent: agent(name),
+                assignment: offer(assignment),
+                to: Transfer::Queue(queue("sales")),
+                note: None,
+            })
+            .then_rejected(Code::NotOwner);
+    }
+    waiting().when(reply(1, "ann", 1, 2)).then_rejected(Code::NotOwner);
+    bot_is_asked().when(close(1, "ann", 1)).then_rejected(Code::NotOwner);
+}
+
+#[test]
+fn another_tenants_agent_finds_nothing() {
+    let globex = DeskId::new("globex".parse().unwrap(), "team").unwrap();
+    let (ann, assignment) =
+        (AgentId::new(globex.clone(), "ann").unwrap(), OfferId { desk: globex, number: 1 });
+    let close = Command::Close { conversation: id(1), agent: ann, assignment };
+    with_ann().when(close.clone()).then_rejected(Code::NotFound);
+    with_ann().and([released(1, 1), closed()]).when(close).then_rejected(Code::NotFound);
+}
+
+#[test]
+fn nothing_can_be_done_with_a_closed_conversation() {
+    with_ann()
+        .when(close(1, "ann", 1))
+        .then([released(1, 1), closed()])
+        .when(close(1, "ann", 1))
+        .then_rejected(Code::Closed)
+        .when(reply(1, "ann", 1, 2))
+        .then_rejected(Code::Closed)
+        .when(transfer(Transfer::Queue(queue("sales"))))
+        .then_rejected(Code::Closed)
+        .when(give_back(1, 1))
+        .then([]);
+}
+
+#[test]
+fn an_agent_transfers_to_a_queue() {
+    with_ann()
+        .at(8)
+        .when(transfer(Transfer::Queue(queue("care"))))
+        .then([released(1, 1), given_away(), wanted(1, 3, "care", Transferred, 8)])
+        .when(reply(1, "ann", 1, 2))
+        .then_rejected(Code::NotOwner);
+}
+
+#[test]
+fn an_agent_transfers_to_an_agent() {
+    let to = |name| transfer(Transfer::Agent(agent(name)));
+    // Bob serves the queue it came from; Dee only another; Cid none, but at the same desk.
+    for (name, waits_in) in [("bob", "support"), ("dee", "care"), ("cid", "support")] {
+        with_ann().when(to(name)).then([released(1, 1), given_away(), wanted_from(name, waits_in)]);
+    }
+    // Nobody at Eve's desk could take it in Eve's place.
+    with_ann().when(to("eve")).then_rejected(Code::Invalid);
+}
+
+#[test]
+fn a_transfer_to_what_is_not_there_is_refused() {
+    with_ann()
+        .when(transfer(Transfer::Queue(queue("nowhere"))))
+        .then_rejected(Code::NotFound)
+        .when(transfer(Transfer::Agent(agent("nobody"))))
+        .then_rejected(Code::NotFound)
+        .when(reply(1, "ann", 1, 2))
+        .then([replied(1, "ann", 2)]);
+}
+
+#[test]
+fn an_agent_can_transfer_even_where_the_inbox_is_gone() {
+    let closed_down = Policy { inboxes: [].into(), ..policy(2, None, "support") };
+    with_ann().under(closed_down).when(transfer(Transfer::Queue(queue("sales")))).then([
+        released(1, 1),
+        given_away(),
+        wanted(1, 3, "sales", Transferred, 0),
+    ]);
+}
+
+#[test]
+fn the_conversation_of_an_agent_who_is_gone_returns_to_its_queue() {
+    with_ann()
+        .at(30)
+        .when(give_back(1, 1))
+        .then([released(1, 1), wanted(1, 3, "support", AgentGone, 30)])
+        .when(give_back(1, 1))
+        .then([])
+        .when(reply(1, "ann", 1, 2))
+        .then_rejected(Code::NotOwner);
+    // The queue is the one it was assigned from, be the inbox's what it may.
+    with_ann()
+        .under(policy(2, None, "sales"))
+        .when(give_back(1, 1))
+        .then([released(1, 1), wanted(1, 3, "support", AgentGone, 0)]);
+}
+
+#[test]
+fn what_returns_to_a_queue_that_is_gone_goes_to_the_inboxs() {
+    let mut without_support = policy(2, None, "sales");
+    without_support.queues.remove(&queue("support"));
+    with_ann()
+        .under(without_support.clone())
+        .when(give_back(1, 1))
+        .then([released(1, 1), wanted(1, 3, "sales", AgentGone, 0)]);
+    without_support.inboxes.clear();
+    with_ann()
+        .under(without_support)
+        .when(give_back(1, 1))
+        .then([released(1, 1), wanted(1, 3, "support", AgentGone, 0)]);
+}
+
+#[test]
+fn an_assignment_that_ended_is_not_given_back() {
+    // Transferred and with someone else by now.
+    with_ann()
+        .and([released(1, 1), wanted(1, 3, "support", Transferred, 0), assigned(1, 4, "bob", 2)])
+        .when(give_back(1, 1))
+        .then([]);
+    // The customer's next conversation has begun.
+    with_ann().and([released(1, 1), closed(), opened(2), engaged(2, 1)]).when(give_back(1, 1)).then([]);
+}
+
+#[test]
+fn a_message_after_a_bot_fell_silent_is_for_the_queue() {
+    bot_is_asked()
+        .and([wanted(1, 2, "support", BotSilent, 0)])
+        .no_timer_is_set()
+        .when(receive(2))
+        .then([message_received(1, 2)])
+        .when(assign(1, 2, "ann", 1))
+        .then([assigned(1, 3, "ann", 1)]);
+}

@@ -1,0 +1,56 @@
+//! What a delivery lane may be told.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConversationId, MessageId, Millis, conversation::Outgoing};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Relay, from a conversation: carry this out.
+    Deliver {
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
+    /// Report, from the sender: what became of an attempt. Counts even from a deposed sender.
+    Report {
+        message: MessageId,
+        attempt: u32,
+        outcome: Outcome,
+    },
+    /// A new leader takes over: attempts that were started and have no outcome are unknown.
+    Recover,
+    TimerFired(TimerId),
+}
+
+/// What became of an attempt.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    Sent {
+        provider_id: Arc<str>,
+    },
+    /// Not taken; may be later. `after` is the provider's own wish.
+    Retry {
+        code: Arc<str>,
+        reason: Arc<str>,
+        after: Option<Millis>,
+    },
+    /// Never taken.
+    Refused {
+        code: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// Perhaps taken. `resend` where sending again reaches the customer once all the same.
+    Unknown {
+        reason: Arc<str>,
+        resend: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum TimerId {
+    /// It is time for the next attempt.
+    Retry(MessageId),
+}

@@ -1,0 +1,124 @@
+//! The rules of delivery: whose turn it is, when to try again, and when to stop.
+
+use crate::{Context, ConversationId, MessageId, Millis, Rejection, Timestamp, conversation::Outgoing};
+
+use super::{Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId};
+
+/// A message is tried this often.
+const ATTEMPTS: u32 = 10;
+/// The wait after the first attempt; it doubles with each.
+const FIRST_WAIT: Millis = Millis::seconds(1);
+const LONGEST_WAIT: Millis = Millis::seconds(5 * 60);
+/// A provider that wants us to wait longer is asked again after this: its wish must not hold a party up for ever.
+const LONGEST_WISH: Millis = Millis::hours(24);
+
+pub(super) fn decide(
+    state: &Deliveries,
+    context: &Context,
+    command: &Command,
+) -> Result<Vec<Event>, Rejection> {
+    Ok(match command {
+        Command::Deliver { conversation, message, outgoing } => {
+            deliver(state, *conversation, *message, outgoing)
+        }
+        Command::Report { message, attempt, outcome } => match state.get(*message) {
+            Some(delivery) if counts(delivery, *attempt, outcome) => {
+                report(state, context.now, *message, delivery, *attempt, outcome)
+            }
+            _ => Vec::new(),
+        },
+        Command::Recover => state
+            .under_way()
+            .map(|(message, delivery)| Event::OutcomeLost { message, attempt: delivery.attempt })
+            .collect(),
+        Command::TimerFired(TimerId::Retry(message)) => match state.get(*message) {
+            Some(Delivery { stage: Stage::Waiting { .. }, attempt, .. }) => {
+                vec![Event::SendStarted { message: *message, attempt: attempt + 1 }]
+            }
+            _ => Vec::new(),
+        },
+    })
+}
+
+fn deliver(
+    state: &Deliveries,
+    conversation: ConversationId,
+    message: MessageId,
+    outgoing: &Outgoing,
+) -> Vec<Event> {
+    if state.get(message).is_some() {
+        return Vec::new();
+    }
+    let mut events = vec![Event::Queued { conversation, message, outgoing: outgoing.clone() }];
+    if state.is_idle(conversation.party) {
+        events.push(Event::SendStarted { message, attempt: 1 });
+    }
+    events
+}
+
+/// Whether this outcome of this attempt still says something new. What was sent was sent, even if the word of it
+/// comes from a deposed sender while we wait to try again.
+fn counts(delivery: &Delivery, attempt: u32, outcome: &Outcome) -> bool {
+    match delivery.stage {
+        Stage::Queued => false,
+        Stage::Started | Stage::Lost => attempt == delivery.attempt,
+        Stage::Waiting { .. } => {
+            (1..=delivery.attempt).contains(&attempt) && matches!(outcome, Outcome::Sent { .. })
+        }
+    }
+}
+
+fn report(
+    state: &Deliveries,
+    now: Timestamp,
+    message: MessageId,
+    delivery: &Delivery,
+    attempt: u32,
+    outcome: &Outcome,
+) -> Vec<Event> {
+    let conversation = delivery.conversation;
+    let is_last = attempt >= ATTEMPTS;
+    let end = match outcome {
+        Outcome::Sent { provider_id } => {
+            Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
+        }
+        Outcome::Refused { code, reason } => {
+            Event::Failed { conversation, message, attempt, code: code.clone(), reason: reason.clone() }
+        }
+        Outcome::Retry { code, reason, .. } if is_last => {
+            let reason = format!("no success in {ATTEMPTS} attempts; the last one: {code}: {reason}").into();
+            Event::Failed { conversation, message, attempt, code: "gave_up".into(), reason }
+        }
+        // Having tried often enough does not make it certain that nothing arrived.
+        Outcome::Unknown { reason, resend } if is_last || !resend => {
+            Event::OutcomeUnknown { conversation, message, attempt, reason: reason.clone() }
+        }
+        Outcome::Retry { code, reason, after } => {
+            // The sender looked a lost attempt up and found that it was never made: nothing to wait for.
+            let at_once = delivery.stage == Stage::Lost && *after == Some(Millis(0));
+            let due = if at_once { now } else { now + wait(message, attempt, *after) };
+            let (code, reason) = (code.clone(), reason.clone());
+            let mut events = vec![Event::RetryScheduled { message, attempt, due, code, reason }];
+            if at_once {
+                events.push(Event::SendStarted { message, attempt: attempt + 1 });
+            }
+            return events;
+        }
+        Outcome::Unknown { reason, .. } => {
+            let due = now + wait(message, attempt, None);
+            let (code, reason) = ("unknown".into(), reason.clone());
+            return vec![Event::RetryScheduled { message, attempt, due, code, reason }];
+        }
+    };
+    let next = state.next(conversation.party);
+    std::iter::once(end).chain(next.map(|message| Event::SendStarted { message, attempt: 1 })).collect()
+}
+
+/// How long to wait after this attempt: doubling, longer by up to a quarter that differs from message to message
+/// (so that what failed together is not tried again together), and no shorter than the provider wants.
+fn wait(message: MessageId, attempt: u32, wish: Option<Millis>) -> Millis {
+    let doubled = FIRST_WAIT.0 << attempt.saturating_sub(1).min(20);
+    let share = u64::from(u16::from_be_bytes([message.0[14], message.0[15]]));
+    let spread = doubled + doubled * share / (4 << 16);
+    Millis(spread).min(LONGEST_WAIT).max(wish.unwrap_or_default().min(LONGEST_WISH))
+}

@@ -1,0 +1,73 @@
+//! What happened to a message on its way out.
+
+use std::sync::Arc;
+
+use crate::{
+    ConversationId, MessageId, Relay, Route, Timestamp,
+    conversation::{self, Outgoing, Progress},
+};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The message is to leave; it waits behind earlier ones to the same party.
+    Queued {
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
+    /// An attempt is about to be made. It is made only once this was read back.
+    SendStarted {
+        message: MessageId,
+        attempt: u32,
+    },
+    Sent {
+        conversation: ConversationId,
+        message: MessageId,
+        attempt: u32,
+        provider_id: Arc<str>,
+    },
+    RetryScheduled {
+        message: MessageId,
+        attempt: u32,
+        due: Timestamp,
+        code: Arc<str>,
+        reason: Arc<str>,
+    },
+    Failed {
+        conversation: ConversationId,
+        message: MessageId,
+        attempt: u32,
+        code: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// The attempt was started and its outcome is not known yet: the sender is asked whether it can tell.
+    OutcomeLost {
+        message: MessageId,
+        attempt: u32,
+    },
+    /// Nobody knows, and it is not sent again.
+    OutcomeUnknown {
+        conversation: ConversationId,
+        message: MessageId,
+        attempt: u32,
+        reason: Arc<str>,
+    },
+}
+
+impl Event {
+    pub(super) fn relay(&self) -> Option<(Route, Relay)> {
+        let (conversation, message, progress) = match self {
+            Event::Sent { conversation, message, provider_id, .. } => {
+                (conversation, message, Progress::Sent { provider_id: provider_id.clone() })
+            }
+            Event::Failed { conversation, message, code, reason, .. } => {
+                (conversation, message, Progress::Failed { code: code.clone(), reason: reason.clone() })
+            }
+            Event::OutcomeUnknown { conversation, message, .. } => (conversation, message, Progress::Unknown),
+            _ => return None,
+        };
+        let command =
+            conversation::Command::Progress { conversation: *conversation, message: *message, progress };
+        Some((Route::Party(conversation.party), Relay::Conversation(command)))
+    }
+}

@@ -1,0 +1,58 @@
+//! Everything that leaves: attempts, retries, and outcomes that nobody knows.
+//!
+//! One message of a party is under way at a time, so the order within a conversation is kept. An attempt is
+//! announced (`SendStarted`) and only made once that was read back; if no outcome follows, it is *unknown*.
+
+mod command;
+mod decide;
+mod event;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Command, Outcome, TimerId};
+pub use event::Event;
+pub use state::{Deliveries, Delivery, Stage};
+
+use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Timers, Timestamp};
+
+/// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decider {}
+
+impl Aggregate for Decider {
+    const KIND: Kind = Kind::Delivery;
+
+    type State = Deliveries;
+    type Command = Command;
+    type Event = Event;
+    type TimerId = TimerId;
+
+    fn decide(state: &Deliveries, context: &Context, command: &Command) -> Result<Vec<Event>, Rejection> {
+        decide::decide(state, context, command)
+    }
+
+    fn evolve(state: &mut Deliveries, _at: Timestamp, event: &Event) {
+        state.evolve(event);
+    }
+
+    fn timers(state: &Deliveries) -> &Timers<TimerId> {
+        &state.timers
+    }
+
+    fn timers_mut(state: &mut Deliveries) -> &mut Timers<TimerId> {
+        &mut state.timers
+    }
+
+    fn fired(timer: TimerId) -> Command {
+        Command::TimerFired(timer)
+    }
+
+    fn recovered() -> Option<Command> {
+        Some(Command::Recover)
+    }
+
+    fn relay(event: &Event) -> Option<(Route, Relay)> {
+        event.relay()
+    }
+}

@@ -1,0 +1,85 @@
+//! What a desk may be told or asked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, Channel, CommandId, ConversationId, DeskId, OfferId, QueueId, TenantId, Timestamp};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    // Relays, from conversations.
+    /// A conversation waits for a person.
+    Enqueue {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        channel: Channel,
+        queue: QueueId,
+        since: Timestamp,
+        /// It was with this desk before: to the head of the line.
+        again: bool,
+        /// Only this agent is wanted, as long as the agent is there; otherwise anyone of the queue.
+        agent: Option<AgentId>,
+    },
+    /// A conversation no longer waits.
+    Withdraw {
+        conversation: ConversationId,
+        owner_epoch: u32,
+    },
+    /// The conversation is the accepting agent's: `Assigned` stands in its log.
+    Confirm {
+        offer: OfferId,
+        command: CommandId,
+    },
+    /// The conversation is not to be had any more.
+    Refuse {
+        offer: OfferId,
+        command: CommandId,
+    },
+    /// The agent no longer holds the conversation.
+    Release {
+        assignment: OfferId,
+    },
+
+    // Commands, from agents.
+    /// The agent is there (or away, or gone). `until` ends the lease unless it is renewed by saying so again.
+    SetPresence {
+        agent: AgentId,
+        presence: Presence,
+        until: Timestamp,
+    },
+    Accept {
+        agent: AgentId,
+        offer: OfferId,
+    },
+    Decline {
+        agent: AgentId,
+        offer: OfferId,
+    },
+
+    /// A new policy of this tenant is in force.
+    PolicyChanged {
+        tenant: TenantId,
+    },
+    TimerFired(TimerId),
+}
+
+/// Whether an agent can be offered conversations.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Presence {
+    Available,
+    /// Keeps what is assigned, is offered nothing.
+    Away,
+    /// Gives back what is assigned.
+    Offline,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum TimerId {
+    /// The agent's lease ends.
+    Lease(AgentId),
+    /// The agent has not answered the offer.
+    Offer(OfferId),
+    /// Everyone suitable had refused the conversation; they may be asked again.
+    Rested(ConversationId),
+    /// One decision could not hold all that must follow; the desk goes on.
+    Deferred(DeskId),
+}

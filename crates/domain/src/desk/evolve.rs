@@ -1,0 +1,234 @@
+//! How events become state. Total: what an event names and the state does not know is passed over.
+
+use std::sync::Arc;
+
+use crate::{ConversationId, DeskId, Timestamp};
+
+use super::{
+    Event, Presence, TimerId,
+    state::{Desk, Desks, Offer, OfferStage, Waiting},
+};
+
+impl Desks {
+    pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
+        let desk = self.desks.entry(Concerns::of(event).desk.clone()).or_default();
+        desk.evolve(at, event);
+        match event {
+            Event::PresenceSet { agent, presence: Presence::Offline, .. } | Event::LeaseLapsed { agent } => {
+                self.timers.cancel(&TimerId::Lease(agent.clone()));
+            }
+            Event::PresenceSet { agent, until, .. } => self.timers.set(TimerId::Lease(agent.clone()), *until),
+            Event::Offered { offer, expires_at, .. } => {
+                self.offers_made = self.offers_made.max(offer.number);
+                self.timers.set(TimerId::Offer(offer.clone()), *expires_at);
+            }
+            Event::AcceptRequested { offer, .. }
+            | Event::Accepted { offer, .. }
+            | Event::Declined { offer, .. }
+            | Event::Expired { offer, .. }
+            | Event::Withdrawn { offer, .. } => self.timers.cancel(&TimerId::Offer(offer.clone())),
+            Event::WorkDeferred { desk } => self.timers.set(TimerId::Deferred(desk.clone()), at),
+            Event::Enqueued { .. }
+            | Event::Dequeued { .. }
+            | Event::AssignmentEnded { .. }
+            | Event::GivingBack { .. } => {}
+        }
+        // Refusals wake their conversation once it has rested, and are forgotten when it no longer waits.
+        match event {
+            Event::Declined { conversation, .. } | Event::Expired { conversation, .. } => {
+                if let Some(rest_until) = desk.rests(*conversation) {
+                    self.timers.set(TimerId::Rested(*conversation), rest_until);
+                }
+            }
+            Event::Enqueued { conversation, .. }
+            | Event::Dequeued { conversation, .. }
+            | Event::Offered { conversation, .. }
+            | Event::Accepted { conversation, .. }
+                if desk.rests(*conversation).is_none() =>
+            {
+                self.timers.cancel(&TimerId::Rested(*conversation));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::Enqueued { conversation, owner_epoch, channel, queue, since, again, agent, .. } => {
+                self.leave(*conversation);
+                let waiting = Waiting {
+                    owner_epoch: *owner_epoch,
+                    channel: *channel,
+                    queue: queue.name.clone(),
+                    wanted: agent.as_ref().filter(|agent| agent.desk == queue.desk).map(|a| a.name.clone()),
+                    since: *since,
+                    again: *again,
+                    offer: None,
+                    refusals: None,
+                };
+                self.wait(*conversation, waiting);
+            }
+            Event::Dequeued { conversation, .. } => {
+                self.leave(*conversation);
+            }
+            Event::PresenceSet { agent, presence, until } => {
+                let agent = self.agents.entry(agent.name.clone()).or_default();
+                if *presence == Presence::Available && agent.presence != Presence::Available {
+                    agent.idle_since = at;
+                }
+                agent.presence = *presence;
+                agent.until = *until;
+            }
+            Event::LeaseLapsed { agent } => {
+                if let Some(agent) = self.agents.get_mut(&agent.name) {
+                    agent.presence = Presence::Offline;
+                }
+            }
+            Event::Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at } => {
+                let made = Offer {
+                    conversation: *conversation,
+                    owner_epoch: *owner_epoch,
+                    channel: *channel,
+                    agent: agent.name.clone(),
+                    queue: queue.name.clone(),
+                    offered_at: at,
+                    expires_at: *expires_at,
+                    stage: OfferStage::Open,
+                };
+                self.offered(offer.number, made);
+            }
+            Event::AcceptRequested { offer, command, .. } => {
+                self.stage(offer.number, OfferStage::Accepting(*command));
+            }
+            Event::Accepted { offer, conversation, .. } => {
+                self.stage(offer.number, OfferStage::Assigned);
+                if self.waiting.get(conversation).is_some_and(|waiting| waiting.offer == Some(offer.number)) {
+                    self.leave(*conversation);
+                }
+            }
+            Event::Declined { offer, .. } | Event::Expired { offer, .. } => {
+                if let Some(ended) = self.end(offer.number) {
+                    let rest_until = at + ended.patience();
+                    self.wait_on(offer.number, &ended, |waiting| waiting.refused(&ended.agent, rest_until));
+                }
+            }
+            Event::Withdrawn { offer, .. } => {
+                if let Some(ended) = self.end(offer.number) {
+                    self.wait_on(offer.number, &ended, |_| {});
+                }
+            }
+            Event::AssignmentEnded { assignment, agent, .. } => {
+                if self.end(assignment.number).is_some()
+                    && let Some(agent) = self.agents.get_mut(&agent.name)
+                {
+                    agent.idle_since = at;
+                }
+            }
+            Event::GivingBack { assignment, .. } => self.stage(assignment.number, OfferStage::GivingBack),
+            Event::WorkDeferred { .. } => {}
+        }
+    }
+
+    /// Puts a conversation that no offer is under way for into its line.
+    pub(super) fn wait(&mut self, conversation: ConversationId, waiting: Waiting) {
+        if waiting.offer.is_none() {
+            self.lines.entry(waiting.line()).or_default().insert(waiting.place(conversation));
+        }
+        self.waiting.insert(conversation, waiting);
+    }
+
+    fn leave(&mut self, conversation: ConversationId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&conversation)?;
+        let line = waiting.line();
+        if let Some(places) = self.lines.get_mut(&line) {
+            places.remove(&waiting.place(conversation));
+            if places.is_empty() {
+                self.lines.remove(&line);
+            }
+        }
+        Some(waiting)
+    }
+
+    fn offered(&mut self, number: u64, offer: Offer) {
+        if let Some(mut waiting) = self.leave(offer.conversation) {
+            waiting.offer = Some(number);
+            // Asked again means that the refusals are forgotten.
+            if waiting.refused_by(&offer.agent) {
+                waiting.refusals = None;
+            }
+            self.wait(offer.conversation, waiting);
+        }
+        let agent = self.agents.entry(offer.agent.clone()).or_default();
+        agent.load.add(offer.channel);
+        agent.idle_since = offer.offered_at;
+        self.offers.insert(number, offer);
+    }
+
+    fn stage(&mut self, number: u64, stage: OfferStage) {
+        if let Some(offer) = self.offers.get_mut(&number) {
+            offer.stage = stage;
+        }
+    }
+
+    fn end(&mut self, number: u64) -> Option<Offer> {
+        let offer = self.offers.remove(&number)?;
+        if let Some(agent) = self.agents.get_mut(&offer.agent) {
+            agent.load.remove(offer.channel);
+        }
+        Some(offer)
+    }
+
+    /// The conversation of an offer that came to nothing goes back to its place, if it is still the one that waits.
+    fn wait_on(&mut self, number: u64, ended: &Offer, change: impl FnOnce(&mut Waiting)) {
+        if self.waiting.get(&ended.conversation).is_some_and(|waiting| waiting.offer == Some(number))
+            && let Some(mut waiting) = self.leave(ended.conversation)
+        {
+            waiting.offer = None;
+            change(&mut waiting);
+            self.wait(ended.conversation, waiting);
+        }
+    }
+
+    /// Until when a conversation's refusals stand.
+    fn rests(&self, conversation: ConversationId) -> Option<Timestamp> {
+        Some(self.waiting.get(&conversation)?.refusals.as_ref()?.rest_until)
+    }
+}
+
+/// What an event changes.
+pub(super) struct Concerns<'a> {
+    pub(super) desk: &'a DeskId,
+    pub(super) conversation: Option<ConversationId>,
+    pub(super) agent: Option<&'a Arc<str>>,
+    pub(super) offer: Option<u64>,
+}
+
+impl<'a> Concerns<'a> {
+    pub(super) fn of(event: &'a Event) -> Self {
+        let only = |desk| Concerns { desk, conversation: None, agent: None, offer: None };
+        match event {
+            Event::Enqueued { conversation, queue, .. } | Event::Dequeued { conversation, queue, .. } => {
+                Concerns { conversation: Some(*conversation), ..only(&queue.desk) }
+            }
+            Event::PresenceSet { agent, .. } | Event::LeaseLapsed { agent } => {
+                Concerns { agent: Some(&agent.name), ..only(&agent.desk) }
+            }
+            Event::Offered { offer, conversation, agent, .. }
+            | Event::AcceptRequested { offer, conversation, agent, .. }
+            | Event::Accepted { offer, conversation, agent, .. }
+            | Event::Declined { offer, conversation, agent }
+            | Event::Expired { offer, conversation, agent }
+            | Event::Withdrawn { offer, conversation, agent, .. }
+            | Event::AssignmentEnded { assignment: offer, conversation, agent }
+            | Event::GivingBack { assignment: offer, conversation, agent } => Concerns {
+                desk: &offer.desk,
+                conversation: Some(*conversation),
+                agent: Some(&agent.name),
+                offer: Some(offer.number),
+            },
+            Event::WorkDeferred { desk } => only(desk),
+        }
+    }
+}

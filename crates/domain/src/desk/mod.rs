@@ -1,0 +1,65 @@
+//! The desk: a tenant's team of agents, and the one place that decides who gets which conversation.
+//!
+//! Every agent is decided about by one desk partition, so capacity can be promised: an offer is a reservation
+//! that counts from the moment it is made, and ends exactly once.
+
+mod command;
+mod decide;
+mod draft;
+mod event;
+mod evolve;
+mod matching;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Command, Presence, TimerId};
+pub use event::{Event, LeftQueue, WithdrawnBecause};
+pub use state::{AgentState, Desk, Desks, Load, Offer, OfferStage, Waiting};
+
+use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Settles, TenantId, Timers, Timestamp};
+
+/// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decider {}
+
+impl Aggregate for Decider {
+    const KIND: Kind = Kind::Desk;
+
+    type State = Desks;
+    type Command = Command;
+    type Event = Event;
+    type TimerId = TimerId;
+
+    fn decide(state: &Desks, context: &Context, command: &Command) -> Result<Vec<Event>, Rejection> {
+        decide::decide(state, context, command)
+    }
+
+    fn evolve(state: &mut Desks, at: Timestamp, event: &Event) {
+        state.evolve(at, event);
+    }
+
+    fn timers(state: &Desks) -> &Timers<TimerId> {
+        &state.timers
+    }
+
+    fn timers_mut(state: &mut Desks) -> &mut Timers<TimerId> {
+        &mut state.timers
+    }
+
+    fn fired(timer: TimerId) -> Command {
+        Command::TimerFired(timer)
+    }
+
+    fn policy_changed(tenant: &TenantId) -> Option<Command> {
+        Some(Command::PolicyChanged { tenant: tenant.clone() })
+    }
+
+    fn relay(event: &Event) -> Option<(Route, Relay)> {
+        event.relay()
+    }
+
+    fn settles(event: &Event) -> Option<Settles> {
+        event.settles()
+    }
+}

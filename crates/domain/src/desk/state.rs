@@ -1,0 +1,248 @@
+//! What a desk partition remembers: who is there, who waits, and what is reserved for whom.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentId, Channel, CommandId, ConversationId, DeskId, Millis, OfferId, QueueId, TenantId, Timers,
+    Timestamp,
+};
+
+use super::{Presence, TimerId};
+
+/// The desks of one partition.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Desks {
+    pub(super) desks: BTreeMap<DeskId, Desk>,
+    /// The number of the offer made last, whichever desk made it.
+    pub(super) offers_made: u64,
+    pub(super) timers: Timers<TimerId>,
+}
+
+/// One team. Names stand for whole ids: everything here is at the same desk.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Desk {
+    pub(super) agents: BTreeMap<Arc<str>, AgentState>,
+    pub(super) waiting: BTreeMap<ConversationId, Waiting>,
+    /// Those of `waiting` that no offer is under way for, in their order.
+    pub(super) lines: BTreeMap<Line, BTreeSet<Place>>,
+    pub(super) offers: BTreeMap<u64, Offer>,
+}
+
+/// Waiting conversations that the same agents can take: a line is served or skipped as a whole.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) queue: Arc<str>,
+    pub(super) channel: Channel,
+    pub(super) wanted: Option<Arc<str>>,
+}
+
+/// A place in the waiting order, among conversations of equal priority.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// False for who was here before: they go first.
+    pub(super) newcomer: bool,
+    pub(super) since: Timestamp,
+    pub(super) conversation: ConversationId,
+}
+
+/// A conversation that waits for a person.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    pub owner_epoch: u32,
+    pub channel: Channel,
+    /// The queue's name at this desk.
+    pub queue: Arc<str>,
+    /// The only agent wanted, as long as that agent is there and has not refused.
+    pub wanted: Option<Arc<str>>,
+    pub since: Timestamp,
+    /// It was with this desk before.
+    pub again: bool,
+    /// The number of the offer under way for it.
+    pub offer: Option<u64>,
+    /// Rare, so kept apart.
+    pub(super) refusals: Option<Box<Refusals>>,
+}
+
+/// Who declined a conversation or let its offer expire.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Refusals {
+    pub(super) by: BTreeSet<Arc<str>>,
+    /// From here on, if nobody else is suitable, those who refused are asked again.
+    pub(super) rest_until: Timestamp,
+}
+
+/// What a desk knows of an agent; what the agent may do is policy.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AgentState {
+    pub presence: Presence,
+    /// When the lease ends.
+    pub until: Timestamp,
+    /// When the agent last became available, was offered a conversation, or finished one.
+    pub idle_since: Timestamp,
+    pub load: Load,
+}
+
+impl AgentState {
+    pub(super) const OFFLINE: AgentState = AgentState {
+        presence: Presence::Offline,
+        until: Timestamp(0),
+        idle_since: Timestamp(0),
+        load: Load(BTreeMap::new()),
+    };
+}
+
+impl Default for AgentState {
+    fn default() -> Self {
+        AgentState::OFFLINE
+    }
+}
+
+/// How many conversations an agent holds: offers, acceptances under way and assignments alike.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Load(BTreeMap<Channel, u32>);
+
+impl Load {
+    pub fn total(&self) -> u32 {
+        self.0.values().sum()
+    }
+
+    pub fn of(&self, channel: Channel) -> u32 {
+        self.0.get(&channel).copied().unwrap_or(0)
+    }
+
+    pub(super) fn add(&mut self, channel: Channel) {
+        *self.0.entry(channel).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, channel: Channel) {
+        if let Some(count) = self.0.get_mut(&channel) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(&channel);
+            }
+        }
+    }
+}
+
+/// A conversation reserved for an agent, from the offer until the assignment's end.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    pub conversation: ConversationId,
+    pub owner_epoch: u32,
+    pub channel: Channel,
+    /// The agent's name at this desk.
+    pub agent: Arc<str>,
+    /// The queue's name at this desk.
+    pub queue: Arc<str>,
+    pub offered_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub stage: OfferStage,
+}
+
+impl Offer {
+    /// How long the agent was given to answer.
+    pub(super) fn patience(&self) -> Millis {
+        self.expires_at - self.offered_at
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum OfferStage {
+    /// The agent has not answered.
+    Open,
+    /// The agent said yes by this command; the conversation has not answered.
+    Accepting(CommandId),
+    /// The conversation is the agent's.
+    Assigned,
+    /// The agent is gone; the conversation is asked to take itself back.
+    GivingBack,
+}
+
+impl Desks {
+    pub fn all(&self) -> impl Iterator<Item = (&DeskId, &Desk)> {
+        self.desks.iter()
+    }
+
+    pub fn desk(&self, desk: &DeskId) -> Option<&Desk> {
+        self.desks.get(desk)
+    }
+
+    pub(super) fn of_tenant(&self, tenant: &TenantId) -> impl Iterator<Item = &DeskId> {
+        let first = DeskId { tenant: tenant.clone(), name: "".into() };
+        self.desks.range(first..).map(|(desk, _)| desk).take_while(move |desk| desk.tenant == *tenant)
+    }
+
+    /// The number of the offer made last in this partition; offers count from 1.
+    pub fn offers_made(&self) -> u64 {
+        self.offers_made
+    }
+
+    /// The offer or assignment, as long as it has not ended.
+    pub fn offer(&self, offer: &OfferId) -> Option<&Offer> {
+        self.desk(&offer.desk)?.offers.get(&offer.number)
+    }
+
+    pub fn agent(&self, agent: &AgentId) -> Option<&AgentState> {
+        self.desk(&agent.desk)?.agents.get(&agent.name)
+    }
+
+    /// Where and how the conversation waits; it waits at one desk at most.
+    pub fn waiting(&self, conversation: ConversationId) -> Option<(&DeskId, &Waiting)> {
+        self.desks.iter().find_map(|(id, desk)| Some((id, desk.waiting.get(&conversation)?)))
+    }
+
+    /// The conversations that wait in a queue, those under offer included, in their order.
+    pub fn waiting_in(&self, queue: &QueueId) -> Vec<(ConversationId, &Waiting)> {
+        let Some(desk) = self.desk(&queue.desk) else { return Vec::new() };
+        let mut found: Vec<_> = desk.waiting().filter(|(_, waiting)| waiting.queue == queue.name).collect();
+        found.sort_by_key(|(conversation, waiting)| waiting.place(*conversation));
+        found
+    }
+}
+
+impl Desk {
+    /// The agents who were ever here, by name.
+    pub fn agents(&self) -> impl Iterator<Item = (&Arc<str>, &AgentState)> {
+        self.agents.iter()
+    }
+
+    /// Everyone who waits, those under offer included, in no order of theirs.
+    pub fn waiting(&self) -> impl Iterator<Item = (ConversationId, &Waiting)> {
+        self.waiting.iter().map(|(conversation, waiting)| (*conversation, waiting))
+    }
+
+    /// Offers and assignments that have not ended, by number.
+    pub fn offers(&self) -> impl Iterator<Item = (u64, &Offer)> {
+        self.offers.iter().map(|(number, offer)| (*number, offer))
+    }
+}
+
+impl Waiting {
+    pub(super) fn line(&self) -> Line {
+        Line { queue: self.queue.clone(), channel: self.channel, wanted: self.wanted.clone() }
+    }
+
+    pub(super) fn place(&self, conversation: ConversationId) -> Place {
+        Place { newcomer: !self.again, since: self.since, conversation }
+    }
+
+    /// Whether this agent declined the conversation, or let its offer expire, and it was not forgotten since.
+    pub fn refused_by(&self, agent: &str) -> bool {
+        self.refusals.as_ref().is_some_and(|refusals| refusals.by.contains(agent))
+    }
+
+    pub(super) fn refused(&mut self, agent: &Arc<str>, rest_until: Timestamp) {
+        if self.wanted.as_ref() == Some(agent) {
+            self.wanted = None;
+        }
+        let refusals =
+            self.refusals.get_or_insert_with(|| Box::new(Refusals { by: BTreeSet::new(), rest_until }));
+        refusals.by.insert(agent.clone());
+        refusals.rest_until = refusals.rest_until.max(rest_until);
+    }
+}

@@ -1,0 +1,40 @@
+//! The pure core: what Tributary decides, and nothing of how it is done.
+//!
+//! Five aggregates, each a pair of pure functions: `decide` turns a command into events, `evolve` folds an
+//! event into state. A [`Partition`] is what one worker leads: an aggregate's state together with what every
+//! partition keeps (inputs already taken, answers given, relays in and out). No clock, no randomness, no I/O.
+
+// What everything speaks of.
+mod content;
+mod ids;
+pub mod policy;
+mod rejection;
+mod time;
+
+// What every aggregate is made of.
+mod aggregate;
+mod partition;
+mod relay;
+mod step;
+mod timers;
+
+// The five aggregates.
+pub mod contact;
+pub mod conversation;
+pub mod delivery;
+pub mod desk;
+pub mod workspace;
+
+pub use aggregate::{Aggregate, Context, Settles};
+pub use content::{Attachment, Channel, Content, MailThread, Sealed};
+pub use ids::{
+    AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
+    InboxId, Lane, MessageId, OfferId, Party, QueueId, TenantId, TurnId,
+};
+pub use partition::{Outbox, Partition, Taken};
+pub use policy::{Policies, Policy};
+pub use rejection::{Code, Rejection};
+pub use relay::{Kind, Peer, Relay, Route, Topology};
+pub use step::{Answer, Cause, Intake, Origin, Recorded, SetAside, Step};
+pub use time::{Millis, Timestamp};
+pub use timers::{Timer, Timers};

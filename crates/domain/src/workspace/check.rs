@@ -1,0 +1,140 @@
+//! What a policy document must satisfy by itself, before and when it is applied.
+
+use std::{fmt, ops::RangeInclusive};
+
+use crate::{
+    Millis, Policy,
+    policy::{BotKind, Hours, OpenSpan},
+};
+
+const OFFER_TIMEOUT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
+const ANSWER_WITHIN: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::seconds(10 * 60);
+const DAY: u16 = 24 * 60;
+
+/// Something wrong in a policy document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Where, as a path of keys: `inboxes.email.queue`.
+    pub at: String,
+    /// What, as a sentence's predicate or a sentence.
+    pub what: String,
+}
+
+impl Problem {
+    pub(super) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
+        Problem { at: at.into(), what: what.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.what)
+    }
+}
+
+/// Everything that is wrong in the document itself, in the document's order. What only the workspace can know
+/// (whether an inbox's name is taken by another tenant) is found when it is applied.
+pub fn check(policy: &Policy) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_inboxes(policy, &mut problems);
+    check_queues(policy, &mut problems);
+    check_agents(policy, &mut problems);
+    check_bots(policy, &mut problems);
+    for (name, hours) in &policy.hours {
+        check_hours(&format!("hours.{name}"), hours, &mut problems);
+    }
+    problems
+}
+
+fn check_inboxes(policy: &Policy, problems: &mut Vec<Problem>) {
+    for (name, inbox) in &policy.inboxes {
+        if !policy.queues.contains_key(&inbox.queue) {
+            problems.push(Problem::new(
+                format!("inboxes.{name}.queue"),
+                format!("there is no queue {}", inbox.queue),
+            ));
+        }
+        if let Some(bot) = inbox.bot.as_ref().filter(|bot| !policy.bots.contains_key(*bot)) {
+            problems.push(Problem::new(format!("inboxes.{name}.bot"), format!("there is no bot {bot}")));
+        }
+    }
+}
+
+fn check_queues(policy: &Policy, problems: &mut Vec<Problem>) {
+    for (name, queue) in &policy.queues {
+        let at = format!("queues.{name}");
+        if name.desk.tenant != policy.tenant {
+            problems.push(Problem::new(&at, format!("this is not a queue of tenant {}", policy.tenant)));
+        }
+        if !OFFER_TIMEOUT.contains(&queue.offer_timeout) {
+            problems.push(Problem::new(format!("{at}.offer_timeout"), "must be between 1 second and 1 hour"));
+        }
+    }
+}
+
+fn check_agents(policy: &Policy, problems: &mut Vec<Problem>) {
+    for (name, agent) in &policy.agents {
+        let at = format!("agents.{name}");
+        if name.desk.tenant != policy.tenant {
+            problems.push(Problem::new(&at, format!("this is not an agent of tenant {}", policy.tenant)));
+        }
+        for queue in &agent.queues {
+            let what = if !policy.queues.contains_key(queue) {
+                format!("there is no queue {queue}")
+            } else if queue.desk != name.desk {
+                format!("queue {queue} is not at the agent's home desk {}", name.desk)
+            } else {
+                continue;
+            };
+            problems.push(Problem::new(format!("{at}.queues"), what));
+        }
+        if agent.capacity.total == 0 {
+            problems.push(Problem::new(format!("{at}.capacity.total"), "must be at least 1"));
+        }
+    }
+}
+
+fn check_bots(policy: &Policy, problems: &mut Vec<Problem>) {
+    for (name, bot) in &policy.bots {
+        if !ANSWER_WITHIN.contains(&bot.answer_within) {
+            problems.push(Problem::new(
+                format!("bots.{name}.answer_within"),
+                "must be between 1 second and 10 minutes",
+            ));
+        }
+        if let BotKind::BuiltIn(flow) = &bot.kind
+            && let Some(hours) = flow.hours.as_ref().filter(|hours| !policy.hours.contains_key(*hours))
+        {
+            problems.push(Problem::new(
+                format!("bots.{name}.flow.hours"),
+                format!("there are no opening hours {hours}"),
+            ));
+        }
+    }
+}
+
+fn check_hours(at: &str, hours: &Hours, problems: &mut Vec<Problem>) {
+    if hours.time_zone.trim().is_empty() {
+        problems.push(Problem::new(format!("{at}.time_zone"), "must name an IANA time zone"));
+    }
+    for (place, span) in hours.open.iter().enumerate() {
+        let at = format!("{at}.open[{place}]");
+        if !(1..=7).contains(&span.weekday) {
+            problems.push(Problem::new(
+                format!("{at}.weekday"),
+                format!("must be 1 (Monday) to 7 (Sunday), not {}", span.weekday),
+            ));
+        }
+        if span.from >= span.to || span.to > DAY {
+            problems.push(Problem::new(&at, "must begin before it ends, and end by midnight"));
+        }
+    }
+    let mut by_start: Vec<(usize, &OpenSpan)> = hours.open.iter().enumerate().collect();
+    by_start.sort_by_key(|(_, span)| **span);
+    for ((place, span), (next_place, next)) in by_start.iter().zip(by_start.iter().skip(1)) {
+        if span.weekday == next.weekday && next.from < span.to {
+            problems
+                .push(Problem::new(format!("{at}.open[{next_place}]"), format!("overlaps open[{place}]")));
+        }
+    }
+}
