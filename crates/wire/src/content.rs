@@ -1,0 +1,31 @@
+//! The plaintexts that get sealed.
+
+use domain::{Attachment, Content, MailThread};
+
+use crate::{
+    Error,
+    message::{decode, encode, message},
+    pb,
+};
+
+pub fn encode_content(content: &Content) -> Vec<u8> {
+    encode::<pb::Content>(content)
+}
+
+pub fn decode_content(bytes: &[u8]) -> Result<Content, Error> {
+    decode::<pb::Content, _>("a message's content", bytes)
+}
+
+pub fn encode_mail_thread(thread: &MailThread) -> Vec<u8> {
+    encode::<pb::MailThread>(thread)
+}
+
+pub fn decode_mail_thread(bytes: &[u8]) -> Result<MailThread, Error> {
+    decode::<pb::MailThread, _>("a mail thread", bytes)
+}
+
+message! {
+    Content => Content { text, payload, attachments, quick_replies, subject, body, raw }
+    Attachment => Attachment { kind, url, content_type, name }
+    MailThread => MailThread { subject, message_id, references }
+}

@@ -1,0 +1,19 @@
+//! The ledger's commands and events.
+
+use crate::message::{choice, timers};
+
+choice! { domain::contact::Command => ContactCommand, contact_command {
+    See { from, at },
+    Link { tenant, contact, party },
+    Tag { tenant, contact, tag },
+    Untag { tenant, contact, tag },
+}}
+
+choice! { domain::contact::Event => ContactEvent, contact_event {
+    Created { contact, from, at },
+    Linked { tenant, contact, party, was },
+    Tagged { tenant, contact, tag },
+    Untagged { tenant, contact, tag },
+}}
+
+timers! { domain::contact::TimerId => Contact {} }

@@ -1,0 +1,82 @@
+//! The conversation's commands and events.
+
+use domain::conversation::{Event, Received};
+
+use crate::message::{choice, enumeration, message, timers};
+
+choice! { domain::conversation::Command => ConversationCommand, conversation_command {
+    Receive(received),
+    Note { from, kind, message, content, at },
+    Receipt { party, kind, provider_id, watermark, at, reason },
+    OptOut { from },
+    OptIn { from },
+    Unreadable { from, message, content, reason, at },
+    BotAnswer { turn, actions },
+    Reply { conversation, agent, assignment, message, body },
+    Transfer { conversation, agent, assignment, to, note },
+    Close { conversation, agent, assignment },
+    Assign { conversation, owner_epoch, offer, agent, command },
+    GiveBack { conversation, assignment },
+    Progress { conversation, message, progress },
+    TimerFired(timer),
+}}
+
+message! {
+    Received => Received { from, kind, message, content, sent_at, authenticated, thread, placed }
+}
+
+choice! { domain::conversation::BotAction => BotAction, bot_action {
+    Say { message, body },
+    HandOff { queue },
+    Close {},
+}}
+
+choice! { domain::conversation::Transfer => TransferTo, transfer_to {
+    Queue(queue),
+    Agent(agent),
+}}
+
+message! {
+    Event => ConversationEvent { tenant, inbox, what }
+}
+
+choice! { domain::conversation::What => ConversationWhat, conversation_what {
+    CustomerSeen { from, at },
+    Opened { conversation, policy_version },
+    Reopened { conversation },
+    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
+    Noted { party, kind, message, content, at },
+    ReceiptNoted { conversation, kind, message, at, reason },
+    UnreadableKept { party, message, content, reason, at },
+    OptedOut { party },
+    OptedIn { party },
+    Redirected { to, received },
+    BotEngaged { conversation, bot, owner_epoch, queue },
+    TurnAsked { turn, bot, content, message, answer_by },
+    TurnAnswered { turn },
+    BotReplied { conversation, message, outgoing },
+    AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent },
+    Assigned { conversation, agent, assignment, owner_epoch, command },
+    AssignmentRefused { conversation, offer, command },
+    Released { conversation, assignment },
+    Withdrawn { conversation, queue, owner_epoch },
+    Transferred { conversation, by, note },
+    Replied { conversation, agent, message, outgoing },
+    DeliveryNoted { conversation, message, progress },
+    Closed { conversation, by, reason },
+}}
+
+choice! { domain::conversation::Closer => Closer, closer {
+    Bot(bot),
+    Agent(agent),
+    Customer {},
+}}
+
+enumeration! {
+    domain::conversation::HandOffReason => HandOffReason {
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone,
+    }
+    domain::conversation::CloseReason => CloseReason { Done, OptedOut }
+}
+
+timers! { domain::conversation::TimerId => Conversation { BotSilent } }

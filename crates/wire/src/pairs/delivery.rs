@@ -1,0 +1,29 @@
+//! The delivery lane's commands and events.
+
+use crate::message::{choice, timers};
+
+choice! { domain::delivery::Command => DeliveryCommand, delivery_command {
+    Deliver { conversation, message, outgoing },
+    Report { message, attempt, outcome },
+    Recover {},
+    TimerFired(timer),
+}}
+
+choice! { domain::delivery::Outcome => Outcome, outcome {
+    Sent { provider_id },
+    Retry { code, reason, after },
+    Refused { code, reason },
+    Unknown { reason, resend },
+}}
+
+choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
+    Queued { conversation, message, outgoing },
+    SendStarted { message, attempt },
+    Sent { conversation, message, attempt, provider_id },
+    RetryScheduled { message, attempt, due, code, reason },
+    Failed { conversation, message, attempt, code, reason },
+    OutcomeLost { message, attempt },
+    OutcomeUnknown { conversation, message, attempt, reason },
+}}
+
+timers! { domain::delivery::TimerId => Delivery { Retry } }

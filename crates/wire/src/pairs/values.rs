@@ -1,0 +1,40 @@
+//! The values that more than one aggregate speaks of.
+
+use domain::{
+    ConversationId, OfferId, Peer, Rejection, Sealed, TurnId,
+    conversation::{Correspondent, Outgoing, ThreadOf},
+};
+
+use crate::message::{choice, enumeration, message};
+
+message! {
+    Peer => Peer { kind, partition }
+    ConversationId => ConversationId { party, number }
+    TurnId => TurnId { conversation, owner_epoch, number }
+    OfferId => OfferId { desk, number }
+    Sealed => Sealed { subject, bytes }
+    Correspondent => Correspondent { tenant, inbox, channel, party, address }
+    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person }
+    ThreadOf => ThreadOf { message, thread }
+    Rejection => Rejection { code, detail }
+}
+
+choice! { domain::conversation::Progress => Progress, progress {
+    Sent { provider_id },
+    Failed { code, reason },
+    Unknown {},
+}}
+
+enumeration! {
+    domain::Kind => Kind { Conversation, Desk, Delivery, Contact, Workspace }
+    domain::Channel => Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
+    domain::conversation::MessageKind => MessageKind { Message, Postback }
+    domain::conversation::NoteKind => NoteKind {
+        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
+    }
+    domain::conversation::ReceiptKind => ReceiptKind { Delivered, Read, Failed }
+    domain::desk::Presence => Presence { Available, Away, Offline }
+    domain::Code => Code {
+        NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
+    }
+}
