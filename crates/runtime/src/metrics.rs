@@ -1,0 +1,52 @@
+//! What the workers count. Labels are bounded: the aggregate's name.
+
+use domain::Kind;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// Tells the recorder what each metric means.
+pub fn describe() {
+    describe_counter!("tributary_worker_inputs_total", "Intake records read by leaders");
+    describe_counter!("tributary_worker_decisions_total", "Decisions read back as accepted");
+    describe_counter!("tributary_worker_steps_total", "Inputs applied by accepted decisions");
+    describe_counter!(
+        "tributary_worker_set_aside_total",
+        "Inputs kept for an operator instead of being applied"
+    );
+    describe_counter!(
+        "tributary_worker_step_downs_total",
+        "Times a leader dropped its state and folded again"
+    );
+    describe_counter!("tributary_worker_relays_resent_total", "Relays sent again because no answer came");
+    describe_gauge!("tributary_worker_leading", "Partitions led by this process");
+    describe_histogram!(
+        "tributary_worker_decision_seconds",
+        metrics::Unit::Seconds,
+        "From appending a decision to reading it back"
+    );
+}
+
+pub(crate) fn inputs(kind: Kind, count: usize) {
+    counter!("tributary_worker_inputs_total", "aggregate" => kind.as_str()).increment(count as u64);
+}
+
+pub(crate) fn decided(kind: Kind, steps: usize, seconds: f64) {
+    counter!("tributary_worker_decisions_total", "aggregate" => kind.as_str()).increment(1);
+    counter!("tributary_worker_steps_total", "aggregate" => kind.as_str()).increment(steps as u64);
+    histogram!("tributary_worker_decision_seconds", "aggregate" => kind.as_str()).record(seconds);
+}
+
+pub(crate) fn set_aside(kind: Kind) {
+    counter!("tributary_worker_set_aside_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn stepped_down(kind: Kind) {
+    counter!("tributary_worker_step_downs_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn resent(kind: Kind, count: usize) {
+    counter!("tributary_worker_relays_resent_total", "aggregate" => kind.as_str()).increment(count as u64);
+}
+
+pub(crate) fn leading(kind: Kind, by: f64) {
+    gauge!("tributary_worker_leading", "aggregate" => kind.as_str()).increment(by);
+}

@@ -1,0 +1,94 @@
+//! Where a reader of one partition's decisions stands: the state, and the point in the log it is a fold of.
+
+use std::sync::Arc;
+
+use domain::{Partition, Peer, Topology};
+use log::{Log, Record, Tail, Topic};
+use wire::{Codec, Point, Reader, Verdict};
+
+use crate::{Error, Snapshot};
+
+/// The intake of a peer.
+pub fn intake(peer: Peer) -> log::Partition {
+    Topic(peer.kind.intake_topic()).partition(peer.partition)
+}
+
+/// The decisions of a peer.
+pub fn log_of(peer: Peer) -> log::Partition {
+    Topic(peer.kind.log_topic()).partition(peer.partition)
+}
+
+/// A fold of the accepted prefix of one partition.
+pub struct Standing<A: Codec> {
+    pub peer: Peer,
+    pub partition: Partition<A>,
+    /// Where the next leader continues reading the intake.
+    pub intake_through: u64,
+    reader: Reader<A>,
+}
+
+impl<A: Codec> Standing<A> {
+    /// At the beginning of everything.
+    pub fn new(number: u32, topology: Topology) -> Self {
+        Standing {
+            peer: Peer { kind: A::KIND, partition: number },
+            partition: Partition::new(topology),
+            intake_through: 0,
+            reader: Reader::new(Point::default()),
+        }
+    }
+
+    pub fn from_snapshot(number: u32, snapshot: Snapshot<A>) -> Self {
+        Standing {
+            peer: Peer { kind: A::KIND, partition: number },
+            partition: snapshot.partition,
+            intake_through: snapshot.intake_through,
+            reader: Reader::new(snapshot.point),
+        }
+    }
+
+    pub fn point(&self) -> Point {
+        self.reader.point()
+    }
+
+    pub(crate) fn into_parts(self) -> (Partition<A>, u64, Reader<A>) {
+        (self.partition, self.intake_through, self.reader)
+    }
+
+    /// A place in the log that goes on from here.
+    pub fn tail(&self, log: Arc<dyn Log>) -> Tail {
+        Tail::new(log, log_of(self.peer), self.point().position)
+    }
+
+    /// Folds one record, if it is accepted.
+    pub fn fold(&mut self, record: &Record) -> Result<Verdict<A>, Error> {
+        let verdict = self
+            .reader
+            .read(record.position, &record.bytes)
+            .map_err(|source| Error::Unreadable { peer: self.peer, position: record.position, source })?;
+        if let Verdict::Accepted(decision) = &verdict {
+            for step in &decision.steps {
+                self.partition.fold(decision.decided_at, step);
+            }
+            self.intake_through = decision.intake_through;
+        }
+        Ok(verdict)
+    }
+
+    /// Folds what is there now.
+    pub async fn catch_up(&mut self, tail: &mut Tail) -> Result<(), Error> {
+        loop {
+            let records = tail.ready().await.map_err(|source| self.failed("read the log", source))?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            for record in &records {
+                self.fold(record)?;
+            }
+        }
+    }
+
+    pub(crate) fn failed(&self, operation: &'static str, source: log::Error) -> Error {
+        Error::Log { peer: self.peer, operation, source }
+    }
+}

@@ -1,0 +1,195 @@
+//! Owners, messages and turns, counted from the events of the conversations.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use domain::{
+    AgentId, BotId, ConversationId, MessageId, OfferId, Step, TurnId,
+    conversation::{Decider, Event, What},
+};
+
+use super::{
+    fold::{Checks, Kept},
+    report::Found,
+};
+
+#[derive(Default)]
+pub(super) struct Conversations {
+    known: HashMap<ConversationId, Conversation>,
+    received: HashSet<MessageId>,
+    decided: HashMap<MessageId, u32>,
+    /// By the decision looked at.
+    touched: BTreeSet<ConversationId>,
+}
+
+/// Closed until it is opened.
+#[derive(Default)]
+struct Conversation {
+    is_open: bool,
+    owner: Option<Owner>,
+    owner_epoch: u32,
+    /// Asked and not answered.
+    turn: Option<TurnId>,
+}
+
+enum Owner {
+    Bot(BotId),
+    Queue,
+    Agent(AgentId, OfferId),
+}
+
+impl Checks<Decider> for Conversations {
+    fn step(&mut self, step: &Step<Decider>, found: &mut Found) {
+        for recorded in &step.events {
+            self.event(&recorded.event, found);
+        }
+    }
+
+    fn decided(&mut self, found: &mut Found) {
+        for id in std::mem::take(&mut self.touched) {
+            let Some(conversation) = self.known.get(&id) else { continue };
+            match (conversation.is_open, &conversation.owner) {
+                (true, None) => found.add(3, format_args!("conversation {id} is open and has no owner")),
+                (false, Some(_)) => {
+                    found.add(3, format_args!("conversation {id} is closed and has an owner"))
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finish(self) -> Kept {
+        let open = self.known.values().filter(|conversation| conversation.is_open).count();
+        Kept { open_conversations: open as u64, decided: self.decided, ..Kept::default() }
+    }
+}
+
+impl Conversations {
+    fn event(&mut self, event: &Event, found: &mut Found) {
+        let Some(id) = event.conversation() else { return };
+        self.touched.insert(id);
+        let begins = matches!(event.what, What::Opened { .. });
+        found.require(
+            begins != self.known.contains_key(&id),
+            3,
+            format_args!("conversation {id} is opened twice, or goes on without having been opened"),
+        );
+        let conversation = self.known.entry(id).or_default();
+        match &event.what {
+            What::Opened { .. } | What::Reopened { .. } => {
+                found.require(!conversation.is_open, 3, format_args!("conversation {id} was open already"));
+                conversation.is_open = true;
+            }
+            What::Closed { .. } => {
+                // A bot's ownership ends by itself; an agent and a queue must be told.
+                let is_held = matches!(conversation.owner, Some(Owner::Agent(..) | Owner::Queue));
+                found.require(
+                    conversation.is_open && !is_held,
+                    3,
+                    format_args!("conversation {id} is closed while it is held, or a second time"),
+                );
+                (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
+            }
+            What::BotEngaged { bot, owner_epoch, .. } => {
+                conversation.own(id, Owner::Bot(bot.clone()), *owner_epoch, found);
+            }
+            What::AgentWanted { owner_epoch, .. } => conversation.own(id, Owner::Queue, *owner_epoch, found),
+            What::Assigned { agent, assignment, owner_epoch, .. } => {
+                found.require(
+                    matches!(conversation.owner, Some(Owner::Queue)),
+                    3,
+                    format_args!("conversation {id} is assigned to {agent} without waiting"),
+                );
+                conversation.own(id, Owner::Agent(agent.clone(), assignment.clone()), *owner_epoch, found);
+            }
+            What::Released { assignment, .. } => {
+                let held = matches!(&conversation.owner, Some(Owner::Agent(_, held)) if held == assignment);
+                found.require(
+                    held,
+                    3,
+                    format_args!("conversation {id} is released from {assignment}, which does not hold it"),
+                );
+                conversation.owner = None;
+            }
+            What::Withdrawn { .. } => {
+                let waits = matches!(conversation.owner, Some(Owner::Queue));
+                found.require(waits, 3, format_args!("conversation {id} is withdrawn without waiting"));
+                conversation.owner = None;
+            }
+            What::MessageReceived { message, .. } => {
+                found.require(
+                    self.received.insert(*message),
+                    2,
+                    format_args!("message {message} is received a second time"),
+                );
+                found.require(
+                    conversation.is_open,
+                    3,
+                    format_args!("message {message} is received in conversation {id}, which is closed"),
+                );
+            }
+            What::TurnAsked { turn, bot, .. } => {
+                let owns = matches!(&conversation.owner, Some(Owner::Bot(owner)) if owner == bot);
+                found.require(
+                    owns && turn.owner_epoch == conversation.owner_epoch && conversation.turn.is_none(),
+                    15,
+                    format_args!("turn {turn} is asked of {bot}, which does not own it or is being asked"),
+                );
+                conversation.turn = Some(*turn);
+            }
+            What::TurnAnswered { turn } => {
+                let asked = conversation.turn.take() == Some(*turn);
+                found.require(
+                    asked && turn.owner_epoch == conversation.owner_epoch,
+                    15,
+                    format_args!("turn {turn} is answered, but is not the one asked"),
+                );
+            }
+            What::BotReplied { message, .. } => {
+                found.require(
+                    matches!(conversation.owner, Some(Owner::Bot(_))),
+                    15,
+                    format_args!("a bot writes message {message} in conversation {id}, which no bot owns"),
+                );
+                *self.decided.entry(*message).or_default() += 1;
+            }
+            What::Replied { agent, message, .. } => {
+                found.require(
+                    matches!(&conversation.owner, Some(Owner::Agent(owner, _)) if owner == agent),
+                    3,
+                    format_args!("{agent} writes message {message} in conversation {id} without owning it"),
+                );
+                *self.decided.entry(*message).or_default() += 1;
+            }
+            What::CustomerSeen { .. }
+            | What::ReceiptNoted { .. }
+            | What::Noted { .. }
+            | What::Redirected { .. }
+            | What::UnreadableKept { .. }
+            | What::OptedOut { .. }
+            | What::OptedIn { .. }
+            | What::AssignmentRefused { .. }
+            | What::Transferred { .. }
+            | What::DeliveryNoted { .. } => {}
+        }
+    }
+}
+
+impl Conversation {
+    /// Another owner. A bot's or queue's ownership ends by this; an agent must have been released before.
+    fn own(&mut self, id: ConversationId, owner: Owner, owner_epoch: u32, found: &mut Found) {
+        if let Some(Owner::Agent(agent, assignment)) = &self.owner {
+            found.add(
+                3,
+                format_args!("conversation {id} gets an owner while {agent} holds it by {assignment}"),
+            );
+        }
+        found.require(self.is_open, 3, format_args!("conversation {id} is closed and gets an owner"));
+        let before = self.owner_epoch;
+        found.require(
+            owner_epoch > before,
+            15,
+            format_args!("conversation {id} changes its owner in epoch {owner_epoch}, after {before}"),
+        );
+        (self.owner, self.owner_epoch, self.turn) = (Some(owner), owner_epoch, None);
+    }
+}
