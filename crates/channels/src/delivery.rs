@@ -1,0 +1,217 @@
+//! The effects of the delivery worker: attempts are made here, once they were announced and read back.
+//!
+//! Every attempt runs in a task of its own and reports what came of it into `delivery.in`; the report counts even
+//! if another worker leads by then.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::{
+    Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Route, Sealed, Timestamp,
+    conversation::Outgoing as Decided,
+    delivery::{Command, Decider, Event, Outcome as Reported},
+};
+use log::clock;
+use runtime::{Effects, Post};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use vault::{Opened, Subject, Vault};
+
+use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics};
+
+/// Attempts under way at once in this process.
+const MOST_AT_ONCE: usize = 256;
+
+/// Finds the way out of an inbox.
+pub trait Senders: Send + Sync + 'static {
+    fn sender(&self, inbox: &InboxId) -> Option<Arc<dyn Sender>>;
+}
+
+/// Makes the attempts that the log has announced.
+#[derive(Clone)]
+pub struct Deliverer {
+    post: Post,
+    vault: Vault,
+    senders: Arc<dyn Senders>,
+    tasks: TaskTracker,
+    room: Arc<Semaphore>,
+    /// Messages with an attempt running in this process. Such an attempt will report; nobody need ask about it.
+    running: Arc<Mutex<HashSet<MessageId>>>,
+}
+
+/// One attempt, with all it needs.
+struct Attempt {
+    conversation: ConversationId,
+    message: MessageId,
+    number: u32,
+    decided: Decided,
+    at: Timestamp,
+}
+
+impl Deliverer {
+    /// `tasks` lets a shutdown wait for the attempts under way.
+    pub fn new(post: Post, vault: Vault, senders: Arc<dyn Senders>, tasks: TaskTracker) -> Self {
+        Deliverer { post, vault, senders, tasks, room: Arc::new(Semaphore::new(MOST_AT_ONCE)), running: Arc::default() }
+    }
+
+    fn begin(
+        &self,
+        partition: &Partition<Decider>,
+        message: MessageId,
+        number: u32,
+        at: Timestamp,
+        lost: bool,
+    ) {
+        let running = &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if !running.insert(message) {
+            return;
+        }
+        // Resolved meanwhile: the state may be ahead of the event.
+        let Some(delivery) = partition.state().get(message) else {
+            running.remove(&message);
+            return;
+        };
+        let attempt = Attempt {
+            conversation: delivery.conversation,
+            message,
+            number,
+            decided: delivery.outgoing.as_ref().clone(),
+            at,
+        };
+        let this = self.clone();
+        self.tasks.spawn(async move {
+            // The semaphore is never closed.
+            let _room = this.room.acquire().await;
+            let outcome = if lost { this.ask(&attempt).await } else { this.send(&attempt).await };
+            metrics::delivered(attempt.decided.channel.as_str(), &outcome);
+            this.report(&attempt, outcome).await;
+            this.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&message);
+        });
+    }
+
+    async fn send(&self, attempt: &Attempt) -> Reported {
+        let Some(sender) = self.senders.sender(&attempt.decided.inbox) else {
+            return retry("no_sender", "this inbox has no way out configured");
+        };
+        match self.plaintext(attempt).await {
+            Ok(outgoing) => reported(sender.send(&outgoing).await, sender.deduplicates()),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// What became of an attempt whose outcome was lost.
+    async fn ask(&self, attempt: &Attempt) -> Reported {
+        let Some(sender) = self.senders.sender(&attempt.decided.inbox) else {
+            return Reported::Unknown {
+                reason: "this inbox has no way out configured".into(),
+                resend: false,
+            };
+        };
+        match sender.lookup(&attempt.message.to_string()).await {
+            Lookup::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
+            Lookup::NotSent => Reported::Retry {
+                code: "not_sent".into(),
+                reason: "the attempt had not begun".into(),
+                after: Some(Millis(0)),
+            },
+            Lookup::CannotTell => Reported::Unknown {
+                reason: "the sender stopped before it learnt the outcome".into(),
+                resend: sender.deduplicates(),
+            },
+        }
+    }
+
+    async fn plaintext(&self, attempt: &Attempt) -> Result<Outgoing, Reported> {
+        let decided = &attempt.decided;
+        let to = self.open(decided, &decided.to, MessageId(decided.to.subject.0)).await?;
+        let to = String::from_utf8(to).map_err(|_| refused("address", "the address is not text"))?;
+        let body = self.open(decided, &decided.body, attempt.message).await?;
+        let content: Content =
+            wire::decode_content(&body).map_err(|error| refused("content", &error.to_string()))?;
+        let thread = match &decided.thread {
+            Some(of) => {
+                let bytes = self.open(decided, &of.thread, of.message).await?;
+                let thread = wire::decode_mail_thread(&bytes)
+                    .map_err(|error| refused("thread", &error.to_string()))?;
+                Some(Thread {
+                    subject: thread.subject,
+                    in_reply_to: Some(thread.message_id).filter(|id| !id.is_empty()),
+                    references: thread.references,
+                    reference: log_intake::reference(&self.vault, attempt.conversation),
+                })
+            }
+            None => None,
+        };
+        Ok(Outgoing {
+            key: attempt.message.to_string(),
+            to,
+            text: content.text,
+            quick_replies: content.quick_replies,
+            attachments: content.attachments,
+            at: attempt.at.0,
+            by_person: decided.by_person,
+            thread,
+        })
+    }
+
+    async fn open(&self, decided: &Decided, sealed: &Sealed, item: MessageId) -> Result<Vec<u8>, Reported> {
+        let subject = Subject { tenant: decided.tenant.shared(), party: sealed.subject.0 };
+        match self.vault.open_sealed(&subject, &item.0, &sealed.bytes).await {
+            Ok(Opened::Plain(bytes)) => Ok(bytes),
+            Ok(Opened::Erased) => Err(refused("erased", "the customer was erased")),
+            Err(error) if error.is_unavailable() => Err(retry("vault", &error.to_string())),
+            Err(error) => Err(refused("sealed", &error.to_string())),
+        }
+    }
+
+    async fn report(&self, attempt: &Attempt, outcome: Reported) {
+        let inbox = attempt.decided.inbox.clone();
+        let route = Route::Lane(domain::Lane::of(inbox, attempt.conversation.party));
+        let intake = domain::Intake::Input {
+            origin: Origin::Report,
+            at: Timestamp(clock::now()),
+            tenant: attempt.decided.tenant.clone(),
+            policy_version: 0,
+            command: Command::Report { message: attempt.message, attempt: attempt.number, outcome },
+        };
+        // An outcome that cannot be told is unknown to the next leader, who asks again.
+        while let Err(error) = self.post.send::<Decider>(&route, &intake).await {
+            tracing::warn!(%error, "an attempt's outcome could not be recorded");
+            if !matches!(error, log::Error::Full(_) | log::Error::DiskFull) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    }
+}
+
+impl Effects<Decider> for Deliverer {
+    fn perform(&self, partition: &Partition<Decider>, at: Timestamp, event: &Event) {
+        match event {
+            Event::SendStarted { message, attempt } => self.begin(partition, *message, *attempt, at, false),
+            Event::OutcomeLost { message, attempt } => self.begin(partition, *message, *attempt, at, true),
+            _ => {}
+        }
+    }
+}
+
+fn reported(outcome: Outcome, deduplicates: bool) -> Reported {
+    match outcome {
+        Outcome::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
+        Outcome::Retry { code, reason, after } => {
+            Reported::Retry { code: code.into(), reason: reason.into(), after: after.map(Millis) }
+        }
+        Outcome::Refused { code, reason } => Reported::Refused { code: code.into(), reason: reason.into() },
+        Outcome::Unknown { reason } => Reported::Unknown { reason: reason.into(), resend: deduplicates },
+    }
+}
+
+fn retry(code: &str, reason: &str) -> Reported {
+    Reported::Retry { code: code.into(), reason: reason.into(), after: None }
+}
+
+fn refused(code: &str, reason: &str) -> Reported {
+    Reported::Refused { code: code.into(), reason: reason.into() }
+}

@@ -1,0 +1,43 @@
+//! E-mail: mail servers hand messages in over SMTP or LMTP, answers leave through the business's own relay.
+//!
+//! ```text
+//! mail server ─▶ smtp (socket, bounds) ─▶ normalize (bounds, html, reply, report) ─▶ Intake
+//!       relay ◀─ send ◀─ compose ◀─ Outgoing
+//!                           └── reference: what an answer brings back, so that it finds its conversation
+//! ```
+//!
+//! Sources: RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 5322 (messages), RFC 2045 and following (MIME), RFC 3464
+//! (delivery status), RFC 3834 (automatic answers), RFC 5965 (complaints).
+
+mod bounds;
+mod compose;
+mod html;
+mod metrics;
+mod normalize;
+mod reference;
+mod reply;
+mod report;
+mod send;
+pub mod smtp;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use compose::{Error as ComposeError, MailboxIdentity, compose};
+pub use normalize::normalize;
+pub use reference::{message_id, reply_to};
+pub use send::{RelayConfig, RelayTls, SmtpSender};
+
+/// How a mail server handed a message over: what stands outside of the message itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Envelope {
+    /// The return path, lower case; empty for `<>`, which only reports and automatic answers use.
+    pub sender: String,
+    /// The recipients it was handed over for, lower case.
+    pub recipients: Vec<String>,
+}
+
+/// `local` and `domain` of a bare address.
+fn split_address(address: &str) -> Option<(&str, &str)> {
+    address.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}

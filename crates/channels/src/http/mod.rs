@@ -1,0 +1,225 @@
+//! The channels' HTTP edge: providers post here, and are answered 2xx only once what they said is durable.
+//!
+//! ```text
+//! socket ─▶ body ─▶ inbox ─▶ signature ─▶ normalize ─▶ Intake::accept ─▶ 200
+//! ```
+//!
+//! Whatever goes wrong on that way has one status: 404 no such inbox, 413 too large, 408 too slow, 401 not signed, 400
+//! malformed, 503 not durable now. The whole body is always read before the answer, since a connection that is
+//! closed on unread bytes takes the answer with it.
+
+mod door;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+pub use door::{HttpInbox, Inboxes};
+pub use serve::serve;
+
+use crate::messenger::edge::challenge;
+use crate::{FactKind, Intake, Malformed, Refused, metrics};
+
+const ROUTES: &str = "\
+GET  /webhooks/meta/{inbox}            Meta's verification of this endpoint
+POST /webhooks/meta/{inbox}            Messenger, Instagram and WhatsApp
+POST /webhooks/twilio/{inbox}          SMS by Twilio
+POST /webhooks/twilio/{inbox}/status   its status callbacks
+POST /webhooks/generic/{inbox}         JSON of your own
+";
+
+/// What a provider may ask of us.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest body in bytes; Meta's batches of 1,000 events come near 1 MiB.
+    pub body: usize,
+    /// How long a body may take to arrive.
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { body: 4 << 20, patience: Duration::from_secs(30) }
+    }
+}
+
+struct Edge {
+    intake: Arc<dyn Intake>,
+    inboxes: Arc<dyn Inboxes>,
+    limits: Limits,
+}
+
+/// The edge's routes.
+pub fn router(intake: Arc<dyn Intake>, inboxes: Arc<dyn Inboxes>, limits: Limits) -> Router {
+    let receive = |route: Route| {
+        move |State(edge): State<Arc<Edge>>, Path(inbox): Path<String>, request: Request| {
+            answer(edge, route, inbox, request)
+        }
+    };
+    Router::new()
+        .route("/", get(|| async { format!("Tributary: the HTTP edge of its channels.\n\n{ROUTES}") }))
+        .route("/webhooks/meta/{inbox}", get(subscribe).post(receive(Route::Meta)))
+        .route("/webhooks/twilio/{inbox}", post(receive(Route::Twilio)))
+        .route("/webhooks/twilio/{inbox}/status", post(receive(Route::Twilio)))
+        .route("/webhooks/generic/{inbox}", post(receive(Route::Generic)))
+        .fallback(|| async { (StatusCode::NOT_FOUND, format!("Nothing here. There is:\n\n{ROUTES}")) })
+        .method_not_allowed_fallback(|| async {
+            (StatusCode::METHOD_NOT_ALLOWED, format!("Not by this method. There is:\n\n{ROUTES}"))
+        })
+        .with_state(Arc::new(Edge { intake, inboxes, limits }))
+}
+
+/// The kind of inbox a path is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Route {
+    Meta,
+    Twilio,
+    Generic,
+}
+
+impl Route {
+    /// What its provider wants to read when all is well.
+    fn accepted(self) -> Response {
+        match self {
+            Route::Meta => "EVENT_RECEIVED".into_response(),
+            Route::Twilio => ([(header::CONTENT_TYPE, "text/xml")], "<Response/>").into_response(),
+            Route::Generic => ([(header::CONTENT_TYPE, "application/json")], "{}").into_response(),
+        }
+    }
+}
+
+async fn subscribe(
+    State(edge): State<Arc<Edge>>,
+    Path(inbox): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Some(HttpInbox::Meta { verify_token, .. }) = edge.inboxes.http(&inbox) else {
+        return Failure::UnknownInbox.into_response();
+    };
+    match challenge(query.as_deref().unwrap_or(""), &verify_token) {
+        // Plain text that no browser takes for a page: the challenge comes from whoever asks.
+        Some(challenge) => ([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], challenge).into_response(),
+        None => (StatusCode::FORBIDDEN, "the verify token is not this inbox's\n").into_response(),
+    }
+}
+
+async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) -> Response {
+    let started = Instant::now();
+    let door = edge.inboxes.http(&inbox).filter(|door| door.route() == route);
+    let channel = door.as_ref().map_or("none", |door| door.channel().as_str());
+    let received = receive(&edge, &inbox, door, request).await;
+    let outcome = received.as_ref().err().map_or("accepted", Failure::name);
+    metrics::webhook(channel, outcome, started.elapsed());
+    match received {
+        Ok(()) => route.accepted(),
+        Err(failure) => {
+            tracing::debug!(inbox, channel, outcome, %failure, "webhook not accepted");
+            failure.into_response()
+        }
+    }
+}
+
+async fn receive(edge: &Edge, inbox: &str, door: Option<HttpInbox>, request: Request) -> Result<(), Failure> {
+    let (head, body) = request.into_parts();
+    let body = tokio::time::timeout(edge.limits.patience, read(body, edge.limits.body));
+    let body = body.await.map_err(|_| Failure::TooSlow)??;
+    let facts = door.ok_or(Failure::UnknownInbox)?.facts(inbox, &head, &body)?;
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let raw = facts.iter().any(|fact| fact.kind == FactKind::Unknown).then_some(body);
+    edge.intake.accept(inbox, facts, raw).await.map_err(|refused| match refused {
+        Refused::UnknownInbox(_) => Failure::UnknownInbox,
+        Refused::Unavailable(reason) => Failure::Unavailable(reason),
+    })
+}
+
+/// The body, if it keeps within the limit. One that does not is read on and thrown away, within reason, so that its
+/// sender gets to read the answer.
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
+    match Limited::new(&mut body, limit).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let mut thrown_away = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                thrown_away += frame.data_ref().map_or(0, Bytes::len);
+                if thrown_away > limit.saturating_mul(8) {
+                    break;
+                }
+            }
+            Err(Failure::TooLarge(limit))
+        }
+        Err(_) => Err(Failure::Cut),
+    }
+}
+
+/// Why a webhook was not accepted.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("there is no such inbox here")]
+    UnknownInbox,
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    #[error("the body took too long to arrive")]
+    TooSlow,
+    #[error("the body ended early")]
+    Cut,
+    #[error("the request is not signed as this inbox requires")]
+    Unsigned(Route),
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    #[error("it cannot be stored now: {0}")]
+    Unavailable(String),
+}
+
+impl Failure {
+    /// Its label in the metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Failure::UnknownInbox => "unknown_inbox",
+            Failure::TooLarge(_) => "too_large",
+            Failure::TooSlow => "too_slow",
+            Failure::Cut => "cut",
+            Failure::Unsigned(_) => "unsigned",
+            Failure::Malformed(_) => "malformed",
+            Failure::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Failure::UnknownInbox => StatusCode::NOT_FOUND,
+            Failure::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Failure::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Failure::Unsigned(_) => StatusCode::UNAUTHORIZED,
+            Failure::Cut | Failure::Malformed(_) => StatusCode::BAD_REQUEST,
+            Failure::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        // What is wrong inside is for the log, not for whoever posts.
+        let text = match &self {
+            Failure::Unavailable(_) => "it cannot be stored now: please deliver it again\n".to_owned(),
+            other => format!("{other}\n"),
+        };
+        match self {
+            Failure::Unavailable(_) => (status, [(header::RETRY_AFTER, "5")], text).into_response(),
+            Failure::Unsigned(Route::Generic) => {
+                (status, [(header::WWW_AUTHENTICATE, "Bearer")], text).into_response()
+            }
+            _ => (status, text).into_response(),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The edge on a real socket, with an intake that records or refuses.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use data_encoding::{BASE64, HEXLOWER};
+use hmac::{Hmac, Mac as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::messenger::Kind;
+use crate::{Fact, Outbound};
+
+const TEXT: &str = include_str!("../messenger/samples/messenger-text.json");
+const BATCH: &str = include_str!("../messenger/samples/messenger-batch.json");
+const UNKNOWN: &str = include_str!("../messenger/samples/messenger-unknown.json");
+const SMS: &str = include_str!("../twilio/samples/text.form");
+const DELIVERED: &str = include_str!("../twilio/samples/delivered.form");
+
+/// One call of `accept`.
+type Taken = (String, Vec<Fact>, Option<Bytes>);
+
+#[derive(Default)]
+struct Recorder {
+    taken: Mutex<Vec<Taken>>,
+    refuse: Mutex<Option<fn() -> Refused>>,
+    /// Told when something is on its way in, which then takes a while.
+    entered: Option<Arc<Notify>>,
+}
+
+#[async_trait]
+impl Intake for Recorder {
+    async fn accept(&self, inbox: &str, facts: Vec<Fact>, raw: Option<Bytes>) -> Result<(), Refused> {
+        if let Some(entered) = &self.entered {
+            entered.notify_one();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        if let Some(refused) = *self.refuse.lock().unwrap() {
+            return Err(refused());
+        }
+        self.taken.lock().unwrap().push((inbox.to_owned(), facts, raw));
+        Ok(())
+    }
+}
+
+struct Known(HashMap<&'static str, HttpInbox>);
+
+impl Inboxes for Known {
+    fn http(&self, inbox: &str) -> Option<HttpInbox> {
+        self.0.get(inbox).cloned()
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    intake: Arc<Recorder>,
+    stop: CancellationToken,
+    served: tokio::task::JoinHandle<()>,
+}
+
+async fn start(intake: Recorder, limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let meta = |kind| HttpInbox::Meta {
+        kind,
+        app_secrets: vec!["old".to_owned(), "dev".to_owned()].into(),
+        verify_token: "dev".into(),
+    };
+    let twilio = HttpInbox::Twilio {
+        auth_tokens: vec!["dev".to_owned()].into(),
+        public_url: format!("http://{address}").into(),
+    };
+    let known = Known(HashMap::from([
+        ("messenger", meta(Kind::Messenger)),
+        ("whatsapp", meta(Kind::Whatsapp)),
+        ("sms", twilio),
+        ("generic", HttpInbox::Generic { bearer: "dev".into() }),
+    ]));
+    let (intake, stop) = (Arc::new(intake), CancellationToken::new());
+    let router = router(Arc::clone(&intake) as Arc<dyn Intake>, Arc::new(known), limits);
+    let served = tokio::spawn(serve(listener, router, stop.clone()));
+    Running { address, intake, stop, served }
+}
+
+async fn running() -> Running {
+    start(Recorder::default(), Limits::default()).await
+}
+
+impl Running {
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        // The HTTP engine of the tests is the one senders use, so that no second one is needed.
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        raw(stream, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await
+    }
+
+    async fn post(&self, path: &str, header: (&str, &str), body: &str) -> (u16, String) {
+        let outbound = Outbound::new(Duration::from_secs(10)).unwrap();
+        let request = outbound.post(&self.url(path)).header(header.0, header.1).body(body.to_owned());
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        if status == 503 {
+            assert_eq!(response.headers()["retry-after"], "5");
+        }
+        (status, response.text().await.unwrap())
+    }
+
+    async fn meta(&self, inbox: &str, body: &str) -> (u16, String) {
+        self.post(&format!("/webhooks/meta/{inbox}"), ("x-hub-signature-256", &meta_signature(body)), body)
+            .await
+    }
+
+    async fn twilio(&self, path: &str, body: &str) -> (u16, String) {
+        let signature = twilio_signature(&self.url(path), body);
+        self.post(path, ("x-twilio-signature", &signature), body).await
+    }
+
+    fn taken(&self) -> Vec<Taken> {
+        self.intake.taken.lock().unwrap().clone()
+    }
+}
+
+/// Writes bytes and reads the whole answer.
+async fn raw(mut stream: TcpStream, request: &[u8]) -> (u16, String) {
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), body.to_owned())
+}
+
+fn meta_signature(body: &str) -> String {
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(b"dev").unwrap().chain_update(body);
+    format!("sha256={}", HEXLOWER.encode(&mac.finalize().into_bytes()))
+}
+
+fn twilio_signature(url: &str, body: &str) -> String {
+    let mut fields: Vec<_> = form_urlencoded::parse(body.as_bytes()).collect();
+    fields.sort();
+    let text = fields.iter().fold(url.to_owned(), |text, (name, value)| text + name + value);
+    let mac = Hmac::<sha1::Sha1>::new_from_slice(b"dev").unwrap().chain_update(text);
+    BASE64.encode(&mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn meta_verifies_the_endpoint() {
+    let edge = running().await;
+    let path = "/webhooks/meta/messenger?hub.mode=subscribe&hub.verify_token=dev&hub.challenge=1158201444";
+    assert_eq!(edge.get(path).await, (200, "1158201444".to_owned()));
+    assert_eq!(edge.get(&path.replace("token=dev", "token=nope")).await.0, 403);
+    assert_eq!(edge.get("/webhooks/meta/messenger").await.0, 403);
+    assert_eq!(edge.get(&path.replace("messenger", "nobody")).await.0, 404);
+    assert_eq!(edge.get(&path.replace("messenger", "sms")).await.0, 404);
+}
+
+#[tokio::test]
+async fn signed_webhooks_are_taken_whole_and_once() {
+    let edge = running().await;
+    assert_eq!(edge.meta("messenger", BATCH).await, (200, "EVENT_RECEIVED".to_owned()));
+    assert_eq!(edge.twilio("/webhooks/twilio/sms", SMS).await, (200, "<Response/>".to_owned()));
+    assert_eq!(edge.twilio("/webhooks/twilio/sms/status?x=1", DELIVERED).await.0, 200);
+    let posted = r#"{"id": "1", "from": "visitor", "text": "hello"}"#;
+    let answer = edge.post("/webhooks/generic/generic", ("authorization", "Bearer dev"), posted).await;
+    assert_eq!(answer, (200, "{}".to_owned()));
+
+    let taken = edge.taken();
+    let seen: Vec<_> =
+        taken.iter().map(|(inbox, facts, raw)| (inbox.as_str(), facts.len(), raw.is_some())).collect();
+    assert_eq!(seen, [("messenger", 3, false), ("sms", 1, false), ("sms", 1, false), ("generic", 1, false)]);
+    assert!(taken.iter().all(|(inbox, facts, _)| facts.iter().all(|fact| fact.inbox == *inbox)));
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_kept_with_its_bytes() {
+    let edge = running().await;
+    assert_eq!(edge.meta("messenger", UNKNOWN).await.0, 200);
+    assert_eq!(edge.taken()[0].2.as_deref(), Some(UNKNOWN.as_bytes()));
+}
+
+#[tokio::test]
+async fn what_says_nothing_is_accepted_without_the_intake() {
+    let edge = running().await;
+    assert_eq!(edge.meta("messenger", r#"{"object": "page", "entry": []}"#).await.0, 200);
+    assert!(edge.taken().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_unsigned_gets_in() {
+    let edge = running().await;
+    let meta = "/webhooks/meta/messenger";
+    assert_eq!(edge.post(meta, ("x-nothing", ""), TEXT).await.0, 401);
+    assert_eq!(edge.post(meta, ("x-hub-signature-256", &meta_signature(BATCH)), TEXT).await.0, 401);
+    assert_eq!(edge.post(meta, ("x-hub-signature-256", "sha256=00"), "not even json").await.0, 401);
+    let sms = "/webhooks/twilio/sms";
+    assert_eq!(edge.post(sms, ("x-nothing", ""), SMS).await.0, 401);
+    let elsewhere = twilio_signature(&edge.url("/webhooks/twilio/other"), SMS);
+    assert_eq!(edge.post(sms, ("x-twilio-signature", &elsewhere), SMS).await.0, 401);
+    let generic = "/webhooks/generic/generic";
+    assert_eq!(edge.post(generic, ("authorization", "Bearer wrong"), "{}").await.0, 401);
+    let right = HEXLOWER.encode(b"dev");
+    let (_, answer) = edge.post(meta, ("x-hub-signature-256", "sha256=00"), TEXT).await;
+    assert!(!answer.contains(&right) && !answer.contains(&meta_signature(TEXT)[7..]), "{answer}");
+    assert!(edge.taken().is_empty());
+}
+
+#[tokio::test]
+async fn bad_input_is_answered_with_its_reason() {
+    let edge = running().await;
+    let (status, reason) = edge.meta("messenger", "{\"object\": \"page\",").await;
+    assert_eq!(status, 400);
+    assert!(reason.contains("malformed Meta webhook: EOF while parsing"), "{reason}");
+    assert_eq!(edge.twilio("/webhooks/twilio/sms", "a=1").await.0, 400);
+    assert_eq!(edge.post("/webhooks/generic/generic", ("authorization", "Bearer dev"), "{}").await.0, 400);
+    assert_eq!(edge.meta("nobody", TEXT).await.0, 404);
+    assert_eq!(edge.meta("sms", TEXT).await.0, 404);
+    assert_eq!(edge.meta("..%2f", TEXT).await.0, 404);
+    assert!(edge.taken().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413_and_gets_its_answer() {
+    let edge = start(Recorder::default(), Limits { body: 100_000, ..Limits::default() }).await;
+    let fits = format!("{{\"object\":\"page\",\"entry\":[]}}{}", " ".repeat(99_000));
+    assert_eq!(edge.meta("messenger", &fits).await.0, 200);
+    for length in [100_001, 700_000] {
+        assert_eq!(edge.meta("messenger", &" ".repeat(length)).await.0, 413);
+    }
+    // Without a length announced.
+    let mut request = b"POST /webhooks/meta/messenger HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n".to_vec();
+    for _ in 0..20 {
+        request.extend_from_slice(format!("2710\r\n{}\r\n", "x".repeat(10_000)).as_bytes());
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(raw(TcpStream::connect(edge.address).await.unwrap(), &request).await.0, 413);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let edge =
+        start(Recorder::default(), Limits { patience: Duration::from_millis(50), ..Limits::default() }).await;
+    let request = b"POST /webhooks/meta/messenger HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc";
+    assert_eq!(raw(TcpStream::connect(edge.address).await.unwrap(), request).await.0, 408);
+}
+
+#[tokio::test]
+async fn what_is_not_durable_is_never_acknowledged() {
+    let edge = running().await;
+    *edge.intake.refuse.lock().unwrap() = Some(|| Refused::Unavailable("disk full on /dev/sda".to_owned()));
+    let (status, text) = edge.meta("messenger", TEXT).await;
+    assert_eq!(status, 503);
+    assert!(!text.contains("/dev/sda"));
+    assert_eq!(edge.twilio("/webhooks/twilio/sms", SMS).await.0, 503);
+    *edge.intake.refuse.lock().unwrap() = Some(|| Refused::UnknownInbox("messenger".to_owned()));
+    assert_eq!(edge.meta("messenger", TEXT).await.0, 404);
+    *edge.intake.refuse.lock().unwrap() = None;
+    assert_eq!(edge.meta("messenger", TEXT).await.0, 200);
+}
+
+#[tokio::test]
+async fn strangers_are_told_what_there_is() {
+    let edge = running().await;
+    let (status, text) = edge.get("/").await;
+    assert_eq!(status, 200);
+    assert!(text.contains("Tributary") && text.contains("/webhooks/meta/{inbox}"));
+    let (status, text) = edge.get("/webhook/messenger").await;
+    assert_eq!(status, 404);
+    assert!(text.contains("/webhooks/generic/{inbox}"));
+    assert_eq!(edge.get("/webhooks/twilio/sms").await.0, 405);
+}
+
+#[tokio::test]
+async fn stopping_answers_what_is_in_flight() {
+    let entered = Arc::new(Notify::new());
+    let recorder = Recorder { entered: Some(Arc::clone(&entered)), ..Recorder::default() };
+    let edge = start(recorder, Limits::default()).await;
+    let idle = TcpStream::connect(edge.address).await.unwrap();
+    let stopping = async {
+        entered.notified().await;
+        edge.stop.cancel();
+    };
+    let (answer, ()) = tokio::join!(edge.meta("messenger", TEXT), stopping);
+    assert_eq!(answer.0, 200);
+    assert_eq!(edge.taken().len(), 1);
+    edge.served.await.unwrap();
+    drop(idle);
+}

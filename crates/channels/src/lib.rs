@@ -1,0 +1,36 @@
+//! The channels: what customers write with, and the left edge of Tributary.
+//!
+//! Each channel is a folder with the same three parts: a pure `normalize` from the provider's bytes to
+//! [`Fact`]s, an edge that receives those bytes on a socket and answers only once the facts are durable, and
+//! a [`Sender`] that carries a message out.
+//!
+//! ```text
+//! socket ─▶ edge ─▶ normalize ─▶ Intake (seal, append) ─▶ log     log ─▶ delivery worker ─▶ Sender ─▶ provider
+//! ```
+
+#[cfg(test)]
+mod compliance;
+mod delivery;
+pub mod email;
+mod fact;
+pub mod generic;
+pub mod http;
+mod intake;
+mod log_intake;
+pub mod messenger;
+mod metrics;
+mod outbound;
+pub mod sandbox;
+mod scalar;
+mod sender;
+#[cfg(test)]
+mod testing;
+pub mod twilio;
+
+pub use delivery::{Deliverer, Senders};
+pub use fact::{Attachment, Channel, Fact, FactKind, Mail, Malformed, Referral};
+pub use intake::{Intake, Refused};
+pub use log_intake::LogIntake;
+pub use metrics::describe as describe_metrics;
+pub use outbound::{Error as OutboundError, Outbound};
+pub use sender::{Lookup, Outcome, Outgoing, Sender, Thread};

@@ -1,0 +1,277 @@
+//! From facts to the log: each fact becomes one sealed, encoded input in the partition of its customer.
+//!
+//! This is where plaintext ends. What is appended names no one: the party is a keyed hash, address and content
+//! are sealed under the party's own key.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::{
+    Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies, Route,
+    Sealed, TenantId, Timestamp,
+    conversation::{Command, Correspondent, Decider, MessageKind, NoteKind, ReceiptKind, Received},
+    policy,
+};
+use log::clock;
+use runtime::Post;
+use tokio::sync::watch;
+use vault::{Subject, Vault};
+
+use crate::{Fact, FactKind, Intake, Refused};
+
+/// The purpose under which references to conversations are signed.
+const REFERENCE: &str = "conversation";
+/// Before the address of a sender who may be anyone: such mail has a party of its own, so that it never joins
+/// the timeline of the customer it claims to be from (DESIGN invariant 14).
+const UNVERIFIED: &str = "unverified:";
+
+/// The production [`Intake`].
+#[derive(Clone)]
+pub struct LogIntake {
+    pub post: Post,
+    pub vault: Vault,
+    pub policies: watch::Receiver<Policies>,
+}
+
+#[async_trait]
+impl Intake for LogIntake {
+    async fn accept(&self, inbox: &str, facts: Vec<Fact>, raw: Option<Bytes>) -> Result<(), Refused> {
+        let unknown = || Refused::UnknownInbox(inbox.to_owned());
+        let place = {
+            let policies = self.policies.borrow();
+            let id: InboxId = inbox.parse().map_err(|_| unknown())?;
+            let (policy, inbox) = policies.inbox(&id).ok_or_else(unknown)?;
+            Place { tenant: policy.tenant.clone(), version: policy.version, inbox: inbox.clone(), id }
+        };
+        let mut inputs: BTreeMap<Peer, Vec<Bytes>> = BTreeMap::new();
+        for fact in facts {
+            if let Some((peer, input)) = self.input(&place, fact, raw.as_ref()).await? {
+                inputs.entry(peer).or_default().push(input);
+            }
+        }
+        // All appends are begun before the first is waited for: they share a commit.
+        let appends: Vec<_> =
+            inputs.into_iter().map(|(peer, inputs)| self.post.append(peer, inputs)).collect();
+        for append in appends {
+            append.await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The inbox that facts came in by, as configured now.
+struct Place {
+    tenant: TenantId,
+    version: u64,
+    id: InboxId,
+    inbox: policy::Inbox,
+}
+
+/// Who wrote, as far as the edge can tell.
+struct Author {
+    party: Party,
+    authenticated: bool,
+    placed: Option<ConversationId>,
+}
+
+impl LogIntake {
+    /// The input that a fact is, and where it goes; none for what needs no decision.
+    async fn input(
+        &self,
+        place: &Place,
+        mut fact: Fact,
+        raw: Option<&Bytes>,
+    ) -> Result<Option<(Peer, Bytes)>, Refused> {
+        if fact.kind == FactKind::Echo && fact.echo_of.is_some() {
+            // Our own message, told back to us.
+            return Ok(None);
+        }
+        let author = self.author(place, &fact);
+        let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
+        let at = Timestamp(clock::now());
+        let sent_at = fact.sent_at.map_or(at, Timestamp);
+        let message = MessageId(id.0);
+        let command = match fact.kind {
+            FactKind::Message | FactKind::Postback if !fact.standby => {
+                let kind = match fact.kind {
+                    FactKind::Postback => MessageKind::Postback,
+                    _ => MessageKind::Message,
+                };
+                let thread = match thread_of(&fact) {
+                    Some(thread) => Some(
+                        self.seal(place, author.party, message, &wire::encode_mail_thread(&thread)).await?,
+                    ),
+                    None => None,
+                };
+                let from = self.correspondent(place, &author, &fact.address).await?;
+                let content = self.content(place, author.party, message, fact, raw).await?;
+                Command::Receive(Box::new(Received {
+                    from,
+                    kind,
+                    message,
+                    content,
+                    sent_at,
+                    authenticated: author.authenticated,
+                    thread,
+                    placed: author.placed,
+                }))
+            }
+            FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
+                party: author.party,
+                kind: match fact.kind {
+                    FactKind::Delivery => ReceiptKind::Delivered,
+                    FactKind::Read => ReceiptKind::Read,
+                    _ => ReceiptKind::Failed,
+                },
+                provider_id: fact.external_id.map(Arc::from),
+                watermark: fact.watermark.map(Timestamp),
+                at: sent_at,
+                reason: fact.reason.map(Arc::from),
+            },
+            FactKind::OptOut => {
+                Command::OptOut { from: self.correspondent(place, &author, &fact.address).await? }
+            }
+            FactKind::Optin if place.inbox.channel == domain::Channel::Sms => {
+                Command::OptIn { from: self.correspondent(place, &author, &fact.address).await? }
+            }
+            FactKind::Unknown if fact.channel == domain::Channel::Email => {
+                let reason = fact.reason.take().unwrap_or_else(|| "it could not be understood".to_owned());
+                let from = self.correspondent(place, &author, &fact.address).await?;
+                let content = self.content(place, author.party, message, fact, raw).await?;
+                Command::Unreadable { from, message, content, reason: reason.into(), at }
+            }
+            _ => {
+                let kind = note_kind(&fact);
+                let from = self.correspondent(place, &author, &fact.address).await?;
+                let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
+                let content = Some(self.content(place, author.party, message, fact, raw).await?);
+                Command::Note { from, kind, message, content, at: sent_at }
+            }
+        };
+        let route = Route::Party(author.placed.map_or(author.party, |placed| placed.party));
+        let intake = domain::Intake::Input {
+            origin: Origin::Fact(id),
+            at,
+            tenant: place.tenant.clone(),
+            policy_version: place.version,
+            command,
+        };
+        Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
+    }
+
+    fn author(&self, place: &Place, fact: &Fact) -> Author {
+        let party =
+            |address: &str| Party(self.vault.party(place.tenant.as_str(), place.id.as_str(), address));
+        let own = party(&fact.address);
+        if place.inbox.channel != domain::Channel::Email {
+            // The platform's signature vouches for the sender.
+            return Author { party: own, authenticated: true, placed: None };
+        }
+        let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
+        let placed = references.into_iter().find_map(|text| {
+            let bytes = self.vault.read_reference(REFERENCE, text)?;
+            read_reference(&bytes)
+        });
+        let unverified = party(&format!("{UNVERIFIED}{}", fact.address));
+        let trusted = place.inbox.settings.get("authentication").is_some_and(|how| how == "trusted");
+        match placed {
+            // Only who was sent a reference can know it.
+            Some(placed) if placed.party == own || placed.party == unverified => {
+                Author { party: placed.party, authenticated: true, placed: Some(placed) }
+            }
+            _ if trusted => Author { party: own, authenticated: true, placed },
+            _ => Author { party: unverified, authenticated: false, placed },
+        }
+    }
+
+    async fn correspondent(
+        &self,
+        place: &Place,
+        author: &Author,
+        address: &str,
+    ) -> Result<Correspondent, Refused> {
+        let party = author.party;
+        Ok(Correspondent {
+            tenant: place.tenant.clone(),
+            inbox: place.id.clone(),
+            channel: place.inbox.channel,
+            party,
+            address: self.seal(place, party, MessageId(party.0), address.as_bytes()).await?,
+        })
+    }
+
+    async fn content(
+        &self,
+        place: &Place,
+        party: Party,
+        message: MessageId,
+        fact: Fact,
+        raw: Option<&Bytes>,
+    ) -> Result<Sealed, Refused> {
+        let (subject, body) = fact.mail.map_or((None, None), |mail| (mail.subject, mail.body));
+        let text = fact.text.or(fact.reason).unwrap_or_default();
+        let content = Content {
+            body: body.filter(|body| *body != text),
+            text,
+            payload: fact.payload.or_else(|| fact.referral.and_then(|referral| referral.reference)),
+            attachments: fact.attachments,
+            quick_replies: Vec::new(),
+            subject,
+            raw: raw.cloned(),
+        };
+        self.seal(place, party, message, &wire::encode_content(&content)).await
+    }
+
+    async fn seal(
+        &self,
+        place: &Place,
+        party: Party,
+        item: MessageId,
+        plaintext: &[u8],
+    ) -> Result<Sealed, Refused> {
+        let subject = Subject { tenant: place.tenant.shared(), party: party.0 };
+        let sealed = self.vault.seal(&subject, &item.0, plaintext).await;
+        let bytes = sealed.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        Ok(Sealed { subject: party, bytes: bytes.into() })
+    }
+}
+
+/// A signed reference to a conversation, for Message-IDs and Reply-To addresses.
+pub(crate) fn reference(vault: &Vault, conversation: ConversationId) -> String {
+    let mut bytes = conversation.party.0.to_vec();
+    bytes.extend(conversation.number.to_be_bytes());
+    vault.reference(REFERENCE, &bytes)
+}
+
+fn read_reference(bytes: &[u8]) -> Option<ConversationId> {
+    let (party, number) = bytes.split_at_checked(16)?;
+    let party = Party(party.try_into().ok()?);
+    Some(ConversationId { party, number: u32::from_be_bytes(number.try_into().ok()?) })
+}
+
+/// What an answer by e-mail must repeat.
+fn thread_of(fact: &Fact) -> Option<MailThread> {
+    let mail = fact.mail.as_ref()?;
+    Some(MailThread {
+        subject: mail.subject.clone().unwrap_or_default(),
+        message_id: mail.message_id.clone().unwrap_or_default(),
+        references: mail.references.clone(),
+    })
+}
+
+fn note_kind(fact: &Fact) -> NoteKind {
+    match fact.kind {
+        FactKind::Referral => NoteKind::Referral,
+        FactKind::Optin => NoteKind::Optin,
+        FactKind::Echo => NoteKind::Echo,
+        FactKind::Reaction => NoteKind::Reaction,
+        FactKind::Link => NoteKind::Link,
+        FactKind::Bounce => NoteKind::Bounce,
+        FactKind::AutoReply => NoteKind::AutoReply,
+        FactKind::Complaint => NoteKind::Complaint,
+        FactKind::Unknown => NoteKind::Unknown,
+        // Another application holds the conversation: we listen.
+        _ => NoteKind::Handover,
+    }
+}

@@ -1,0 +1,54 @@
+//! Messenger, Instagram and WhatsApp: one family, since Meta delivers all three by one webhook and sends by one Graph API.
+//!
+//! ```text
+//! GET  hub.challenge ─▶ edge::challenge
+//! POST webhook ─▶ signature::valid ─▶ normalize ─▶ facts      Outgoing ─▶ MetaSender ─▶ Graph API
+//! ```
+//!
+//! What is shared stands in [`normalize`](normalize()) and [`signature`]; what an item means is told by `item` for
+//! Messenger and Instagram and by `whatsapp` for WhatsApp.
+//!
+//! Sources: *Webhooks from Meta* and the Messenger, Instagram and WhatsApp Cloud API references at
+//! developers.facebook.com/docs.
+
+pub(crate) mod edge;
+mod item;
+mod normalize;
+mod send;
+pub mod signature;
+mod whatsapp;
+
+#[cfg(test)]
+mod tests;
+
+pub use normalize::normalize;
+pub use send::{Account, MetaSender};
+
+use crate::Channel;
+
+/// Which member of the family an inbox is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Messenger,
+    Instagram,
+    Whatsapp,
+}
+
+impl Kind {
+    pub fn channel(self) -> Channel {
+        match self {
+            Kind::Messenger => Channel::Messenger,
+            Kind::Instagram => Channel::Instagram,
+            Kind::Whatsapp => Channel::Whatsapp,
+        }
+    }
+
+    /// What a webhook's `object` says for this kind.
+    fn object(self) -> &'static str {
+        match self {
+            Kind::Messenger => "page",
+            Kind::Instagram => "instagram",
+            Kind::Whatsapp => "whatsapp_business_account",
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What each documented event becomes, and that nothing else can happen.
+
+use proptest::prelude::*;
+
+use super::{Kind, normalize};
+use crate::compliance::{Connector, assert_connector_compliance};
+use crate::{Fact, FactKind};
+
+macro_rules! samples {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_bytes!(concat!("samples/", $name, ".json")).as_slice())),*]
+    };
+}
+
+const EVENTS: [(&str, &[u8]); 29] = samples![
+    "instagram-seen",
+    "instagram-story-reply",
+    "instagram-text",
+    "messenger-attachments",
+    "messenger-batch",
+    "messenger-damaged-item",
+    "messenger-delivery",
+    "messenger-echo",
+    "messenger-handover",
+    "messenger-linking",
+    "messenger-optin",
+    "messenger-postback",
+    "messenger-postback-old",
+    "messenger-quick-reply",
+    "messenger-reaction",
+    "messenger-read",
+    "messenger-referral",
+    "messenger-reply-to",
+    "messenger-standby",
+    "messenger-text",
+    "whatsapp-ad",
+    "whatsapp-echo",
+    "whatsapp-media",
+    "whatsapp-reaction",
+    "whatsapp-statuses",
+    "whatsapp-taps",
+    "whatsapp-text",
+    "instagram-unsend",
+    "whatsapp-unknown",
+];
+
+const UNKNOWN: [(&str, &[u8]); 4] =
+    samples!["messenger-unknown", "messenger-feed", "instagram-comment", "whatsapp-template"];
+
+const MALFORMED: [&[u8]; 8] =
+    [b"", b"{", b"[]", b"null", b"\"page\"", b"{}", b"{\"object\":\"page\",\"entry\":7}", b"\xff\xfe{}"];
+
+fn kind_of(name: &str) -> Kind {
+    match name.split('-').next() {
+        Some("messenger") => Kind::Messenger,
+        Some("instagram") => Kind::Instagram,
+        _ => Kind::Whatsapp,
+    }
+}
+
+fn named(kind: &str) -> Vec<&'static [u8]> {
+    EVENTS.iter().filter(|(name, _)| name.starts_with(kind)).map(|(_, body)| *body).collect()
+}
+
+fn page(items: &[String]) -> String {
+    format!(
+        "{{\"object\":\"page\",\"entry\":[{{\"id\":\"1\",\"time\":5,\"messaging\":[{}]}}]}}",
+        items.join(",")
+    )
+}
+
+#[test]
+fn every_event_becomes_what_its_golden_file_says() {
+    for (name, body) in EVENTS.into_iter().chain(UNKNOWN) {
+        let facts = normalize(kind_of(name), None, body).unwrap();
+        insta::assert_json_snapshot!(name, facts);
+    }
+}
+
+#[test]
+fn each_kind_keeps_a_connectors_promises() {
+    for kind in [Kind::Messenger, Kind::Instagram, Kind::Whatsapp] {
+        let name = kind.channel().as_str();
+        let unknown: Vec<&[u8]> =
+            UNKNOWN.iter().filter(|(sample, _)| sample.starts_with(name)).map(|(_, body)| *body).collect();
+        assert_connector_compliance(&Connector {
+            normalize: &|body| normalize(kind, None, body),
+            samples: &named(name),
+            unknown: &unknown,
+            malformed: &MALFORMED,
+            tells_time: true,
+        });
+    }
+}
+
+#[test]
+fn the_configured_inbox_names_every_fact() {
+    for (name, body) in EVENTS.into_iter().chain(UNKNOWN) {
+        let facts = normalize(kind_of(name), Some("shop"), body).unwrap();
+        assert!(facts.iter().all(|fact| fact.inbox == "shop"), "{name}");
+    }
+}
+
+#[test]
+fn an_event_of_another_kind_of_inbox_is_unknown() {
+    for (name, body) in EVENTS {
+        let other = if kind_of(name) == Kind::Messenger { Kind::Whatsapp } else { Kind::Messenger };
+        let facts = normalize(other, Some("shop"), body).unwrap();
+        assert!(!facts.is_empty(), "{name}");
+        assert!(facts.iter().all(|fact| fact.kind == FactKind::Unknown), "{name}");
+    }
+}
+
+#[test]
+fn postbacks_without_an_id_are_told_apart_by_customer_time_and_payload() {
+    let postback = |sender: &str, time: u32, payload: &str| {
+        let item = format!(
+            r#"{{"sender":{{"id":"{sender}"}},"timestamp":{time},"postback":{{"payload":"{payload}","title":"T"}}}}"#
+        );
+        normalize(Kind::Messenger, Some("shop"), page(&[item]).as_bytes()).unwrap().remove(0)
+    };
+    let facts = [postback("1", 1, "A"), postback("2", 1, "A"), postback("1", 2, "A"), postback("1", 1, "B")];
+    let identities: std::collections::HashSet<_> = facts.iter().map(Fact::identity).collect();
+    assert_eq!(identities.len(), 4);
+    assert_eq!(postback("1", 1, "A"), facts[0]);
+}
+
+#[test]
+fn fields_nested_deeper_than_any_stack_are_passed_over() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let item = format!(
+        r#"{{"sender":{{"id":"1"}},"timestamp":1,"deep":{deep},"message":{{"mid":"m","text":"x","deep":{deep}}}}}"#
+    );
+    let facts = normalize(Kind::Messenger, Some("shop"), page(&[item]).as_bytes()).unwrap();
+    assert_eq!(facts.len(), 1);
+    assert_eq!(facts[0].text.as_deref(), Some("x"));
+}
+
+#[test]
+fn a_thousand_items_are_a_thousand_facts_in_order() {
+    let item = |at: usize| {
+        format!(r#"{{"sender":{{"id":"{at}"}},"timestamp":{at},"message":{{"mid":"m{at}","text":"x"}}}}"#)
+    };
+    let items: Vec<String> = (0..1000).map(item).collect();
+    let facts = normalize(Kind::Messenger, Some("shop"), page(&items).as_bytes()).unwrap();
+    assert_eq!(facts.len(), 1000);
+    for (at, fact) in facts.iter().enumerate() {
+        assert_eq!(fact.external_id, Some(format!("m{at}")));
+        assert_eq!(fact.address, at.to_string());
+    }
+}
+
+proptest! {
+    /// Whatever a customer can type arrives as typed.
+    #[test]
+    fn text_survives(text in "\\PC+|[\\x00-\\x1f\"\\\\]+") {
+        let item = serde_json::json!({"sender": {"id": 1}, "timestamp": 1, "message": {"mid": "m", "text": text}});
+        let facts = normalize(Kind::Messenger, None, page(&[item.to_string()]).as_bytes()).unwrap();
+        prop_assert_eq!(facts.len(), 1);
+        prop_assert_eq!(facts[0].text.as_deref(), Some(text.as_str()));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..400)) {
+        for kind in [Kind::Messenger, Kind::Instagram, Kind::Whatsapp] {
+            let _facts = normalize(kind, None, &body);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What the channels report to Prometheus. Labels are bounded: channels and outcomes, never an inbox or a customer.
+
+use std::time::Duration;
+
+use domain::delivery::Outcome;
+
+/// Describes every metric of this crate; called once, after the recorder is installed.
+pub fn describe() {
+    metrics::describe_counter!("tributary_webhooks_total", "Webhooks answered, by channel and outcome");
+    metrics::describe_histogram!(
+        "tributary_webhook_seconds",
+        metrics::Unit::Seconds,
+        "From a webhook's first line to its answer, by channel"
+    );
+    metrics::describe_counter!("tributary_attempts_total", "Attempts to send, by channel and outcome");
+}
+
+/// A webhook was answered.
+pub(crate) fn webhook(channel: &'static str, outcome: &'static str, took: Duration) {
+    metrics::counter!("tributary_webhooks_total", "channel" => channel, "outcome" => outcome).increment(1);
+    metrics::histogram!("tributary_webhook_seconds", "channel" => channel).record(took);
+}
+
+/// An attempt to send came to an end.
+pub(crate) fn delivered(channel: &'static str, outcome: &Outcome) {
+    let outcome = match outcome {
+        Outcome::Sent { .. } => "sent",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Unknown { .. } => "unknown",
+    };
+    metrics::counter!("tributary_attempts_total", "channel" => channel, "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,73 @@
+//! The way out: what a delivery worker asks of a channel, and what the channel may answer.
+
+use async_trait::async_trait;
+
+use crate::Attachment;
+
+/// One message to one customer, in plaintext, at the moment it leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// Stable over retries and restarts; goes to the provider wherever it has a place for such a key.
+    pub key: String,
+    /// The customer's address on the channel.
+    pub to: String,
+    pub text: String,
+    /// Answers offered for tapping, where the channel can show them.
+    pub quick_replies: Vec<String>,
+    pub attachments: Vec<Attachment>,
+    /// When the message was decided, in milliseconds since the epoch.
+    pub at: i64,
+    /// A person wrote it (platforms treat a bot's and a person's messages differently).
+    pub by_person: bool,
+    /// E-mail only: how the answer finds its thread and its way back.
+    pub thread: Option<Thread>,
+}
+
+/// What an answer by e-mail needs to stand in the customer's thread.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Thread {
+    pub subject: String,
+    /// The customer's last Message-ID, without angle brackets.
+    pub in_reply_to: Option<String>,
+    pub references: Vec<String>,
+    /// A signed reference to the conversation: goes into our Message-ID and the Reply-To's local part.
+    pub reference: String,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it and gave it this id.
+    Sent { provider_id: String },
+    /// The provider did not take it and may later; `after` is its own wish, in milliseconds, if it had one.
+    Retry { code: String, reason: String, after: Option<u64> },
+    /// The provider will never take it.
+    Refused { code: String, reason: String },
+    /// It may or may not have been taken: the connection broke after the request had left.
+    Unknown { reason: String },
+}
+
+/// What a provider can tell, later, about an attempt whose outcome was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    Sent { provider_id: String },
+    NotSent,
+    CannotTell,
+}
+
+/// One inbox's way out. Holds its own connections; is asked by one delivery worker at a time for a lane.
+#[async_trait]
+pub trait Sender: Send + Sync + 'static {
+    /// Makes one attempt. Bounded in time by the sender itself.
+    async fn send(&self, message: &Outgoing) -> Outcome;
+
+    /// True where sending the same key twice reaches the customer once.
+    fn deduplicates(&self) -> bool {
+        false
+    }
+
+    /// Asks what became of an earlier attempt with this key. Most providers cannot tell.
+    async fn lookup(&self, _key: &str) -> Lookup {
+        Lookup::CannotTell
+    }
+}
