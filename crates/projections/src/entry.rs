@@ -1,0 +1,186 @@
+//! What a timeline is made of.
+
+use std::{fmt, str::FromStr};
+
+use domain::{
+    AgentId, BotId, Channel, ContactId, ConversationId, InboxId, MessageId, Party, Sealed, Timestamp,
+};
+
+/// Whose timeline is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimelineOf {
+    Conversation(ConversationId),
+    /// All conversations of one address, and what belongs to none of them.
+    Party(Party),
+    /// All addresses that belong to the contact now.
+    Contact(ContactId),
+}
+
+/// One thing that happened with a customer. A message, in or out, is exactly one entry.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// Made of the entry's place in the log: the same after every rebuild, ascending within a party.
+    pub id: i64,
+    pub party: Party,
+    pub inbox: InboxId,
+    /// Unknown where the address never gave a sign of life of its own (the sender of a bounce).
+    pub channel: Option<Channel>,
+    /// None where it belongs to the party but to no conversation.
+    pub conversation: Option<ConversationId>,
+    /// When it was decided; for what a customer sent, a moment after it came.
+    pub at: Timestamp,
+    pub kind: EntryKind,
+    pub author: Author,
+    /// The message, where the entry is one.
+    pub message: Option<MessageId>,
+    pub body: Option<Body>,
+    /// What more there is to say, by kind: see [`EntryKind`].
+    pub detail: Option<String>,
+    /// How far a message of ours has come. None until something is known, and for everything else.
+    pub delivery: Option<Delivery>,
+}
+
+/// A sealed [`domain::Content`] and the item it opens under.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    pub item: MessageId,
+    pub sealed: Sealed,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delivery {
+    pub status: DeliveryStatus,
+    pub reason: Option<String>,
+}
+
+/// In the order in which they can come true: a later one replaces an earlier one, never the other way round.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DeliveryStatus {
+    /// Perhaps taken by the provider, perhaps not; it is not sent again.
+    Unknown = 1,
+    /// The provider took it.
+    Sent = 2,
+    /// It will not arrive.
+    Failed = 3,
+    /// The provider says it arrived.
+    Delivered = 4,
+    Read = 5,
+}
+
+impl DeliveryStatus {
+    const ALL: [DeliveryStatus; 5] = [
+        DeliveryStatus::Unknown,
+        DeliveryStatus::Sent,
+        DeliveryStatus::Failed,
+        DeliveryStatus::Delivered,
+        DeliveryStatus::Read,
+    ];
+
+    pub(crate) fn ranked(rank: i64) -> Option<DeliveryStatus> {
+        DeliveryStatus::ALL.into_iter().find(|status| *status as i64 == rank)
+    }
+}
+
+/// Who did it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Author {
+    Customer,
+    Bot(BotId),
+    Agent(AgentId),
+    System,
+}
+
+/// `customer`, `bot:NAME`, `agent:TENANT/DESK/NAME`, `system`.
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Author::Customer => f.write_str("customer"),
+            Author::Bot(bot) => write!(f, "bot:{bot}"),
+            Author::Agent(agent) => write!(f, "agent:{agent}"),
+            Author::System => f.write_str("system"),
+        }
+    }
+}
+
+impl FromStr for Author {
+    type Err = Unnamed;
+
+    fn from_str(text: &str) -> Result<Self, Unnamed> {
+        let author = match text.split_once(':') {
+            None if text == "customer" => Some(Author::Customer),
+            None if text == "system" => Some(Author::System),
+            Some(("bot", name)) => name.parse().ok().map(Author::Bot),
+            Some(("agent", name)) => name.parse().ok().map(Author::Agent),
+            _ => None,
+        };
+        author.ok_or_else(|| Unnamed::new("an author", text))
+    }
+}
+
+/// Text in a row that names nothing known: the row was written by another version, or damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is not {what}")]
+pub struct Unnamed {
+    what: &'static str,
+    text: String,
+}
+
+impl Unnamed {
+    pub(crate) fn new(what: &'static str, text: &str) -> Self {
+        Unnamed { what, text: text.to_owned() }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// What happened, named as its event.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum EntryKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl EntryKind {
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(EntryKind::$kind => $name,)*
+                }
+            }
+        }
+
+        impl FromStr for EntryKind {
+            type Err = Unnamed;
+
+            fn from_str(text: &str) -> Result<Self, Unnamed> {
+                match text {
+                    $($name => Ok(EntryKind::$kind),)*
+                    _ => Err(Unnamed::new("a kind of timeline entry", text)),
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Opened = "opened",
+    Reopened = "reopened",
+    /// Detail: `unauthenticated` where it is not certain that the sender is who it says, else `postback` where it
+    /// is one.
+    MessageReceived = "message_received",
+    /// Detail: `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint` or
+    /// `unknown`. An echo is the business's own message, written elsewhere; its author is the system.
+    Noted = "noted",
+    /// Detail: why it could not be understood.
+    UnreadableKept = "unreadable_kept",
+    OptedOut = "opted_out",
+    OptedIn = "opted_in",
+    BotEngaged = "bot_engaged",
+    BotReplied = "bot_replied",
+    /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred` or `agent_gone`; behind a space the queue.
+    AgentWanted = "agent_wanted",
+    Assigned = "assigned",
+    /// Its body, if it has one, is the agent's note to whoever comes next.
+    Transferred = "transferred",
+    Replied = "replied",
+    /// Detail: `done` or `opted_out`.
+    Closed = "closed",
+}

@@ -1,0 +1,297 @@
+//! What a conversation's events do to the rows: the customer's story, and how its conversations stand. Every stored
+//! event applies: an update of what is not there changes nothing.
+
+use std::borrow::Cow;
+
+use domain::{
+    ConversationId, MessageId, Party, Sealed, Timestamp,
+    conversation::{
+        CloseReason, Closer, Correspondent, Event, HandOffReason, MessageKind, NoteKind, Progress,
+        ReceiptKind, What as Happened,
+    },
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::write::{Kept, execute, set_aside};
+use crate::{Author, DeliveryStatus, EntryKind, Owner, change::Place};
+
+pub(super) fn conversation(
+    db: &Connection,
+    place: Place,
+    id: i64,
+    at: Timestamp,
+    event: &Event,
+) -> rusqlite::Result<()> {
+    let party = event.party();
+    let new =
+        |kind| New { id, party, number: event.conversation().map(|id| id.number), at, kind, ..New::NOTHING };
+    match &event.what {
+        Happened::CustomerSeen { from, at } => seen(db, from, *at),
+        Happened::Opened { conversation, .. } => {
+            let sql = "INSERT OR REPLACE INTO conversations (party, number, opened_at, updated_at) VALUES (?, ?, ?3, ?3)";
+            execute(db, sql, params![party.0, conversation.number, at.0])?;
+            new(EntryKind::Opened).insert(db)
+        }
+        // Who owns it from here on stands in the next event, which opens its row again.
+        Happened::Reopened { .. } => new(EntryKind::Reopened).insert(db),
+        Happened::MessageReceived { conversation, message, kind, content, authenticated, .. } => {
+            touch(db, *conversation, at)?;
+            let detail = match kind {
+                _ if !authenticated => Some("unauthenticated"),
+                MessageKind::Postback => Some("postback"),
+                MessageKind::Message => None,
+            };
+            New {
+                author: Some(CUSTOMER),
+                message: Some(*message),
+                body: Some(content),
+                detail: detail.map(Cow::from),
+                ..new(EntryKind::MessageReceived)
+            }
+            .insert(db)
+        }
+        Happened::Noted { kind, message, content, .. } => {
+            appears(db, event)?;
+            let (detail, by_customer) = note(*kind);
+            New {
+                author: by_customer.then_some(CUSTOMER),
+                message: Some(*message),
+                body: content.as_ref(),
+                detail: Some(detail.into()),
+                ..new(EntryKind::Noted)
+            }
+            .insert(db)
+        }
+        Happened::UnreadableKept { message, content, reason, .. } => {
+            appears(db, event)?;
+            let kept = New {
+                author: Some(CUSTOMER),
+                message: Some(*message),
+                body: Some(content),
+                detail: Some((&**reason).into()),
+                ..new(EntryKind::UnreadableKept)
+            };
+            if kept.insert_once(db)? {
+                set_aside(db, place, Some(&event.tenant), at, reason, Kept::Entry(id))?;
+            }
+            Ok(())
+        }
+        Happened::OptedOut { .. } => New { author: Some(CUSTOMER), ..new(EntryKind::OptedOut) }.insert(db),
+        Happened::OptedIn { .. } => New { author: Some(CUSTOMER), ..new(EntryKind::OptedIn) }.insert(db),
+        Happened::BotEngaged { conversation, bot, .. } => {
+            own(db, *conversation, at, &Owner::Bot(bot.clone()))?;
+            let author = Author::Bot(bot.clone()).to_string();
+            New { author: Some(&author), ..new(EntryKind::BotEngaged) }.insert(db)
+        }
+        Happened::AgentWanted { conversation, queue, reason, .. } => {
+            own(db, *conversation, at, &Owner::Queue(queue.clone()))?;
+            let detail = format!("{} {queue}", hand_off(*reason));
+            New { detail: Some(detail.into()), ..new(EntryKind::AgentWanted) }.insert(db)
+        }
+        Happened::Assigned { conversation, agent, .. } => {
+            own(db, *conversation, at, &Owner::Agent(agent.clone()))?;
+            let author = Author::Agent(agent.clone()).to_string();
+            New { author: Some(&author), ..new(EntryKind::Assigned) }.insert(db)
+        }
+        Happened::Transferred { by, note, .. } => {
+            let author = Author::Agent(by.clone()).to_string();
+            New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Transferred) }.insert(db)
+        }
+        Happened::BotReplied { conversation, message, outgoing } => {
+            // Only the bot that owns a conversation may write in it, and an owner is written as an author is.
+            let bot = owner(db, *conversation)?.filter(|owner| owner.starts_with("bot:"));
+            touch(db, *conversation, at)?;
+            New {
+                author: bot.as_deref(),
+                message: Some(*message),
+                body: Some(&outgoing.body),
+                ..new(EntryKind::BotReplied)
+            }
+            .insert(db)
+        }
+        Happened::Replied { conversation, agent, message, outgoing } => {
+            touch(db, *conversation, at)?;
+            let author = Author::Agent(agent.clone()).to_string();
+            New {
+                author: Some(&author),
+                message: Some(*message),
+                body: Some(&outgoing.body),
+                ..new(EntryKind::Replied)
+            }
+            .insert(db)
+        }
+        Happened::DeliveryNoted { message, progress, .. } => match progress {
+            Progress::Sent { .. } => delivery(db, party, *message, DeliveryStatus::Sent, None),
+            Progress::Failed { code, reason } => {
+                delivery(db, party, *message, DeliveryStatus::Failed, Some(&format!("{code}: {reason}")))
+            }
+            Progress::Unknown => delivery(db, party, *message, DeliveryStatus::Unknown, None),
+        },
+        Happened::ReceiptNoted { kind, message, reason, .. } => {
+            let status = match kind {
+                ReceiptKind::Delivered => DeliveryStatus::Delivered,
+                ReceiptKind::Read => DeliveryStatus::Read,
+                ReceiptKind::Failed => DeliveryStatus::Failed,
+            };
+            delivery(db, party, *message, status, reason.as_deref())
+        }
+        Happened::Closed { conversation, by, reason } => {
+            let sql = "UPDATE conversations SET owner = NULL, closed_at = ?3, updated_at = ?3
+                       WHERE party = ?1 AND number = ?2";
+            execute(db, sql, params![party.0, conversation.number, at.0])?;
+            let author = match by {
+                Closer::Bot(bot) => Author::Bot(bot.clone()).to_string(),
+                Closer::Agent(agent) => Author::Agent(agent.clone()).to_string(),
+                Closer::Customer => CUSTOMER.to_owned(),
+            };
+            let detail = match reason {
+                CloseReason::Done => "done",
+                CloseReason::OptedOut => "opted_out",
+            };
+            New { author: Some(&author), detail: Some(detail.into()), ..new(EntryKind::Closed) }.insert(db)
+        }
+        Happened::Redirected { .. }
+        | Happened::TurnAsked { .. }
+        | Happened::TurnAnswered { .. }
+        | Happened::AssignmentRefused { .. }
+        | Happened::Released { .. }
+        | Happened::Withdrawn { .. } => Ok(()),
+    }
+}
+
+/// As [`Author::Customer`] is written.
+const CUSTOMER: &str = "customer";
+
+/// A row of `entries` to be.
+struct New<'a> {
+    id: i64,
+    party: Party,
+    number: Option<u32>,
+    at: Timestamp,
+    kind: EntryKind,
+    /// None is the system.
+    author: Option<&'a str>,
+    message: Option<MessageId>,
+    detail: Option<Cow<'a, str>>,
+    body: Option<&'a Sealed>,
+}
+
+impl New<'_> {
+    const NOTHING: New<'static> = New {
+        id: 0,
+        party: Party([0; 16]),
+        number: None,
+        at: Timestamp(0),
+        kind: EntryKind::Opened,
+        author: None,
+        message: None,
+        detail: None,
+        body: None,
+    };
+
+    fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
+        self.insert_once(db).map(drop)
+    }
+
+    /// False if the message has its entry already.
+    fn insert_once(&self, db: &Connection) -> rusqlite::Result<bool> {
+        let sql = "INSERT INTO entries (id, party, number, at, kind, author, message, detail, subject, body)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (party, message) WHERE message IS NOT NULL DO NOTHING";
+        let subject = self.body.map(|body| body.subject).filter(|subject| *subject != self.party);
+        let inserted = execute(
+            db,
+            sql,
+            params![
+                self.id,
+                self.party.0,
+                self.number,
+                self.at.0,
+                self.kind.as_str(),
+                self.author,
+                self.message.map(|message| message.0),
+                self.detail,
+                subject.map(|subject| subject.0),
+                self.body.map(|body| &*body.bytes),
+            ],
+        )?;
+        Ok(inserted > 0)
+    }
+}
+
+fn seen(db: &Connection, from: &Correspondent, at: Timestamp) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO parties (party, tenant, inbox, channel, address, first_seen)
+               VALUES (?, ?, ?, ?, ?, ?)";
+    let (tenant, inbox) = (from.tenant.as_str(), from.inbox.as_str());
+    execute(
+        db,
+        sql,
+        params![from.party.0, tenant, inbox, from.channel.as_str(), &*from.address.bytes, at.0],
+    )?;
+    Ok(())
+}
+
+/// Someone is in a timeline who perhaps never gave a sign of life.
+fn appears(db: &Connection, event: &Event) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO parties (party, tenant, inbox) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    execute(db, sql, params![event.party().0, event.tenant.as_str(), event.inbox.as_str()])?;
+    Ok(())
+}
+
+fn touch(db: &Connection, id: ConversationId, at: Timestamp) -> rusqlite::Result<()> {
+    let sql = "UPDATE conversations SET updated_at = ?3 WHERE party = ?1 AND number = ?2";
+    execute(db, sql, params![id.party.0, id.number, at.0])?;
+    Ok(())
+}
+
+fn own(db: &Connection, id: ConversationId, at: Timestamp, owner: &Owner) -> rusqlite::Result<()> {
+    let sql = "UPDATE conversations SET owner = ?4, closed_at = NULL, updated_at = ?3
+               WHERE party = ?1 AND number = ?2";
+    execute(db, sql, params![id.party.0, id.number, at.0, owner.to_string()])?;
+    Ok(())
+}
+
+fn owner(db: &Connection, id: ConversationId) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT owner FROM conversations WHERE party = ? AND number = ?";
+    let owner = db.prepare_cached(sql)?.query_row(params![id.party.0, id.number], |row| row.get(0));
+    owner.optional().map(Option::flatten)
+}
+
+fn delivery(
+    db: &Connection,
+    party: Party,
+    message: MessageId,
+    status: DeliveryStatus,
+    reason: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE entries SET delivery = ?3, delivery_reason = ?4
+               WHERE party = ?1 AND message = ?2 AND coalesce(delivery, 0) < ?3";
+    execute(db, sql, params![party.0, message.0, status as i64, reason])?;
+    Ok(())
+}
+
+/// The note's name, and whether the customer made it.
+fn note(kind: NoteKind) -> (&'static str, bool) {
+    match kind {
+        NoteKind::Referral => ("referral", true),
+        NoteKind::Optin => ("optin", true),
+        NoteKind::Reaction => ("reaction", true),
+        NoteKind::Link => ("link", true),
+        NoteKind::Echo => ("echo", false),
+        NoteKind::Handover => ("handover", false),
+        NoteKind::Bounce => ("bounce", false),
+        NoteKind::AutoReply => ("auto_reply", false),
+        NoteKind::Complaint => ("complaint", false),
+        NoteKind::Unknown => ("unknown", false),
+    }
+}
+
+fn hand_off(reason: HandOffReason) -> &'static str {
+    match reason {
+        HandOffReason::NoBot => "no_bot",
+        HandOffReason::BotHandedOff => "bot_handed_off",
+        HandOffReason::BotSilent => "bot_silent",
+        HandOffReason::Transferred => "transferred",
+        HandOffReason::AgentGone => "agent_gone",
+    }
+}
