@@ -1,0 +1,134 @@
+//! Between the public API's messages and the domain's values. What is malformed is refused with the field's name.
+
+use std::str::FromStr;
+
+use domain::{Attachment, Channel, Code, Content, Millis, Rejection, Timestamp, conversation::ReceiptKind};
+use wire::api::v1 as pb;
+
+pub(crate) mod policy;
+
+pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
+    let nanos = at.0.rem_euclid(1_000) * 1_000_000;
+    Some(prost_types::Timestamp {
+        seconds: at.0.div_euclid(1_000),
+        nanos: i32::try_from(nanos).unwrap_or_default(),
+    })
+}
+
+pub(crate) fn duration(span: Millis) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration {
+        seconds: i64::try_from(span.0 / 1_000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(span.0 % 1_000 * 1_000_000).unwrap_or_default(),
+    })
+}
+
+pub(crate) fn channel(channel: Channel) -> pb::Channel {
+    match channel {
+        Channel::Messenger => pb::Channel::Messenger,
+        Channel::Instagram => pb::Channel::Instagram,
+        Channel::Whatsapp => pb::Channel::Whatsapp,
+        Channel::Email => pb::Channel::Email,
+        Channel::Sms => pb::Channel::Sms,
+        Channel::Generic => pb::Channel::Generic,
+    }
+}
+
+pub(crate) fn receipt(kind: ReceiptKind) -> pb::DeliveryStatus {
+    match kind {
+        ReceiptKind::Delivered => pb::DeliveryStatus::Delivered,
+        ReceiptKind::Read => pb::DeliveryStatus::Read,
+        ReceiptKind::Failed => pb::DeliveryStatus::Failed,
+    }
+}
+
+/// The provider's raw bytes stay behind: what a caller needs was read from them.
+pub(crate) fn content(content: Content) -> pb::Content {
+    let attachment = |attachment: Attachment| pb::Attachment {
+        kind: attachment.kind,
+        url: attachment.url,
+        content_type: attachment.content_type,
+        name: attachment.name,
+    };
+    pb::Content {
+        text: content.text,
+        payload: content.payload,
+        attachments: content.attachments.into_iter().map(attachment).collect(),
+        quick_replies: content.quick_replies,
+        subject: content.subject,
+        body: content.body,
+    }
+}
+
+/// What someone writes to a customer. It must say something.
+pub(crate) fn written(
+    text: String,
+    attachments: Vec<pb::Attachment>,
+    quick_replies: Vec<String>,
+) -> Result<Content, Rejection> {
+    if text.trim().is_empty() && attachments.is_empty() {
+        return Err(invalid("a message needs a text or an attachment"));
+    }
+    let attachment = |attachment: pb::Attachment| Attachment {
+        kind: attachment.kind,
+        url: attachment.url,
+        content_type: attachment.content_type,
+        name: attachment.name,
+    };
+    let attachments = attachments.into_iter().map(attachment).collect();
+    Ok(Content { text, attachments, quick_replies, ..Content::default() })
+}
+
+pub(crate) fn rejected(rejection: Rejection) -> pb::Rejected {
+    pb::Rejected { code: rejection.code.as_str().to_owned(), detail: rejection.detail }
+}
+
+/// An id, or any other text that is parsed, in a field of a request.
+pub(crate) fn parse<T>(field: &str, text: &str) -> Result<T, Rejection>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| invalid(format!("`{field}`: {error}")))
+}
+
+pub(crate) fn invalid(detail: impl Into<String>) -> Rejection {
+    Rejection::new(Code::Invalid, detail)
+}
+
+/// A caller's own id for a command.
+pub(crate) fn client_id(field: &str, id: &str) -> Result<(), Rejection> {
+    if (1..=128).contains(&id.len()) {
+        Ok(())
+    } else {
+        Err(invalid(format!("`{field}` must be 1 to 128 bytes")))
+    }
+}
+
+/// A page's size, from what was asked.
+pub(crate) fn page_size(asked: u32) -> usize {
+    match asked {
+        0 => 100,
+        _ => asked.min(1_000) as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_the_epoch_keep_their_milliseconds() {
+        let at = |millis| time(Timestamp(millis)).unwrap();
+        assert_eq!((at(1_500).seconds, at(1_500).nanos), (1, 500_000_000));
+        assert_eq!((at(-1).seconds, at(-1).nanos), (-1, 999_000_000));
+    }
+
+    #[test]
+    fn what_is_malformed_is_named() {
+        let refused = parse::<domain::OfferId>("offer", "nonsense").unwrap_err();
+        assert_eq!(refused.code, Code::Invalid);
+        assert!(refused.detail.starts_with("`offer`: \"nonsense\" is not an offer"), "{}", refused.detail);
+        assert!(written("  ".into(), vec![], vec![]).is_err());
+        assert!(client_id("id", "").is_err() && client_id("id", &"x".repeat(129)).is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! The workspace's document, both ways.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Channel, Millis, Policy, Rejection, TenantId,
+    policy::{Agent, Bot, BotKind, Capacity, Flow, Hours, Inbox, KeywordAnswer, OpenSpan, Queue},
+};
+use wire::api::v1::{
+    self as pb,
+    policy::{self as doc, bot},
+};
+
+use super::{duration, invalid, parse};
+
+pub(crate) fn to_message(policy: &Policy) -> pb::Policy {
+    pb::Policy {
+        tenant: policy.tenant.to_string(),
+        version: policy.version,
+        inboxes: each(&policy.inboxes, inbox_message),
+        queues: each(&policy.queues, |queue| doc::Queue {
+            priority: queue.priority,
+            offer_timeout: duration(queue.offer_timeout),
+        }),
+        agents: each(&policy.agents, |agent| doc::Agent {
+            queues: agent.queues.iter().map(ToString::to_string).collect(),
+            total: agent.capacity.total,
+            per_channel: agent
+                .capacity
+                .per_channel
+                .iter()
+                .map(|(channel, most)| (channel.as_str().to_owned(), *most))
+                .collect(),
+        }),
+        bots: each(&policy.bots, |bot| doc::Bot {
+            answer_within: duration(bot.answer_within),
+            kind: Some(match &bot.kind {
+                BotKind::BuiltIn(flow) => bot::Kind::BuiltIn(flow_message(flow)),
+                BotKind::Stream => bot::Kind::Stream(doc::Stream {}),
+            }),
+        }),
+        hours: each(&policy.hours, |hours| doc::Hours {
+            time_zone: hours.time_zone.clone(),
+            open: hours
+                .open
+                .iter()
+                .map(|span| doc::OpenSpan {
+                    weekday: span.weekday.into(),
+                    from: span.from.into(),
+                    to: span.to.into(),
+                })
+                .collect(),
+        }),
+    }
+}
+
+/// The document as a tenant sends it; what is in it is checked where it is decided about.
+pub(crate) fn from_message(tenant: &TenantId, message: pb::Policy) -> Result<Policy, Rejection> {
+    if !message.tenant.is_empty() && message.tenant != tenant.as_str() {
+        return Err(invalid(format!("`tenant`: this token belongs to {tenant}")));
+    }
+    Ok(Policy {
+        tenant: tenant.clone(),
+        version: 0,
+        inboxes: keyed("inboxes", message.inboxes, inbox)?,
+        queues: keyed("queues", message.queues, |at, queue| {
+            Ok(Queue {
+                priority: queue.priority,
+                offer_timeout: millis(&format!("{at}.offer_timeout"), queue.offer_timeout)?,
+            })
+        })?,
+        agents: keyed("agents", message.agents, agent)?,
+        bots: keyed("bots", message.bots, |at, bot| {
+            Ok(Bot {
+                answer_within: millis(&format!("{at}.answer_within"), bot.answer_within)?,
+                kind: match bot.kind {
+                    Some(bot::Kind::BuiltIn(said)) => BotKind::BuiltIn(flow(at, said)?),
+                    Some(bot::Kind::Stream(doc::Stream {})) => BotKind::Stream,
+                    None => return Err(invalid(format!("`{at}`: say which kind of bot it is"))),
+                },
+            })
+        })?,
+        hours: keyed("hours", message.hours, |at, hours| {
+            let spans = hours.open.into_iter().map(|span| open_span(at, span));
+            Ok(Hours { time_zone: hours.time_zone, open: spans.collect::<Result<_, _>>()? })
+        })?,
+    })
+}
+
+fn inbox_message(inbox: &Inbox) -> doc::Inbox {
+    doc::Inbox {
+        channel: super::channel(inbox.channel).into(),
+        address: inbox.address.clone(),
+        bot: inbox.bot.as_ref().map(ToString::to_string).unwrap_or_default(),
+        queue: inbox.queue.to_string(),
+        reopen_within: duration(inbox.reopen_within),
+        sandbox: inbox.sandbox,
+        settings: inbox.settings.clone(),
+    }
+}
+
+fn inbox(at: &str, inbox: doc::Inbox) -> Result<Inbox, Rejection> {
+    Ok(Inbox {
+        channel: Channel::ALL
+            .into_iter()
+            .find(|channel| super::channel(*channel) as i32 == inbox.channel)
+            .ok_or_else(|| invalid(format!("`{at}.channel`: {} is no channel", inbox.channel)))?,
+        address: inbox.address,
+        bot: optional(&format!("{at}.bot"), &inbox.bot)?,
+        queue: parse(&format!("{at}.queue"), &inbox.queue)?,
+        reopen_within: millis(&format!("{at}.reopen_within"), inbox.reopen_within)?,
+        sandbox: inbox.sandbox,
+        settings: inbox.settings,
+    })
+}
+
+fn agent(at: &str, agent: doc::Agent) -> Result<Agent, Rejection> {
+    let queues = agent.queues.iter().map(|queue| parse(&format!("{at}.queues"), queue));
+    let limits = agent.per_channel.into_iter().map(|(name, most)| match Channel::named(&name) {
+        Some(channel) => Ok((channel, most)),
+        None => Err(invalid(format!("`{at}.per_channel`: {name:?} is no channel"))),
+    });
+    Ok(Agent {
+        queues: queues.collect::<Result<_, _>>()?,
+        capacity: Capacity { total: agent.total, per_channel: limits.collect::<Result<_, _>>()? },
+    })
+}
+
+fn flow_message(flow: &Flow) -> doc::Flow {
+    let answer = |answer: &KeywordAnswer| doc::KeywordAnswer {
+        words: answer.words.clone(),
+        text: answer.text.clone(),
+    };
+    doc::Flow {
+        greeting: flow.greeting.clone(),
+        quick_replies: flow.quick_replies.clone(),
+        answers: flow.answers.iter().map(answer).collect(),
+        person_words: flow.person_words.clone(),
+        hand_off_text: flow.hand_off_text.clone(),
+        hours: flow.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
+        away_text: flow.away_text.clone(),
+    }
+}
+
+fn flow(at: &str, flow: doc::Flow) -> Result<Flow, Rejection> {
+    let answer = |answer: doc::KeywordAnswer| KeywordAnswer { words: answer.words, text: answer.text };
+    Ok(Flow {
+        greeting: flow.greeting,
+        quick_replies: flow.quick_replies,
+        answers: flow.answers.into_iter().map(answer).collect(),
+        person_words: flow.person_words,
+        hand_off_text: flow.hand_off_text,
+        hours: optional(&format!("{at}.hours"), &flow.hours)?,
+        away_text: flow.away_text,
+    })
+}
+
+fn open_span(at: &str, span: doc::OpenSpan) -> Result<OpenSpan, Rejection> {
+    let bad = || invalid(format!("`{at}.open`: weekdays are 1 to 7, times 0 to 1440 minutes"));
+    Ok(OpenSpan {
+        weekday: span.weekday.try_into().map_err(|_| bad())?,
+        from: span.from.try_into().map_err(|_| bad())?,
+        to: span.to.try_into().map_err(|_| bad())?,
+    })
+}
+
+fn each<K: ToString, V, M>(map: &BTreeMap<K, V>, message: impl Fn(&V) -> M) -> BTreeMap<String, M> {
+    map.iter().map(|(key, value)| (key.to_string(), message(value))).collect()
+}
+
+fn keyed<K, M, V>(
+    at: &str,
+    map: BTreeMap<String, M>,
+    value: impl Fn(&str, M) -> Result<V, Rejection>,
+) -> Result<BTreeMap<K, V>, Rejection>
+where
+    K: std::str::FromStr + Ord,
+    K::Err: std::fmt::Display,
+{
+    map.into_iter()
+        .map(|(key, message)| {
+            let at = format!("{at}.{key}");
+            Ok((parse(&at, &key)?, value(&at, message)?))
+        })
+        .collect()
+}
+
+fn optional<T>(at: &str, text: &str) -> Result<Option<T>, Rejection>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    if text.is_empty() { Ok(None) } else { parse(at, text).map(Some) }
+}
+
+fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejection> {
+    let span = span.ok_or_else(|| invalid(format!("`{at}` is missing")))?;
+    let bad = || invalid(format!("`{at}` must be a length of time that is not negative"));
+    let seconds = u64::try_from(span.seconds).map_err(|_| bad())?;
+    let millis = u64::try_from(span.nanos).map_err(|_| bad())? / 1_000_000;
+    Ok(Millis(seconds.checked_mul(1_000).and_then(|whole| whole.checked_add(millis)).ok_or_else(bad)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Policy {
+        let flow = Flow {
+            greeting: Some("Hello".into()),
+            quick_replies: vec!["A person".into()],
+            answers: vec![KeywordAnswer { words: vec!["price".into()], text: "10".into() }],
+            person_words: vec!["person".into()],
+            hand_off_text: None,
+            hours: Some("office".parse().unwrap()),
+            away_text: Some("Tomorrow".into()),
+        };
+        Policy {
+            tenant: "acme".parse().unwrap(),
+            version: 0,
+            inboxes: [(
+                "mail".parse().unwrap(),
+                Inbox {
+                    channel: Channel::Email,
+                    address: "support@example.test".into(),
+                    bot: Some("helper".parse().unwrap()),
+                    queue: "acme/desk/all".parse().unwrap(),
+                    reopen_within: Millis(90_500),
+                    sandbox: true,
+                    settings: [("secret".into(), "env:SECRET".into())].into(),
+                },
+            )]
+            .into(),
+            queues: [(
+                "acme/desk/all".parse().unwrap(),
+                Queue { priority: -3, offer_timeout: Millis::seconds(20) },
+            )]
+            .into(),
+            agents: [(
+                "acme/desk/ann".parse().unwrap(),
+                Agent {
+                    queues: ["acme/desk/all".parse().unwrap()].into(),
+                    capacity: Capacity { total: 4, per_channel: [(Channel::Sms, 2)].into() },
+                },
+            )]
+            .into(),
+            bots: [
+                (
+                    "helper".parse().unwrap(),
+                    Bot { answer_within: Millis::seconds(5), kind: BotKind::BuiltIn(flow) },
+                ),
+                ("theirs".parse().unwrap(), Bot { answer_within: Millis::seconds(9), kind: BotKind::Stream }),
+            ]
+            .into(),
+            hours: [(
+                "office".parse().unwrap(),
+                Hours {
+                    time_zone: "Europe/Berlin".into(),
+                    open: vec![OpenSpan { weekday: 1, from: 540, to: 1020 }],
+                },
+            )]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn a_document_comes_back_as_it_went() {
+        let policy = policy();
+        assert_eq!(from_message(&policy.tenant, to_message(&policy)), Ok(policy));
+    }
+
+    #[test]
+    fn a_flaw_is_named_by_its_place() {
+        let tenant: TenantId = "acme".parse().unwrap();
+        let refused = |change: fn(&mut pb::Policy)| {
+            let mut message = to_message(&policy());
+            change(&mut message);
+            from_message(&tenant, message).unwrap_err().detail
+        };
+        let broken = |message: &mut pb::Policy| message.inboxes.get_mut("mail").unwrap().queue = "all".into();
+        assert!(refused(broken).starts_with("`inboxes.mail.queue`: \"all\" is not a queue"));
+        let negative = |message: &mut pb::Policy| {
+            message.queues.get_mut("acme/desk/all").unwrap().offer_timeout.as_mut().unwrap().seconds = -1;
+        };
+        assert!(refused(negative).starts_with("`queues.acme/desk/all.offer_timeout`"));
+        assert!(refused(|message| message.tenant = "other".into()).contains("belongs to acme"));
+        assert!(
+            refused(|message| message.inboxes.get_mut("mail").unwrap().channel = 99).contains("no channel")
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! What an agent is told, as messages of the stream.
+
+use domain::{ConversationId, MessageId, TenantId, conversation::Progress};
+use tonic::Status;
+use wire::api::v1::{
+    self as pb,
+    desk_message::{self, Item, answer, message::Author, offer_ended::How},
+};
+
+use crate::{
+    commands::Outcome,
+    content::Opener,
+    convert,
+    hub::{Assignment, Ending, Hub, Offer, Update},
+};
+
+/// The message that the update is; none where the agent need not be told.
+pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result<Option<Item>, Status> {
+    Ok(Some(match update {
+        Update::Present(_) => return Ok(None),
+        Update::Offered(offer) => Item::Offered(offered(offer)),
+        Update::OfferEnded { offer, how } => {
+            let how = match how {
+                Ending::Accepted => How::Accepted,
+                Ending::Declined => How::Declined,
+                Ending::Expired => How::Expired,
+                Ending::Withdrawn => How::Withdrawn,
+            };
+            Item::OfferEnded(desk_message::OfferEnded { offer: offer.to_string(), how: how.into() })
+        }
+        Update::Assigned(assignment) => Item::Assigned(assigned(hub, &opener.tenant, assignment)),
+        Update::Released(assignment) => Item::Released(desk_message::Released {
+            assignment: assignment.assignment.to_string(),
+            conversation: assignment.conversation.to_string(),
+        }),
+        Update::Said { conversation, message, by_agent, body, at } => {
+            let author = if by_agent { Author::Agent } else { Author::Customer };
+            Item::Message(desk_message::Message {
+                conversation: conversation.to_string(),
+                message: message.to_string(),
+                author: author.into(),
+                body: Some(opener.body(message, &body).await?),
+                at: convert::time(at),
+            })
+        }
+        Update::Progress { conversation, message, progress } => {
+            let (status, reason) = match progress {
+                Progress::Sent { .. } => (pb::DeliveryStatus::Sent, String::new()),
+                Progress::Failed { reason, .. } => (pb::DeliveryStatus::Failed, reason.to_string()),
+                Progress::Unknown => (pb::DeliveryStatus::Unknown, String::new()),
+            };
+            delivery(conversation, message, status, reason)
+        }
+        Update::Receipt { conversation, message, kind, reason } => {
+            delivery(conversation, message, convert::receipt(kind), reason)
+        }
+    }))
+}
+
+pub(super) fn offered(offer: Offer) -> desk_message::Offered {
+    desk_message::Offered {
+        offer: offer.offer.to_string(),
+        conversation: offer.conversation.to_string(),
+        queue: offer.queue.to_string(),
+        channel: convert::channel(offer.channel).into(),
+        expires_at: convert::time(offer.expires_at),
+    }
+}
+
+pub(super) fn assigned(hub: &Hub, tenant: &TenantId, assignment: Assignment) -> desk_message::Assigned {
+    let channel = hub.channel(tenant, &assignment.inbox);
+    desk_message::Assigned {
+        assignment: assignment.assignment.to_string(),
+        conversation: assignment.conversation.to_string(),
+        inbox: assignment.inbox.to_string(),
+        channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
+    }
+}
+
+fn delivery(
+    conversation: ConversationId,
+    message: MessageId,
+    status: pb::DeliveryStatus,
+    reason: String,
+) -> Item {
+    Item::Delivery(desk_message::DeliveryNote {
+        conversation: conversation.to_string(),
+        message: message.to_string(),
+        status: status.into(),
+        reason,
+    })
+}
+
+pub(super) fn result(outcome: Outcome) -> answer::Result {
+    match outcome {
+        Outcome::Accepted { position } => answer::Result::Accepted(pb::Accepted { position }),
+        Outcome::Rejected(rejection) => answer::Result::Rejected(convert::rejected(rejection)),
+        Outcome::Unavailable(detail) | Outcome::Unanswered(detail) => {
+            answer::Result::Unanswered(pb::Unanswered { detail })
+        }
+    }
+}

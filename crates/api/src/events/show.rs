@@ -1,0 +1,374 @@
+//! The public form of every event: its name, and what of it a caller is shown.
+
+use domain::{
+    contact,
+    conversation::{self, CloseReason, Closer, HandOffReason, NoteKind, Progress},
+    desk::{self, LeftQueue, Presence, WithdrawnBecause},
+    workspace,
+};
+use tonic::Status;
+use wire::api::v1::{
+    self as pb,
+    event::{self, Kind},
+};
+
+use crate::{
+    content::{Opener, of_party},
+    convert::{channel, receipt, time},
+};
+
+use super::feed::AnyEvent;
+
+/// The names of the fields of `Event.kind`.
+pub(super) const KINDS: [&str; 39] = [
+    "customer_seen",
+    "opened",
+    "reopened",
+    "message_received",
+    "noted",
+    "receipt_noted",
+    "unreadable_kept",
+    "opted_out",
+    "opted_in",
+    "bot_engaged",
+    "turn_asked",
+    "turn_answered",
+    "bot_replied",
+    "agent_wanted",
+    "assigned",
+    "assignment_refused",
+    "released",
+    "withdrawn",
+    "transferred",
+    "replied",
+    "delivery_noted",
+    "closed",
+    "enqueued",
+    "dequeued",
+    "presence_set",
+    "lease_lapsed",
+    "offer_made",
+    "accept_requested",
+    "offer_accepted",
+    "offer_declined",
+    "offer_expired",
+    "offer_withdrawn",
+    "assignment_ended",
+    "giving_back",
+    "contact_created",
+    "contact_linked",
+    "contact_tagged",
+    "contact_untagged",
+    "policy_applied",
+];
+
+/// The event's public name; none for what only concerns the workers.
+pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
+    Some(match event {
+        AnyEvent::Conversation(event) => {
+            use conversation::What::*;
+            match &event.what {
+                CustomerSeen { .. } => "customer_seen",
+                Opened { .. } => "opened",
+                Reopened { .. } => "reopened",
+                Redirected { .. } => return None,
+                MessageReceived { .. } => "message_received",
+                Noted { .. } => "noted",
+                ReceiptNoted { .. } => "receipt_noted",
+                UnreadableKept { .. } => "unreadable_kept",
+                OptedOut { .. } => "opted_out",
+                OptedIn { .. } => "opted_in",
+                BotEngaged { .. } => "bot_engaged",
+                TurnAsked { .. } => "turn_asked",
+                TurnAnswered { .. } => "turn_answered",
+                BotReplied { .. } => "bot_replied",
+                AgentWanted { .. } => "agent_wanted",
+                Assigned { .. } => "assigned",
+                AssignmentRefused { .. } => "assignment_refused",
+                Released { .. } => "released",
+                Withdrawn { .. } => "withdrawn",
+                Transferred { .. } => "transferred",
+                Replied { .. } => "replied",
+                DeliveryNoted { .. } => "delivery_noted",
+                Closed { .. } => "closed",
+            }
+        }
+        AnyEvent::Desk(event) => {
+            use desk::Event::*;
+            match event {
+                Enqueued { .. } => "enqueued",
+                Dequeued { .. } => "dequeued",
+                PresenceSet { .. } => "presence_set",
+                LeaseLapsed { .. } => "lease_lapsed",
+                Offered { .. } => "offer_made",
+                AcceptRequested { .. } => "accept_requested",
+                Accepted { .. } => "offer_accepted",
+                Declined { .. } => "offer_declined",
+                Expired { .. } => "offer_expired",
+                Withdrawn { .. } => "offer_withdrawn",
+                AssignmentEnded { .. } => "assignment_ended",
+                GivingBack { .. } => "giving_back",
+                WorkDeferred { .. } => return None,
+            }
+        }
+        AnyEvent::Contact(event) => match event {
+            contact::Event::Created { .. } => "contact_created",
+            contact::Event::Linked { .. } => "contact_linked",
+            contact::Event::Tagged { .. } => "contact_tagged",
+            contact::Event::Untagged { .. } => "contact_untagged",
+        },
+        AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
+    })
+}
+
+/// The event's public form; none for what only concerns the workers.
+pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kind>, Status> {
+    Ok(match event {
+        AnyEvent::Conversation(event) => conversation(opener, event).await?,
+        AnyEvent::Desk(event) => desk(event),
+        AnyEvent::Contact(event) => Some(contact(opener, event).await?),
+        AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => {
+            Some(Kind::PolicyApplied(event::PolicyApplied { version: policy.version }))
+        }
+    })
+}
+
+async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Option<Kind>, Status> {
+    use conversation::What::*;
+    Ok(Some(match &event.what {
+        Redirected { .. } => return Ok(None),
+        CustomerSeen { from, .. } => Kind::CustomerSeen(event::CustomerSeen {
+            channel: channel(from.channel).into(),
+            address: Some(opener.address(&from.address).await?),
+        }),
+        Opened { policy_version, .. } => Kind::Opened(event::Opened { policy_version: *policy_version }),
+        Reopened { .. } => Kind::Reopened(()),
+        MessageReceived { message, kind, content, sent_at, authenticated, .. } => {
+            Kind::MessageReceived(event::MessageReceived {
+                message: message.to_string(),
+                postback: *kind == conversation::MessageKind::Postback,
+                body: Some(opener.body(*message, content).await?),
+                sent_at: time(*sent_at),
+                authenticated: *authenticated,
+            })
+        }
+        Noted { kind, message, content, at, .. } => Kind::Noted(event::Noted {
+            note: note(*kind).to_owned(),
+            message: message.to_string(),
+            body: match content {
+                Some(content) => Some(opener.body(*message, content).await?),
+                None => None,
+            },
+            happened_at: time(*at),
+        }),
+        ReceiptNoted { kind, message, at, reason, .. } => Kind::ReceiptNoted(event::ReceiptNoted {
+            message: message.to_string(),
+            status: receipt(*kind).into(),
+            happened_at: time(*at),
+            reason: reason.as_deref().map(str::to_owned),
+        }),
+        UnreadableKept { message, reason, .. } => Kind::UnreadableKept(event::UnreadableKept {
+            message: message.to_string(),
+            reason: reason.to_string(),
+        }),
+        OptedOut { .. } => Kind::OptedOut(()),
+        OptedIn { .. } => Kind::OptedIn(()),
+        BotEngaged { bot, owner_epoch, .. } => {
+            Kind::BotEngaged(event::BotEngaged { bot: bot.to_string(), owner_epoch: *owner_epoch })
+        }
+        TurnAsked { turn, bot, message, answer_by, .. } => Kind::TurnAsked(event::TurnAsked {
+            turn: turn.to_string(),
+            bot: bot.to_string(),
+            message: message.to_string(),
+            answer_by: time(*answer_by),
+        }),
+        TurnAnswered { turn } => Kind::TurnAnswered(event::TurnAnswered { turn: turn.to_string() }),
+        BotReplied { message, outgoing, .. } => Kind::BotReplied(event::BotReplied {
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
+        AgentWanted { queue, owner_epoch, reason, since, again, agent, .. } => {
+            Kind::AgentWanted(event::AgentWanted {
+                queue: queue.to_string(),
+                owner_epoch: *owner_epoch,
+                reason: hand_off(*reason).into(),
+                since: time(*since),
+                again: *again,
+                agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            })
+        }
+        Assigned { agent, assignment, owner_epoch, .. } => Kind::Assigned(event::Assigned {
+            agent: agent.to_string(),
+            assignment: assignment.to_string(),
+            owner_epoch: *owner_epoch,
+        }),
+        AssignmentRefused { offer, .. } => {
+            Kind::AssignmentRefused(event::AssignmentRefused { offer: offer.to_string() })
+        }
+        Released { assignment, .. } => Kind::Released(event::Released { assignment: assignment.to_string() }),
+        Withdrawn { queue, .. } => Kind::Withdrawn(event::Withdrawn { queue: queue.to_string() }),
+        Transferred { conversation, by, note } => Kind::Transferred(event::Transferred {
+            by: by.to_string(),
+            note: match note {
+                Some(note) => Some(opener.body(of_party(conversation.party), note).await?),
+                None => None,
+            },
+        }),
+        Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
+        DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
+        Closed { by, reason, .. } => Kind::Closed(event::Closed {
+            by: Some(match by {
+                Closer::Bot(bot) => event::closed::By::Bot(bot.to_string()),
+                Closer::Agent(agent) => event::closed::By::Agent(agent.to_string()),
+                Closer::Customer => event::closed::By::Customer(()),
+            }),
+            reason: match reason {
+                CloseReason::Done => "done",
+                CloseReason::OptedOut => "opted_out",
+            }
+            .to_owned(),
+        }),
+    }))
+}
+
+fn desk(event: &desk::Event) -> Option<Kind> {
+    use desk::Event::*;
+    let step = |offer: &domain::OfferId, agent: &domain::AgentId| event::OfferStep {
+        offer: offer.to_string(),
+        agent: agent.to_string(),
+    };
+    Some(match event {
+        WorkDeferred { .. } => return None,
+        Enqueued { queue, channel: on, priority, since, again, agent, .. } => {
+            Kind::Enqueued(event::Enqueued {
+                queue: queue.to_string(),
+                channel: channel(*on).into(),
+                priority: *priority,
+                since: time(*since),
+                again: *again,
+                agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            })
+        }
+        Dequeued { queue, because, .. } => Kind::Dequeued(event::Dequeued {
+            queue: queue.to_string(),
+            assigned: *because == LeftQueue::Assigned,
+        }),
+        PresenceSet { agent, presence: set, until } => Kind::PresenceSet(event::PresenceSet {
+            agent: agent.to_string(),
+            presence: presence(*set).into(),
+            until: time(*until),
+        }),
+        LeaseLapsed { agent } => Kind::LeaseLapsed(event::LeaseLapsed { agent: agent.to_string() }),
+        Offered { offer, agent, queue, channel: on, expires_at, .. } => Kind::OfferMade(event::OfferMade {
+            offer: offer.to_string(),
+            agent: agent.to_string(),
+            queue: queue.to_string(),
+            channel: channel(*on).into(),
+            expires_at: time(*expires_at),
+        }),
+        AcceptRequested { offer, agent, .. } => Kind::AcceptRequested(step(offer, agent)),
+        Accepted { offer, agent, .. } => Kind::OfferAccepted(step(offer, agent)),
+        Declined { offer, agent, .. } => Kind::OfferDeclined(step(offer, agent)),
+        Expired { offer, agent, .. } => Kind::OfferExpired(step(offer, agent)),
+        Withdrawn { offer, agent, because, .. } => Kind::OfferWithdrawn(event::OfferWithdrawn {
+            offer: offer.to_string(),
+            agent: agent.to_string(),
+            because: match because {
+                WithdrawnBecause::ConversationGone => "conversation_gone",
+                WithdrawnBecause::AgentGone => "agent_gone",
+                WithdrawnBecause::PolicyChanged => "policy_changed",
+            }
+            .to_owned(),
+        }),
+        AssignmentEnded { assignment, agent, .. } => Kind::AssignmentEnded(step(assignment, agent)),
+        GivingBack { assignment, agent, .. } => Kind::GivingBack(step(assignment, agent)),
+    })
+}
+
+async fn contact(opener: &Opener, event: &contact::Event) -> Result<Kind, Status> {
+    use contact::Event::*;
+    let tag = |contact: &domain::ContactId, tag: &str| event::ContactTag {
+        contact: contact.to_string(),
+        tag: tag.to_owned(),
+    };
+    Ok(match event {
+        Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
+            contact: contact.to_string(),
+            channel: channel(from.channel).into(),
+            address: Some(opener.address(&from.address).await?),
+        }),
+        Linked { contact, was, .. } => {
+            Kind::ContactLinked(event::ContactLinked { contact: contact.to_string(), was: was.to_string() })
+        }
+        Tagged { contact, tag: word, .. } => Kind::ContactTagged(tag(contact, word)),
+        Untagged { contact, tag: word, .. } => Kind::ContactUntagged(tag(contact, word)),
+    })
+}
+
+fn delivery_noted(message: domain::MessageId, progress: &Progress) -> event::DeliveryNoted {
+    let noted =
+        |status: pb::DeliveryStatus, provider_id: &str, code: &str, reason: &str| event::DeliveryNoted {
+            message: message.to_string(),
+            status: status.into(),
+            provider_id: provider_id.to_owned(),
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        };
+    match progress {
+        Progress::Sent { provider_id } => noted(pb::DeliveryStatus::Sent, provider_id, "", ""),
+        Progress::Failed { code, reason } => noted(pb::DeliveryStatus::Failed, "", code, reason),
+        Progress::Unknown => noted(pb::DeliveryStatus::Unknown, "", "", ""),
+    }
+}
+
+fn note(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Referral => "referral",
+        NoteKind::Optin => "optin",
+        NoteKind::Echo => "echo",
+        NoteKind::Reaction => "reaction",
+        NoteKind::Handover => "handover",
+        NoteKind::Link => "link",
+        NoteKind::Bounce => "bounce",
+        NoteKind::AutoReply => "auto_reply",
+        NoteKind::Complaint => "complaint",
+        NoteKind::Unknown => "unknown",
+    }
+}
+
+fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
+    match reason {
+        HandOffReason::NoBot => pb::HandOffReason::NoBot,
+        HandOffReason::BotHandedOff => pb::HandOffReason::BotHandedOff,
+        HandOffReason::BotSilent => pb::HandOffReason::BotSilent,
+        HandOffReason::Transferred => pb::HandOffReason::Transferred,
+        HandOffReason::AgentGone => pb::HandOffReason::AgentGone,
+    }
+}
+
+fn presence(presence: Presence) -> pb::Presence {
+    match presence {
+        Presence::Available => pb::Presence::Available,
+        Presence::Away => pb::Presence::Away,
+        Presence::Offline => pb::Presence::Offline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    #[test]
+    fn kinds_are_the_fields_of_the_message() {
+        let files = prost_types::FileDescriptorSet::decode(wire::api::DESCRIPTORS).unwrap().file;
+        let mut messages = files.into_iter().flat_map(|file| file.message_type);
+        let event = messages.find(|message| message.name() == "Event").unwrap();
+        let fields = event.field.iter().filter(|field| field.oneof_index.is_some());
+        assert_eq!(fields.map(|field| field.name()).collect::<Vec<_>>(), KINDS);
+    }
+}

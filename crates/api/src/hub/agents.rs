@@ -1,0 +1,301 @@
+//! What every agent holds, and the sessions that are told when it changes.
+//!
+//! Offers are a fold of the desks' logs, assignments of the conversations' logs: each from where it is decided.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::{
+    AgentId, Channel, ConversationId, InboxId, MessageId, OfferId, QueueId, Sealed, Timestamp,
+    conversation::{self, Progress, ReceiptKind, What},
+    desk::{self, Presence},
+};
+use tokio::sync::mpsc;
+
+/// Updates that may wait for one session. A session that lets more come is dropped.
+const WAITING: usize = 1_024;
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Offer {
+    pub(crate) offer: OfferId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) queue: QueueId,
+    pub(crate) channel: Channel,
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Assignment {
+    pub(crate) assignment: OfferId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) inbox: InboxId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    Accepted,
+    Declined,
+    Expired,
+    Withdrawn,
+}
+
+/// What a session is told.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Update {
+    /// The agent's presence was set, or renewed.
+    Present(Presence),
+    Offered(Offer),
+    OfferEnded {
+        offer: OfferId,
+        how: Ending,
+    },
+    Assigned(Assignment),
+    Released(Assignment),
+    Said {
+        conversation: ConversationId,
+        message: MessageId,
+        by_agent: bool,
+        body: Sealed,
+        at: Timestamp,
+    },
+    Progress {
+        conversation: ConversationId,
+        message: MessageId,
+        progress: Progress,
+    },
+    Receipt {
+        conversation: ConversationId,
+        message: MessageId,
+        kind: ReceiptKind,
+        reason: String,
+    },
+}
+
+/// What an agent holds now.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Holdings {
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
+    pub(crate) assignments: BTreeMap<OfferId, Assignment>,
+}
+
+#[derive(Default)]
+pub(super) struct Agents {
+    agents: HashMap<AgentId, Agent>,
+    /// Who holds a conversation.
+    holders: HashMap<ConversationId, (AgentId, OfferId)>,
+}
+
+#[derive(Default)]
+struct Agent {
+    holdings: Holdings,
+    sessions: Vec<mpsc::Sender<Update>>,
+}
+
+impl Agents {
+    /// What the agent holds, and everything that changes from there on.
+    pub(super) fn join(&mut self, agent: &AgentId) -> (Holdings, mpsc::Receiver<Update>) {
+        let (session, updates) = mpsc::channel(WAITING);
+        let agent = self.agents.entry(agent.clone()).or_default();
+        agent.sessions.retain(|session| !session.is_closed());
+        agent.sessions.push(session);
+        (agent.holdings.clone(), updates)
+    }
+
+    pub(super) fn fold_desk(&mut self, event: &desk::Event) {
+        use desk::Event;
+        match event {
+            Event::Offered { offer, conversation, agent, queue, channel, expires_at, .. } => {
+                let offered = Offer {
+                    offer: offer.clone(),
+                    conversation: *conversation,
+                    queue: queue.clone(),
+                    channel: *channel,
+                    expires_at: *expires_at,
+                };
+                self.change(agent, |agent| {
+                    agent.holdings.offers.insert(offer.clone(), offered.clone());
+                    Some(Update::Offered(offered))
+                });
+            }
+            Event::PresenceSet { agent, presence, .. } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.tell(&Update::Present(*presence));
+                }
+            }
+            Event::Accepted { offer, agent, .. } => self.end(agent, offer, Ending::Accepted),
+            Event::Declined { offer, agent, .. } => self.end(agent, offer, Ending::Declined),
+            Event::Expired { offer, agent, .. } => self.end(agent, offer, Ending::Expired),
+            Event::Withdrawn { offer, agent, .. } => self.end(agent, offer, Ending::Withdrawn),
+            _ => {}
+        }
+    }
+
+    pub(super) fn fold_conversation(&mut self, at: Timestamp, event: &conversation::Event) {
+        match &event.what {
+            What::Assigned { conversation, agent, assignment, .. } => {
+                self.release(*conversation);
+                self.holders.insert(*conversation, (agent.clone(), assignment.clone()));
+                let assigned = Assignment {
+                    assignment: assignment.clone(),
+                    conversation: *conversation,
+                    inbox: event.inbox.clone(),
+                };
+                self.change(agent, |agent| {
+                    agent.holdings.assignments.insert(assignment.clone(), assigned.clone());
+                    Some(Update::Assigned(assigned))
+                });
+            }
+            What::Released { conversation, .. } | What::Closed { conversation, .. } => {
+                self.release(*conversation);
+            }
+            What::MessageReceived { conversation, message, content, sent_at, .. } => {
+                self.tell_holder(*conversation, || Update::Said {
+                    conversation: *conversation,
+                    message: *message,
+                    by_agent: false,
+                    body: content.clone(),
+                    at: *sent_at,
+                });
+            }
+            What::Replied { conversation, message, outgoing, .. } => {
+                self.tell_holder(*conversation, || Update::Said {
+                    conversation: *conversation,
+                    message: *message,
+                    by_agent: true,
+                    body: outgoing.body.clone(),
+                    at,
+                });
+            }
+            What::DeliveryNoted { conversation, message, progress } => {
+                self.tell_holder(*conversation, || Update::Progress {
+                    conversation: *conversation,
+                    message: *message,
+                    progress: progress.clone(),
+                });
+            }
+            What::ReceiptNoted { conversation, kind, message, reason, .. } => {
+                self.tell_holder(*conversation, || Update::Receipt {
+                    conversation: *conversation,
+                    message: *message,
+                    kind: *kind,
+                    reason: reason.as_deref().unwrap_or_default().to_owned(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, agent: &AgentId, offer: &OfferId, how: Ending) {
+        self.change(agent, |agent| {
+            agent.holdings.offers.remove(offer)?;
+            Some(Update::OfferEnded { offer: offer.clone(), how })
+        });
+    }
+
+    fn release(&mut self, conversation: ConversationId) {
+        let Some((agent, assignment)) = self.holders.remove(&conversation) else { return };
+        self.change(&agent, |agent| agent.holdings.assignments.remove(&assignment).map(Update::Released));
+    }
+
+    fn tell_holder(&mut self, conversation: ConversationId, update: impl FnOnce() -> Update) {
+        if let Some((agent, _)) = self.holders.get(&conversation)
+            && let Some(agent) = self.agents.get_mut(agent)
+            && !agent.sessions.is_empty()
+        {
+            agent.tell(&update());
+        }
+    }
+
+    /// Changes what an agent holds and tells the sessions; who holds nothing and is not here is forgotten.
+    fn change(&mut self, id: &AgentId, change: impl FnOnce(&mut Agent) -> Option<Update>) {
+        let agent = self.agents.entry(id.clone()).or_default();
+        if let Some(update) = change(agent) {
+            agent.tell(&update);
+        }
+        if agent.sessions.is_empty()
+            && agent.holdings.offers.is_empty()
+            && agent.holdings.assignments.is_empty()
+        {
+            self.agents.remove(id);
+        }
+    }
+}
+
+impl Agent {
+    /// A session that has ended, or lets its updates pile up, is let go; it sees its channel closed.
+    fn tell(&mut self, update: &Update) {
+        self.sessions.retain(|session| session.try_send(update.clone()).is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(number: u64) -> OfferId {
+        OfferId { desk: "acme/desk".parse().unwrap(), number }
+    }
+
+    fn conversation() -> ConversationId {
+        ConversationId { party: domain::Party([1; 16]), number: 1 }
+    }
+
+    fn ann() -> AgentId {
+        "acme/desk/ann".parse().unwrap()
+    }
+
+    fn happened(agents: &mut Agents, what: What) {
+        let (tenant, inbox) = ("acme".parse().unwrap(), "chat".parse().unwrap());
+        agents.fold_conversation(Timestamp(5), &conversation::Event { tenant, inbox, what });
+    }
+
+    fn assigned(assignment: OfferId) -> What {
+        let (conversation, agent, command) = (conversation(), ann(), domain::CommandId([3; 16]));
+        What::Assigned { conversation, agent, assignment, owner_epoch: 2, command }
+    }
+
+    fn told(updates: &mut mpsc::Receiver<Update>) -> Vec<Update> {
+        std::iter::from_fn(|| updates.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_session_begins_with_what_is_held_and_hears_what_changes() {
+        let mut agents = Agents::default();
+        happened(&mut agents, assigned(offer(1)));
+        let (holdings, mut updates) = agents.join(&ann());
+        assert_eq!(holdings.assignments.keys().collect::<Vec<_>>(), [&offer(1)]);
+
+        let presence = Presence::Away;
+        agents.fold_desk(&desk::Event::PresenceSet { agent: ann(), presence, until: Timestamp(9) });
+        happened(&mut agents, What::Released { conversation: conversation(), assignment: offer(1) });
+        // The end of an offer nobody here knows is nothing to tell.
+        let (agent, command) = (ann(), domain::CommandId([3; 16]));
+        agents.fold_desk(&desk::Event::Accepted {
+            offer: offer(1),
+            conversation: conversation(),
+            agent,
+            command,
+        });
+        let told = told(&mut updates);
+        assert!(matches!(&told[..], [Update::Present(Presence::Away), Update::Released(_)]), "{told:?}");
+    }
+
+    #[test]
+    fn a_session_that_lets_its_updates_pile_up_is_closed() {
+        let mut agents = Agents::default();
+        let (_, mut updates) = agents.join(&ann());
+        for number in 0..=WAITING as u64 {
+            happened(&mut agents, assigned(offer(number)));
+        }
+        assert_eq!(told(&mut updates).len(), WAITING);
+        assert_eq!(updates.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    }
+
+    #[test]
+    fn who_holds_nothing_and_is_not_here_is_forgotten() {
+        let mut agents = Agents::default();
+        drop(agents.join(&ann()));
+        happened(&mut agents, assigned(offer(1)));
+        happened(&mut agents, What::Released { conversation: conversation(), assignment: offer(1) });
+        assert!(agents.agents.is_empty() && agents.holders.is_empty());
+    }
+}

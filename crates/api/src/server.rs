@@ -1,0 +1,194 @@
+//! The server: what it needs, the services it offers, how it starts and stops.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use domain::Topology;
+use log::Log;
+use tokio::net::TcpListener;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
+use tonic::{Status, transport::server::TcpIncoming};
+use vault::Vault;
+use wire::api::{self, v1 as pb};
+
+use crate::{
+    auth::Tokens, bots::Bots, commands::Commander, contacts::Contacts, desk::Desk, events::Events, follow,
+    hub::Hub, metrics, operator::Operator, outlet::Streams, timelines::Timelines, workspace::Workspace,
+};
+
+/// Messages are small; attachments travel as links. The built-in limit of gRPC, made explicit.
+const LARGEST_MESSAGE: usize = 4 << 20;
+/// A connection whose peer has vanished is found out and closed after about this long.
+const PROBED_EVERY: Duration = Duration::from_secs(20);
+/// How long calls may take to end once the server is told to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What a server needs, and the bounds it keeps.
+#[derive(Clone)]
+pub struct Config {
+    pub log: Arc<dyn Log>,
+    /// The partition counts the log was created with.
+    pub topology: Topology,
+    pub vault: Vault,
+    pub store: projections::Store,
+    pub tokens: Tokens,
+    /// How long a caller waits for a command's answer before it is told that the outcome is unknown.
+    pub patience: Duration,
+    /// Messages that may wait for one client.
+    pub buffer: usize,
+    /// How long a client's buffer may stay full before the client is dropped.
+    pub stall: Duration,
+    /// A subscriber hears something at least this often.
+    pub heartbeat: Duration,
+}
+
+impl Config {
+    pub fn new(
+        log: Arc<dyn Log>,
+        topology: Topology,
+        vault: Vault,
+        store: projections::Store,
+        tokens: Tokens,
+    ) -> Config {
+        Config {
+            log,
+            topology,
+            vault,
+            store,
+            tokens,
+            patience: Duration::from_secs(15),
+            buffer: 256,
+            stall: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not follow the log")]
+    Follow(#[from] follow::Error),
+    #[error("could not serve gRPC")]
+    Serve(#[source] tonic::transport::Error),
+    #[error("could not offer reflection")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// What every service has.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) topology: Topology,
+    pub(crate) vault: Vault,
+    pub(crate) store: projections::Store,
+    pub(crate) hub: Hub,
+    pub(crate) commander: Commander,
+    pub(crate) streams: Streams,
+    pub(crate) heartbeat: Duration,
+}
+
+pub struct Server {
+    shared: Shared,
+    tokens: Tokens,
+}
+
+impl Server {
+    pub fn new(config: Config) -> Server {
+        metrics::describe();
+        let Config { log, topology, vault, store, tokens, patience, buffer, stall, heartbeat } = config;
+        let hub = Hub::new(log.clone(), topology);
+        let commander =
+            Commander { hub: hub.clone(), log: log.clone(), vault: vault.clone(), topology, patience };
+        let streams = Streams {
+            buffer: buffer.max(1),
+            stall,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Server { shared: Shared { log, topology, vault, store, hub, commander, streams, heartbeat }, tokens }
+    }
+
+    /// Serves until `stop`, then ends every stream with UNAVAILABLE and waits a moment for calls to finish.
+    /// Health says `SERVING` once the log has been read to where it was at the start.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(api::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(Error::Reflection)?;
+
+        let Server { shared, tokens } = self;
+        macro_rules! service {
+            ($server:path, $service:expr) => {{
+                let server =
+                    <$server>::new($service(shared.clone())).max_decoding_message_size(LARGEST_MESSAGE);
+                tonic::service::interceptor::InterceptedService::new(server, tokens.clone())
+            }};
+        }
+        let router = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(PROBED_EVERY))
+            .http2_keepalive_timeout(Some(PROBED_EVERY))
+            .add_service(health_service)
+            .add_service(reflection)
+            .add_service(service!(pb::events_server::EventsServer<_>, Events))
+            .add_service(service!(pb::desk_server::DeskServer<_>, Desk))
+            .add_service(service!(pb::bots_server::BotsServer<_>, Bots))
+            .add_service(service!(pb::contacts_server::ContactsServer<_>, Contacts))
+            .add_service(service!(pb::timelines_server::TimelinesServer<_>, Timelines))
+            .add_service(service!(pb::workspace_server::WorkspaceServer<_>, Workspace))
+            .add_service(service!(pb::operator_server::OperatorServer<_>, Operator));
+
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let closing = shared.streams.shutdown.clone();
+        let serving = router.serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());
+        let reading = CancellationToken::new();
+        let (hub, stop_reading) = (shared.hub.clone(), reading.clone());
+        let following = AbortOnDropHandle::new(tokio::spawn(async move { hub.run(stop_reading).await }));
+        let ready = async {
+            if shared.hub.ready().await.is_ok() {
+                health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+            }
+            std::future::pending::<Infallible>().await
+        };
+        tokio::pin!(serving, following);
+        let mut served = false;
+        // Whatever ends first, the streams are ended too: their clients resume elsewhere.
+        let ended = tokio::select! {
+            ended = &mut serving => {
+                served = true;
+                ended.map_err(Error::Serve)
+            }
+            ended = &mut following => match ended {
+                Ok(followed) => followed.map_err(Error::Follow),
+                Err(failed) => Err(Error::Follow(follow::Error::Task(failed))),
+            },
+            never = ready => match never {},
+            () = stop.cancelled() => Ok(()),
+        };
+        closing.cancel();
+        shared.streams.tasks.close();
+        let farewell = async {
+            shared.streams.tasks.wait().await;
+            if !served {
+                // A failure to close a connection cleanly concerns nobody any more.
+                let _ = serving.await;
+            }
+        };
+        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            tracing::warn!("some calls had not ended when the server stopped");
+        }
+        reading.cancel();
+        ended
+    }
+}
+
+/// A read model that could not be asked.
+pub(crate) fn unreadable(error: projections::Error) -> Status {
+    tracing::warn!(error = &error as &dyn std::error::Error, "the read model could not be read");
+    Status::unavailable("the read model is unavailable for now: try again")
+}

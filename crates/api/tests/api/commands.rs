@@ -1,0 +1,107 @@
+//! Commands: answered by what the log accepted, once however often they are repeated.
+
+use std::time::Duration;
+
+use domain::{Kind, Peer, workspace};
+use tonic::Code;
+use wire::api::v1::{self as pb, workspace_client::WorkspaceClient};
+
+use super::world::{Authorized, Leader, TOPOLOGY, World};
+
+async fn client(world: &World) -> WorkspaceClient<Authorized> {
+    WorkspaceClient::new(world.with_token("admin").await)
+}
+
+/// A document as it would be sent; each `priority` is another one.
+fn document(command_id: &str, priority: i32) -> pb::ApplyWorkspaceRequest {
+    let second = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let queue = pb::policy::Queue { priority, offer_timeout: second(20) };
+    let inbox = pb::policy::Inbox {
+        channel: pb::Channel::Email.into(),
+        address: "support@example.test".into(),
+        queue: "acme/desk/all".into(),
+        reopen_within: second(3_600),
+        ..Default::default()
+    };
+    let policy = pb::Policy {
+        inboxes: [("mail".to_owned(), inbox)].into(),
+        queues: [("acme/desk/all".to_owned(), queue)].into(),
+        ..Default::default()
+    };
+    pb::ApplyWorkspaceRequest { command_id: command_id.into(), policy: Some(policy) }
+}
+
+#[tokio::test]
+async fn a_workspace_is_applied_once_however_often_it_is_asked() {
+    let world = World::led().await;
+    let mut client = client(&world).await;
+    let missing = client.get(pb::GetWorkspaceRequest {}).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+
+    let first = client.apply(document("one", 1)).await.unwrap().into_inner();
+    assert_eq!(first.version, 1);
+    let again = client.apply(document("one", 1)).await.unwrap().into_inner();
+    assert_eq!(again.version, 1);
+    let other = client.apply(document("one", 2)).await.unwrap_err();
+    assert_eq!(other.code(), Code::FailedPrecondition);
+    assert_eq!(other.metadata().get("tributary-code").unwrap(), "conflict");
+    assert_eq!(client.apply(document("two", 2)).await.unwrap().into_inner().version, 2);
+
+    let policy = client.get(pb::GetWorkspaceRequest {}).await.unwrap().into_inner();
+    assert_eq!((policy.version, policy.tenant.as_str()), (2, "acme"));
+    assert_eq!(policy.queues["acme/desk/all"].priority, 2);
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_hold_together_is_refused_with_the_place() {
+    let world = World::led().await;
+    let mut client = client(&world).await;
+    let broken = |change: fn(&mut pb::Policy)| {
+        let mut request = document("broken", 1);
+        change(request.policy.as_mut().unwrap());
+        request
+    };
+    // Not even sent: a field that cannot be read.
+    let unreadable = broken(|policy| policy.inboxes.get_mut("mail").unwrap().queue = "all".into());
+    let refused = client.apply(unreadable).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("inboxes.mail.queue"), "{}", refused.message());
+    // Decided: a reference that leads nowhere.
+    let dangling = broken(|policy| policy.queues.clear());
+    let refused = client.apply(dangling).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(refused.metadata().get("tributary-code").unwrap(), "invalid");
+    assert!(refused.message().contains("mail"), "{}", refused.message());
+
+    let nameless = client.apply(document("", 1)).await.unwrap_err();
+    assert_eq!(nameless.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn without_an_answer_the_outcome_is_unknown_and_asking_again_tells() {
+    let world = World::silent(|config| config.patience = Duration::from_millis(200)).await;
+    let mut client = client(&world).await;
+    let unanswered = client.apply(document("one", 1)).await.unwrap_err();
+    assert_eq!(unanswered.code(), Code::DeadlineExceeded);
+    assert!(unanswered.message().contains("same id"), "{}", unanswered.message());
+
+    // A leader comes, and finds the command where it was left.
+    let partition = TOPOLOGY.peer(&domain::Route::Workspace("acme".parse().unwrap()));
+    assert_eq!(partition, Peer { kind: Kind::Workspace, partition: 0 });
+    let leader = Leader::<workspace::Decider>::new(world.log.clone(), 0);
+    let leading = tokio::spawn(leader.run(vec![]));
+    let answered = client.apply(document("one", 1)).await.unwrap().into_inner();
+    assert_eq!(answered.version, 1);
+    leading.abort();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_nothing_was_done() {
+    let world = World::led().await;
+    let mut client = client(&world).await;
+    world.log.refuse(true);
+    let refused = client.apply(document("one", 1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    world.log.refuse(false);
+    assert_eq!(client.get(pb::GetWorkspaceRequest {}).await.unwrap_err().code(), Code::NotFound);
+}

@@ -1,0 +1,255 @@
+//! `Desk.Work`: an agent's day over one stream, and over a second one after the first broke.
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
+use wire::api::v1::{
+    self as pb,
+    agent_message::{self, Item as Say},
+    body,
+    desk_client::DeskClient,
+    desk_message::{self, Item, answer, offer_ended::How},
+};
+
+use super::world::{World, soon};
+
+struct Agent {
+    say: mpsc::Sender<pb::AgentMessage>,
+    hear: Streaming<pb::DeskMessage>,
+    welcome: desk_message::Welcome,
+}
+
+/// Opens a stream and says `first`.
+async fn open(
+    world: &World,
+    token: &'static str,
+    first: pb::AgentMessage,
+) -> Result<(mpsc::Sender<pb::AgentMessage>, Streaming<pb::DeskMessage>), Status> {
+    let (say, said) = mpsc::channel(64);
+    say.send(first).await.unwrap();
+    let mut client = DeskClient::new(world.with_token(token).await);
+    let hear = client.work(ReceiverStream::new(said)).await?.into_inner();
+    Ok((say, hear))
+}
+
+fn hello() -> pb::AgentMessage {
+    pb::AgentMessage { id: String::new(), item: Some(Say::Hello(agent_message::Hello::default())) }
+}
+
+impl Agent {
+    async fn connect(world: &World) -> Agent {
+        let (say, hear) = open(world, "ann", hello()).await.unwrap();
+        let welcome = desk_message::Welcome::default();
+        let mut agent = Agent { say, hear, welcome };
+        agent.welcome = match agent.next().await {
+            Item::Welcome(welcome) => welcome,
+            other => panic!("a welcome comes first, not {other:?}"),
+        };
+        agent
+    }
+
+    async fn next(&mut self) -> Item {
+        let message = soon("the desk's next message", self.hear.message()).await.unwrap();
+        message.expect("the stream goes on").item.expect("an item")
+    }
+
+    async fn say(&self, id: &str, item: Say) {
+        self.say.send(pb::AgentMessage { id: id.into(), item: Some(item) }).await.unwrap();
+    }
+
+    /// Everything up to the answer to this command, and the answer.
+    async fn until_answer(&mut self, wanted: &str) -> (Vec<Item>, answer::Result) {
+        let mut before = Vec::new();
+        loop {
+            match self.next().await {
+                Item::Answer(desk_message::Answer { id, result }) if id == wanted => {
+                    return (before, result.expect("a result"));
+                }
+                other => before.push(other),
+            }
+        }
+    }
+
+    async fn offer(&mut self) -> desk_message::Offered {
+        loop {
+            if let Item::Offered(offered) = self.next().await {
+                return offered;
+            }
+        }
+    }
+
+    /// Accepts, and yields the assignment.
+    async fn accept(&mut self, id: &str, offer: &str) -> desk_message::Assigned {
+        self.say(id, Say::Accept(agent_message::Accept { offer: offer.into() })).await;
+        let (before, result) = self.until_answer(id).await;
+        assert!(matches!(result, answer::Result::Accepted(_)), "{result:?}");
+        let assigned = before.into_iter().find_map(|item| match item {
+            Item::Assigned(assigned) => Some(assigned),
+            _ => None,
+        });
+        assigned.expect("`assigned` comes before the answer")
+    }
+}
+
+fn reply(to: &desk_message::Assigned, text: &str) -> Say {
+    Say::Reply(agent_message::Reply {
+        conversation: to.conversation.clone(),
+        assignment: to.assignment.clone(),
+        text: text.into(),
+        ..Default::default()
+    })
+}
+
+fn rejected(result: answer::Result) -> String {
+    match result {
+        answer::Result::Rejected(rejected) => rejected.code,
+        other => panic!("not rejected: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_offered_accepts_replies_hears_and_closes() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    assert_eq!(ann.welcome.agent, "acme/desk/ann");
+    assert!(ann.welcome.offers.is_empty() && ann.welcome.assignments.is_empty());
+
+    let conversation = world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    assert_eq!(offered.conversation, conversation.to_string());
+    assert_eq!((offered.queue.as_str(), offered.channel()), ("acme/desk/all", pb::Channel::Messenger));
+    let assigned = ann.accept("1", &offered.offer).await;
+    assert_eq!((&assigned.assignment, assigned.inbox.as_str()), (&offered.offer, "acme-chat"));
+
+    ann.say("2", reply(&assigned, "How can I help?")).await;
+    let (before, result) = ann.until_answer("2").await;
+    assert!(matches!(result, answer::Result::Accepted(_)));
+    let said = before.iter().find_map(|item| match item {
+        Item::Message(message) if message.author() == desk_message::message::Author::Agent => {
+            message.body.clone()
+        }
+        _ => None,
+    });
+    let shown = said.and_then(|body| body.state);
+    assert!(matches!(shown, Some(body::State::Content(content)) if content.text == "How can I help?"));
+
+    world.write("acme", "alice", "it is broken").await;
+    let heard = loop {
+        if let Item::Message(message) = ann.next().await {
+            break message;
+        }
+    };
+    assert_eq!(heard.author(), desk_message::message::Author::Customer);
+    assert!(
+        matches!(heard.body.unwrap().state, Some(body::State::Content(said)) if said.text == "it is broken")
+    );
+
+    let close = agent_message::Close {
+        conversation: assigned.conversation.clone(),
+        assignment: assigned.assignment.clone(),
+    };
+    ann.say("3", Say::Close(close)).await;
+    let (before, result) = ann.until_answer("3").await;
+    assert!(matches!(result, answer::Result::Accepted(_)));
+    assert!(before.iter().any(|item| matches!(item, Item::Released(_))));
+    ann.say("4", reply(&assigned, "Still there?")).await;
+    let code = rejected(ann.until_answer("4").await.1);
+    assert!(["closed", "not_owner"].contains(&code.as_str()), "{code}");
+}
+
+#[tokio::test]
+async fn a_new_stream_begins_with_what_the_agent_holds_and_repeats_commands_safely() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    let assigned = ann.accept("accept", &offered.offer).await;
+    world.write("acme", "bob", "hello too").await;
+    let second = ann.offer().await;
+    ann.say("reply", reply(&assigned, "Hello Alice")).await;
+    let (_, first_answer) = ann.until_answer("reply").await;
+    drop(ann);
+
+    let mut ann = Agent::connect(&world).await;
+    assert_eq!(ann.welcome.offers, vec![second.clone()]);
+    assert_eq!(ann.welcome.assignments, vec![assigned.clone()]);
+    ann.say("reply", reply(&assigned, "Hello Alice")).await;
+    let (said, again) = ann.until_answer("reply").await;
+    assert!(matches!((first_answer, again), (answer::Result::Accepted(_), answer::Result::Accepted(_))));
+    assert!(!said.iter().any(|item| matches!(item, Item::Message(_))), "nothing was said twice: {said:?}");
+
+    ann.say("reply", reply(&assigned, "Something else")).await;
+    assert_eq!(rejected(ann.until_answer("reply").await.1), "conflict");
+
+    ann.say("decline", Say::Decline(agent_message::Decline { offer: second.offer.clone() })).await;
+    let (before, result) = ann.until_answer("decline").await;
+    assert!(matches!(result, answer::Result::Accepted(_)));
+    let ended = before.iter().any(|item| {
+        matches!(item, Item::OfferEnded(ended) if ended.offer == second.offer && ended.how() == How::Declined)
+    });
+    assert!(ended, "{before:?}");
+}
+
+#[tokio::test]
+async fn an_agent_who_goes_offline_gives_back_what_is_offered() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    let offline = agent_message::SetPresence { presence: pb::Presence::Offline.into() };
+    ann.say("bye", Say::Presence(offline)).await;
+    let (before, result) = ann.until_answer("bye").await;
+    assert!(matches!(result, answer::Result::Accepted(_)));
+    let withdrawn = before.iter().any(|item| {
+        matches!(item, Item::OfferEnded(ended) if ended.offer == offered.offer && ended.how() == How::Withdrawn)
+    });
+    assert!(withdrawn, "{before:?}");
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_rejected_and_the_stream_goes_on() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    let accept = |offer: &str| Say::Accept(agent_message::Accept { offer: offer.into() });
+    for (id, item, code) in [
+        ("", accept("acme/desk/1"), "invalid"),
+        ("a", accept("nonsense"), "invalid"),
+        ("b", accept("acme/desk/77"), "not_found"),
+        ("c", accept("other/desk/1"), "not_found"),
+        ("d", Say::Hello(agent_message::Hello::default()), "invalid"),
+        ("e", Say::Presence(agent_message::SetPresence { presence: 99 }), "invalid"),
+        (
+            "f",
+            Say::Reply(agent_message::Reply {
+                conversation: "00000000000000000000000000000000-1".into(),
+                assignment: "acme/desk/1".into(),
+                text: "Hello?".into(),
+                ..Default::default()
+            }),
+            "not_found",
+        ),
+    ] {
+        ann.say(id, item.clone()).await;
+        assert_eq!(rejected(ann.until_answer(id).await.1), code, "{id}: {item:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_an_agent_the_workspace_knows_may_work() {
+    let world = World::led().await;
+    for token in ["admin", "reader", "acme-helper"] {
+        let refused = open(&world, token, hello()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{token}");
+    }
+    let first_word = |item| pb::AgentMessage { id: "x".into(), item };
+    let accept = Some(Say::Accept(agent_message::Accept { offer: "acme/desk/1".into() }));
+    for (token, first, code) in [
+        ("stranger", hello(), Code::FailedPrecondition),
+        ("ann", first_word(accept), Code::InvalidArgument),
+        ("ann", first_word(None), Code::InvalidArgument),
+    ] {
+        let (_say, mut hear) = open(&world, token, first).await.unwrap();
+        let refused = soon("a refusal", hear.message()).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{token}");
+    }
+}
