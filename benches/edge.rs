@@ -1,0 +1,152 @@
+//! Signed Messenger webhooks made durable: 64 connections, unique ids, one in five from a new party, the channels role
+//! alone, full sync. The reference is a bare axum handler in a process of its own, under the same load, which reads the
+//! body, checks the signature and answers 200.
+//!
+//! After every round each acknowledged webhook is looked up in `conversation.in`; a figure counts only if none is
+//! missing.
+
+#![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
+
+mod shared;
+
+use std::{
+    collections::HashSet,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, http::{HeaderMap, StatusCode}, routing::post};
+use domain::{FactId, Kind, Origin};
+use log::{LocalLog, Log as _, Tail, Topic};
+use shared::{
+    Outcome,
+    load::{CONNECTIONS, Loaded, Pace, load},
+    process::{Effort, Installation, SAMPLE},
+    report::{Rounds, machine, percentile, seconds},
+    webhooks::{Webhooks, is_signed},
+};
+
+const ROUNDS: usize = 3;
+/// More than any round uses.
+const MOST_A_SECOND: u64 = 40_000;
+/// Tells this program to be the reference.
+const REFERENCE: &str = "TRIBUTARY_BENCH_REFERENCE";
+/// A disk that was just written to a lot is slow for a while.
+const PAUSE: Duration = Duration::from_secs(5);
+
+fn main() -> Outcome<()> {
+    if std::env::var_os(REFERENCE).is_some() {
+        return tokio::runtime::Runtime::new()?.block_on(be_the_reference());
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(bench())
+}
+
+async fn bench() -> Outcome<()> {
+    machine()?;
+    let during = Duration::from_secs(seconds(10));
+    println!("{CONNECTIONS} connections, {during:?} a round, one in five webhooks from a new party");
+    let (mut rates, mut p99s, mut ratios) = (Rounds::default(), Rounds::default(), Rounds::default());
+    for round in 0..=ROUNDS {
+        let count = (during.as_secs() * MOST_A_SECOND) as usize;
+        let webhooks = Arc::new(Webhooks::prepare(&format!("{round}"), count, 5, "Where is my parcel?"));
+        let warm_up = if round == 0 { " (warm-up, not counted)" } else { "" };
+
+        let reference = Reference::start()?;
+        let effort = Effort::of(reference.0.id())?;
+        let bare = load(reference.1, &webhooks, Pace::Full(during / 2)).await?;
+        println!("bare axum: {}; {}{warm_up}", bare.told(), effort.told(bare.acknowledged.len())?);
+        drop(reference);
+
+        let installation = Installation::new(SAMPLE, &[]).await?;
+        let server = installation.start(&["channels"]).await?;
+        let effort = Effort::of(server.id())?;
+        let ours = load(installation.at.http, &webhooks, Pace::Full(during)).await?;
+        let memory = server.peak_memory()?;
+        println!(
+            "webhooks made durable: {}; {}; peak memory {memory:.0} MiB{warm_up}",
+            ours.told(),
+            effort.told(ours.acknowledged.len())?
+        );
+        server.stop().await?;
+        let missing = missing(&installation, &webhooks, &ours).await?;
+        if missing > 0 {
+            return Err(format!("{missing} acknowledged webhooks are not in the log").into());
+        }
+        println!("all {} acknowledged webhooks are in conversation.in", ours.acknowledged.len());
+        if round > 0 {
+            rates.add(ours.rate());
+            p99s.add(percentile(&ours.waits(), 99));
+            ratios.add(ours.rate() / bare.rate());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    ratios.spread("rate, as a ratio to the bare axum handler in the same round", "of bare");
+    rates.at_least("webhook.messenger.rate", "webhooks/s", 20_000.0);
+    p99s.at_most("webhook.messenger.p99_ms", "ms", 15.0);
+    Ok(())
+}
+
+/// How many acknowledged webhooks the log does not have.
+async fn missing(installation: &Installation, webhooks: &Webhooks, loaded: &Loaded) -> Outcome<usize> {
+    let topic = Topic(Kind::Conversation.intake_topic());
+    let log = LocalLog::open_read_only(&installation.data().join("log"), &[topic])?;
+    let mut found: HashSet<FactId> = HashSet::new();
+    for number in 0..log.partitions(topic)? {
+        let mut tail = Tail::new(Arc::new(log.clone()), topic.partition(number), 0);
+        loop {
+            let records = tail.ready().await?;
+            if records.is_empty() {
+                break;
+            }
+            found.extend(records.iter().filter_map(|record| match wire::decode_origin(&record.bytes) {
+                Some(Origin::Fact(id)) => Some(id),
+                _ => None,
+            }));
+        }
+    }
+    let vault = installation.vault()?;
+    let mut missing = 0;
+    for one in &loaded.acknowledged {
+        missing += usize::from(!found.contains(&webhooks.fact(&vault, one.number)?));
+    }
+    Ok(missing)
+}
+
+/// The bare handler's process, and where it listens.
+struct Reference(Child, std::net::SocketAddr);
+
+impl Reference {
+    fn start() -> Outcome<Reference> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.env(REFERENCE, "1").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let said = child.stdout.take().ok_or("no output")?;
+        let mut reference = Reference(child, ([127, 0, 0, 1], 0).into());
+        BufReader::new(said).read_line(&mut line)?;
+        reference.1 = line.trim().parse()?;
+        Ok(reference)
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn be_the_reference() -> Outcome<()> {
+    let receive = |headers: HeaderMap, body: Bytes| async move {
+        let given = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
+        match is_signed(given.unwrap_or_default(), &body) {
+            true => (StatusCode::OK, "EVENT_RECEIVED"),
+            false => (StatusCode::UNAUTHORIZED, ""),
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    axum::serve(listener, Router::new().route("/webhooks/meta/{inbox}", post(receive))).await?;
+    Ok(())
+}

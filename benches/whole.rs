@@ -1,0 +1,217 @@
+//! Every role in one process: signed Messenger webhooks at a steady rate are made durable, routed, answered by the
+//! sample workspace's bot (one message to each new party, written out by the sandbox sender) and projected as they come.
+//!
+//! The lag is the time from the last acknowledgement until nothing is left to do: every worker has read its whole
+//! intake, and every decision stands in the read model. A rate holds if it was kept and the lag is a second at most.
+//! After every run each acknowledged webhook is looked up in the timelines.
+
+#![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
+
+mod shared;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{Kind, Topology};
+use log::{LocalLog, Log as _, Topic};
+use projections::Store;
+use rusqlite::{Connection, OpenFlags};
+use shared::{
+    Outcome,
+    load::{CONNECTIONS, Loaded, Pace, load},
+    process::{Effort, Installation, SAMPLE, Server},
+    report::{Rounds, machine, percentile, seconds},
+    webhooks::Webhooks,
+};
+use tokio::time::Instant;
+
+const ROUNDS: usize = 3;
+/// The rate to hold.
+const REACH: f64 = 7_000.0;
+const MOST_LAG: Duration = Duration::from_secs(1);
+/// Rates are told apart to this part of the rate.
+const STEP: f64 = 1.15;
+/// Nothing new for so long: nothing is under way any more.
+const STILL: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(120);
+/// A disk that was just written to a lot is slow for a while.
+const PAUSE: Duration = Duration::from_secs(10);
+
+fn main() -> Outcome<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(bench())
+}
+
+async fn bench() -> Outcome<()> {
+    machine()?;
+    let during = Duration::from_secs(seconds(20));
+    println!("{CONNECTIONS} connections, {during:?} a run, one in five webhooks from a new party, every role");
+    let (mut p99s, mut lags, mut memory) = (Rounds::default(), Rounds::default(), Rounds::default());
+    let mut held = 0;
+    for round in 0..ROUNDS {
+        let run = run(REACH, during, round).await?;
+        held += usize::from(run.holds());
+        p99s.add(run.p99);
+        lags.add(run.lag.as_secs_f64() * 1e3);
+        memory.add(run.memory);
+    }
+    println!("{REACH}/s held in {held} of {ROUNDS} rounds");
+
+    // Steps from there, up while it holds, or down until it does.
+    let (mut rate, mut highest) = (REACH, 0.0);
+    let up = 2 * held > ROUNDS;
+    if up {
+        highest = rate;
+    }
+    for number in ROUNDS.. {
+        rate = if up { rate * STEP } else { rate / STEP };
+        let run = run(rate, during, number).await?;
+        if run.holds() {
+            highest = run.rate;
+        }
+        if run.holds() != up || rate < 100.0 {
+            break;
+        }
+    }
+    println!("the highest rate that held, in steps of {STEP}: {highest:.0}/s");
+    let mut rates = Rounds::default();
+    rates.add(highest);
+    rates.at_least("whole.rate", "webhooks/s", REACH);
+    println!("at {REACH}/s:");
+    p99s.at_most("whole.p99_ms", "ms", 40.0);
+    lags.at_most("whole.lag_ms", "ms", MOST_LAG.as_secs_f64() * 1e3);
+    memory.at_most("whole.rss_mib", "MiB", 150.0);
+    Ok(())
+}
+
+struct Run {
+    offered: f64,
+    rate: f64,
+    p99: f64,
+    lag: Duration,
+    memory: f64,
+}
+
+impl Run {
+    fn holds(&self) -> bool {
+        self.rate >= self.offered * 0.99 && self.lag <= MOST_LAG
+    }
+}
+
+async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
+    let count = (rate * during.as_secs_f64()) as usize;
+    let webhooks = Arc::new(Webhooks::prepare(&format!("{number}"), count, 5, "Where is my parcel?"));
+    let installation = Installation::new(SAMPLE, &[]).await?;
+    let server = installation.start(&[]).await?;
+    let before = Watch::open(&installation)?.intakes().await?;
+    let effort = Effort::of(server.id())?;
+    let loaded = load(installation.at.http, &webhooks, Pace::PerSecond(rate)).await?;
+    let effort = effort.told(count)?;
+    let lag = settled(&installation, &server, &before).await?.saturating_duration_since(loaded.ended);
+    let memory = server.peak_memory()?;
+    println!("{rate:.0}/s offered: {}; {effort}; lag {lag:.1?}; peak memory {memory:.0} MiB", loaded.told());
+    server.stop().await?;
+    let missing = missing(&installation, &webhooks, &loaded)?;
+    if missing > 0 {
+        return Err(format!("{missing} acknowledged webhooks are in no timeline").into());
+    }
+    tokio::time::sleep(PAUSE).await;
+    let p99 = percentile(&loaded.waits(), 99);
+    Ok(Run { offered: rate, rate: loaded.rate(), p99, lag, memory })
+}
+
+/// Looks from outside at what the process writes.
+struct Watch {
+    log: LocalLog,
+    store: Store,
+    topology: Topology,
+}
+
+impl Watch {
+    fn open(installation: &Installation) -> Outcome<Watch> {
+        let topics: Vec<_> =
+            Kind::ALL.into_iter().flat_map(|kind| [kind.intake_topic(), kind.log_topic()]).map(Topic).collect();
+        let log = LocalLog::open_read_only(&installation.data().join("log"), &topics)?;
+        let store = Store::open(installation.data().join("readmodel"))?;
+        let count = |kind: Kind| log.partitions(Topic(kind.log_topic()));
+        let topology = Topology {
+            conversation: count(Kind::Conversation)?,
+            desk: count(Kind::Desk)?,
+            delivery: count(Kind::Delivery)?,
+            contact: count(Kind::Contact)?,
+            workspace: count(Kind::Workspace)?,
+        };
+        Ok(Watch { log, store, topology })
+    }
+
+    /// How many inputs each aggregate was given so far.
+    async fn intakes(&self) -> Outcome<BTreeMap<&'static str, u64>> {
+        let mut intakes = BTreeMap::new();
+        for kind in Kind::ALL {
+            for number in 0..self.topology.partitions(kind) {
+                let end = self.log.end(Topic(kind.intake_topic()).partition(number)).await?;
+                *intakes.entry(kind.as_str()).or_default() += end;
+            }
+        }
+        Ok(intakes)
+    }
+
+    async fn is_projected(&self) -> Outcome<bool> {
+        let lags = projections::lag(&self.log, &self.topology, &self.store).await?;
+        Ok(lags.iter().all(|(_, lag)| lag.records == 0))
+    }
+}
+
+/// Waits until nothing is left to do. Yields since when that is so. `before`: what had been read when the process
+/// began to count.
+async fn settled(
+    installation: &Installation,
+    server: &Server,
+    before: &BTreeMap<&'static str, u64>,
+) -> Outcome<Instant> {
+    let watch = Watch::open(installation)?;
+    let began = Instant::now();
+    let mut still: Option<(Instant, BTreeMap<_, _>)> = None;
+    while began.elapsed() < PATIENCE {
+        let looked = Instant::now();
+        let read: BTreeMap<_, _> =
+            server.by_aggregate("tributary_worker_inputs_total").await?.into_iter().collect();
+        let given = watch.intakes().await?;
+        let is_read = given.iter().all(|(kind, given)| {
+            read.get(*kind).copied().unwrap_or(0.0) as u64 + before.get(kind).copied().unwrap_or(0) >= *given
+        });
+        let done = is_read && watch.is_projected().await?;
+        still = match still {
+            Some((since, known)) if done && known == given => Some((since, known)),
+            _ => done.then_some((looked, given)),
+        };
+        if let Some((since, _)) = &still
+            && since.elapsed() >= STILL
+        {
+            return Ok(*since);
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    Err(format!("it is not done {PATIENCE:?} after the load: {}", server.said()).into())
+}
+
+/// How many acknowledged webhooks no timeline has.
+fn missing(installation: &Installation, webhooks: &Webhooks, loaded: &Loaded) -> Outcome<usize> {
+    let found = messages(&installation.data().join("readmodel").join("readmodel.sqlite"))?;
+    let vault = installation.vault()?;
+    let mut missing = 0;
+    for one in &loaded.acknowledged {
+        missing += usize::from(!found.contains(&webhooks.fact(&vault, one.number)?.0));
+    }
+    Ok(missing)
+}
+
+fn messages(path: &Path) -> Outcome<HashSet<[u8; 16]>> {
+    let store = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut statement = store.prepare("SELECT message FROM entries WHERE kind = 'message_received'")?;
+    let found = statement.query_map([], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}

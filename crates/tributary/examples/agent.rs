@@ -1,0 +1,308 @@
+//! A person's desk in a terminal: `Desk.Work`, one stream for as long as the agent works.
+//!
+//! What the desk says is printed as it comes; what is typed becomes commands. Conversations get short numbers.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a terminal's program")]
+
+mod shared;
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use clap::Parser;
+use shared::{Connection, clock, connect, exit, refused, text};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use wire::api::v1::{
+    AgentMessage, DeskMessage, GetTimelineRequest, Presence,
+    agent_message::{self as say, Item, transfer::To},
+    desk_client::DeskClient,
+    desk_message::{self as hear, Item as Heard, message::Author},
+    get_timeline_request::Of,
+    timelines_client::TimelinesClient,
+};
+
+const HELP: &str = "\
+  accept N              take the conversation that was offered
+  decline N             leave it to someone else
+  N TEXT                write to the customer
+  transfer N queue NAME, transfer N agent NAME
+  close N               it is done
+  list                  what you hold
+  away, back            be offered nothing, be offered conversations again
+  quit                  go offline: what you hold goes back to its queue
+  Ctrl-C or Ctrl-D      break off: you have half a minute to come back";
+
+/// Works as an agent: shows offers and messages; accept, write, transfer and close by typing.
+#[derive(Parser)]
+#[command(after_help = format!("While it runs:\n{HELP}\n\nExample:\n  agent --token dev-agent-1"))]
+struct Args {
+    /// The bearer token of an agent.
+    #[arg(long, env = "TRIBUTARY_TOKEN", default_value = "dev-agent-1", hide_env_values = true)]
+    token: String,
+    /// Where Tributary serves gRPC.
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    addr: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(run(Args::parse()).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let connection = connect(&args.addr, &args.token).await?;
+    let (commands, outgoing) = mpsc::channel(16);
+    let hello = Item::Hello(say::Hello { presence: Presence::Available.into() });
+    commands.send(AgentMessage { id: String::new(), item: Some(hello) }).await?;
+    let stream = DeskClient::new(connection.clone()).work(ReceiverStream::new(outgoing)).await;
+    let mut incoming = stream.map_err(|status| refused(&status))?.into_inner();
+
+    let mut typed = typed();
+    let mut desk =
+        Desk { connection, me: String::new(), held: BTreeMap::new(), numbers: BTreeMap::new(), sent: 0 };
+    loop {
+        tokio::select! {
+            heard = incoming.message() => match heard.map_err(|status| refused(&status))? {
+                Some(DeskMessage { item: Some(item) }) => desk.hear(item).await,
+                Some(DeskMessage { item: None }) => {}
+                None => return Ok(()),
+            },
+            line = typed.recv() => match line.as_deref().map(str::trim) {
+                None => return Ok(()),
+                Some("") => {}
+                Some("help" | "?") => println!("{HELP}"),
+                Some("list") => desk.list(),
+                Some("quit") => {
+                    commands.send(desk.command(presence(Presence::Offline))).await?;
+                    drop(commands);
+                    // Until the stream ends: the desk has then taken everything in.
+                    while let Some(message) = incoming.message().await.map_err(|status| refused(&status))? {
+                        if let Some(item) = message.item {
+                            desk.hear(item).await;
+                        }
+                    }
+                    return Ok(());
+                }
+                Some(line) => match desk.read(line) {
+                    Ok(item) => commands.send(desk.command(item)).await?,
+                    Err(why) => println!("! {why}"),
+                },
+            },
+        }
+    }
+}
+
+/// Lines from the keyboard. Reading blocks, so it has a thread of its own.
+fn typed() -> mpsc::Receiver<String> {
+    let (lines, typed) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if lines.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    typed
+}
+
+fn presence(presence: Presence) -> Item {
+    Item::Presence(say::SetPresence { presence: presence.into() })
+}
+
+/// What this agent sees, and the names it gave.
+struct Desk {
+    connection: Connection,
+    /// `TENANT/DESK/NAME`.
+    me: String,
+    held: BTreeMap<usize, Held>,
+    /// Of every conversation that was seen: it keeps its number.
+    numbers: BTreeMap<String, usize>,
+    sent: u32,
+}
+
+/// A conversation that is offered or ours. An accepted offer's id is the assignment's.
+struct Held {
+    conversation: String,
+    offer: String,
+    ours: bool,
+}
+
+impl Desk {
+    /// Names the command for its answer: never the same again, also after a restart.
+    fn command(&mut self, item: Item) -> AgentMessage {
+        self.sent += 1;
+        AgentMessage { id: format!("{}-{}", log::clock::now(), self.sent), item: Some(item) }
+    }
+
+    /// What the line asks for; the error is for whoever typed it.
+    fn read(&self, line: &str) -> Result<Item, String> {
+        let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
+        let rest_of = |held: &Held| (held.conversation.clone(), held.offer.clone());
+        Ok(match word {
+            "accept" => Item::Accept(say::Accept { offer: self.offered(rest)?.offer.clone() }),
+            "decline" => Item::Decline(say::Decline { offer: self.offered(rest)?.offer.clone() }),
+            "close" => {
+                let (conversation, assignment) = rest_of(self.ours(rest)?);
+                Item::Close(say::Close { conversation, assignment })
+            }
+            "transfer" => {
+                let how = || "it is `transfer N queue NAME` or `transfer N agent NAME`".to_owned();
+                let words: Vec<_> = rest.split_whitespace().collect();
+                let [number, kind, name] = words[..] else { return Err(how()) };
+                let (conversation, assignment) = rest_of(self.ours(number)?);
+                let to = match kind {
+                    "queue" => To::Queue(self.full(name)),
+                    "agent" => To::Agent(self.full(name)),
+                    _ => return Err(how()),
+                };
+                Item::Transfer(say::Transfer { conversation, assignment, to: Some(to), note: String::new() })
+            }
+            "away" => presence(Presence::Away),
+            "back" => presence(Presence::Available),
+            number if number.parse::<usize>().is_ok() => {
+                let (conversation, assignment) = rest_of(self.ours(number)?);
+                if rest.is_empty() {
+                    return Err(format!("what shall [{number}] read?"));
+                }
+                Item::Reply(say::Reply {
+                    conversation,
+                    assignment,
+                    text: rest.to_owned(),
+                    ..say::Reply::default()
+                })
+            }
+            _ => return Err(format!("{word:?} is no command; `help` lists them")),
+        })
+    }
+
+    fn offered(&self, number: &str) -> Result<&Held, String> {
+        let held = self.numbered(number)?;
+        if held.ours { Err(format!("[{number}] is yours already")) } else { Ok(held) }
+    }
+
+    fn ours(&self, number: &str) -> Result<&Held, String> {
+        let held = self.numbered(number)?;
+        if held.ours { Ok(held) } else { Err(format!("[{number}] is not yours yet: `accept {number}`")) }
+    }
+
+    fn numbered(&self, number: &str) -> Result<&Held, String> {
+        let found = number.parse().ok().and_then(|number: usize| self.held.get(&number));
+        found.ok_or_else(|| format!("there is no conversation {number:?}; `list` shows what there is"))
+    }
+
+    /// A name at this agent's own desk, unless it is a whole id already.
+    fn full(&self, name: &str) -> String {
+        match self.me.rsplit_once('/') {
+            Some((desk, _)) if !name.contains('/') => format!("{desk}/{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn list(&self) {
+        if self.held.is_empty() {
+            println!("Nothing is offered to you and nothing is yours.");
+        }
+        for (number, held) in &self.held {
+            println!("[{number}] {}  {}", if held.ours { "yours  " } else { "offered" }, held.conversation);
+        }
+    }
+
+    async fn hear(&mut self, item: Heard) {
+        match item {
+            Heard::Welcome(welcome) => {
+                println!(
+                    "You are {}. `help` lists what you can type; offers come by themselves.",
+                    welcome.agent
+                );
+                self.me = welcome.agent;
+                for offered in welcome.offers {
+                    self.offer(offered);
+                }
+                for assigned in welcome.assignments {
+                    self.assign(assigned).await;
+                }
+            }
+            Heard::Offered(offered) => self.offer(offered),
+            Heard::OfferEnded(ended) => {
+                if let Some(number) = self.number_of(&ended.offer) {
+                    match ended.how() {
+                        hear::offer_ended::How::Accepted => {}
+                        how => {
+                            println!("[{number}] is no longer offered to you ({how:?})");
+                            self.held.remove(&number);
+                        }
+                    }
+                }
+            }
+            Heard::Assigned(assigned) => self.assign(assigned).await,
+            Heard::Released(released) => {
+                if let Some(number) = self.number_of(&released.assignment) {
+                    println!("[{number}] is no longer yours");
+                    self.held.remove(&number);
+                }
+            }
+            Heard::Message(message) => {
+                let number = self.number(&message.conversation);
+                let author = match message.author() {
+                    Author::Customer => "customer",
+                    Author::Agent => "you",
+                    Author::Unspecified => "someone",
+                };
+                println!("[{number}] {}  {author}: {}", clock!(message.at), text(message.body.as_ref()));
+            }
+            Heard::Delivery(note) => {
+                let number = self.number(&note.conversation);
+                println!("[{number}] your message: {:?} {}", note.status(), note.reason);
+            }
+            Heard::Answer(answer) => match answer.result {
+                Some(hear::answer::Result::Rejected(no)) => {
+                    println!("! refused ({}): {}", no.code, no.detail)
+                }
+                Some(hear::answer::Result::Unanswered(unknown)) => println!("! {}", unknown.detail),
+                Some(hear::answer::Result::Accepted(_)) | None => {}
+            },
+        }
+    }
+
+    fn number(&mut self, conversation: &str) -> usize {
+        let next = self.numbers.len() + 1;
+        *self.numbers.entry(conversation.to_owned()).or_insert(next)
+    }
+
+    fn number_of(&self, offer: &str) -> Option<usize> {
+        self.held.iter().find(|(_, held)| held.offer == offer).map(|(number, _)| *number)
+    }
+
+    fn offer(&mut self, offered: hear::Offered) {
+        let number = self.number(&offered.conversation);
+        let channel = offered.channel().as_str_name().trim_start_matches("CHANNEL_").to_lowercase();
+        let until = clock!(offered.expires_at);
+        println!(
+            "[{number}] offered: {channel}, from {}, until {until} (`accept {number}`, `decline {number}`)",
+            offered.queue
+        );
+        self.held
+            .insert(number, Held { conversation: offered.conversation, offer: offered.offer, ours: false });
+    }
+
+    async fn assign(&mut self, assigned: hear::Assigned) {
+        let number = self.number(&assigned.conversation);
+        println!("[{number}] yours, in {}: write with `{number} TEXT`. So far:", assigned.inbox);
+        if let Err(error) = self.story(&assigned.conversation).await {
+            println!("    (not to be had: {error})");
+        }
+        let held = Held { conversation: assigned.conversation, offer: assigned.assignment, ours: true };
+        self.held.insert(number, held);
+    }
+
+    /// What was said before the agent came.
+    async fn story(&self, conversation: &str) -> anyhow::Result<()> {
+        let mut client = TimelinesClient::new(self.connection.clone());
+        let of = Some(Of::Conversation(conversation.to_owned()));
+        let request = GetTimelineRequest { of, after: String::new(), page_size: 1_000, include_pii: true };
+        let page = client.get(request).await.map_err(|status| refused(&status))?.into_inner();
+        for entry in page.entries.iter().filter(|entry| entry.body.is_some()) {
+            println!("    {}  {}: {}", clock!(entry.at), entry.author, text(entry.body.as_ref()));
+        }
+        Ok(())
+    }
+}

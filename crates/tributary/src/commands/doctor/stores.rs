@@ -1,0 +1,108 @@
+//! What lies in the data directory: log, key store, read model.
+
+use domain::{Kind, Topology};
+
+use super::{super::installation::Installation, finding::Findings};
+
+/// Yields who writes the log now, if anybody.
+pub(super) async fn log(installation: &Installation, findings: &mut Findings) -> Option<String> {
+    let (about, layout) = ("log", &installation.layout);
+    let writer = match layout.writer() {
+        Ok(writer) => writer,
+        Err(error) => {
+            findings.fail(
+                about,
+                &error,
+                "let the user that runs tributary read and write the data directory",
+            );
+            return None;
+        }
+    };
+    if !layout.has_log() {
+        findings.ok(about, "there is none yet; the first start makes it");
+        return writer;
+    }
+    let (log, topology) = match installation.log() {
+        Ok(opened) => opened,
+        Err(error) => {
+            findings.fail(
+                about,
+                &error,
+                "`tributary verify` says more; a damaged file is restored from a backup",
+            );
+            return writer;
+        }
+    };
+    let mut records = 0;
+    for kind in Kind::ALL {
+        for number in 0..topology.partitions(kind) {
+            let partition = log::Topic(kind.log_topic()).partition(number);
+            records += log.end(partition).await.unwrap_or_default();
+        }
+    }
+    let written =
+        writer.as_ref().map_or("nobody writes it now".into(), |process| format!("{process} writes it"));
+    findings.ok(about, format!("it opens, {records} decisions; {written}"));
+    let wanted = installation.config.partitions.topology();
+    if wanted != topology {
+        let counts =
+            |of: Topology| Kind::ALL.map(|kind| format!("{kind} {}", of.partitions(kind))).join(", ");
+        let error = anyhow::anyhow!("it has other partitions than the configuration: {}", counts(topology));
+        findings.fail("partitions", &error, "partition counts are fixed when a log is made: configure these");
+    }
+    writer
+}
+
+pub(super) fn keys(installation: &Installation, findings: &mut Findings) {
+    let (about, layout) = ("key store", &installation.layout);
+    if !layout.has_keys() {
+        match &installation.config.vault.master_key {
+            None => {
+                findings.ok(about, "there is none yet; the first start makes it, with a master key beside it")
+            }
+            Some(secret) => match layout.master_key(&installation.config) {
+                Ok(_) => findings.ok(about, format!("there is none yet; the master key at {secret} is good")),
+                Err(error) => findings.fail(
+                    about,
+                    &error,
+                    format!("put a master key at {secret}: openssl rand -hex 32"),
+                ),
+            },
+        }
+        return;
+    }
+    match installation.vault() {
+        Ok(_) => findings.ok(about, "it opens with the master key"),
+        Err(error) => {
+            findings.fail(about, &error, "without its master key every message is lost: find the right one")
+        }
+    }
+    if installation.config.vault.master_key.is_none() {
+        let advice = "keep it elsewhere (vault.master_key = \"file:…\" or \"env:…\") and back it up apart";
+        findings.warn("master key", "it lies beside the keys that it wraps", advice);
+    }
+}
+
+pub(super) async fn read_model(installation: &Installation, findings: &mut Findings) {
+    let about = "read model";
+    if !installation.layout.has_log() {
+        return;
+    }
+    if !installation.layout.has_read_model() {
+        let advice = "a server with the role `projections` makes it, or `tributary rebuild`";
+        findings.warn(about, "there is none", advice);
+        return;
+    }
+    let behind = async {
+        let (log, topology) = installation.log()?;
+        let lags = projections::lag(&*log, &topology, &installation.read_model()?).await?;
+        anyhow::Ok(lags.iter().map(|(_, lag)| lag.records).sum::<u64>())
+    };
+    match behind.await {
+        Ok(0) => findings.ok(about, "it has everything"),
+        Ok(records) => {
+            findings.ok(about, format!("it is {records} records behind the log; a server catches up"))
+        }
+        Err(error) => findings.fail(about, &error, "make it anew with `tributary rebuild`"),
+    }
+}

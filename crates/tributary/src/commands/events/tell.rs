@@ -1,0 +1,364 @@
+//! Events in words: a name and its details. Every field that is no secret and no repetition is told; what is sealed
+//! is told by its size.
+
+use std::fmt::Debug;
+
+use domain::{
+    Cause, Sealed, Timestamp, contact,
+    conversation::{self, Correspondent, Outgoing, Progress, What},
+    delivery, desk, workspace,
+};
+use wire::Codec;
+
+use super::line::Told;
+
+/// An aggregate whose events can be told.
+pub(super) trait Tell: Codec {
+    fn tell(event: &Self::Event) -> Told;
+}
+
+/// What a step follows from.
+pub(super) fn cause<A: Codec>(cause: &Cause<A>) -> String {
+    match cause {
+        Cause::Fact(id) => format!("fact {id}"),
+        Cause::Command { id, .. } => format!("command {id}"),
+        Cause::Relay { source, number } => format!("relay {number} of {source}"),
+        Cause::Report => "report".into(),
+        Cause::Applied { by, through } => format!("applied by {by} through {through}"),
+        Cause::Timer(timer) => format!("timer due {}", time(timer.due)),
+        Cause::PolicyInForce(policy) => format!("policy {} of {}", policy.version, policy.tenant),
+        Cause::Recovered => "new leader".into(),
+        Cause::Unreadable => "unreadable input".into(),
+    }
+}
+
+impl Tell for conversation::Decider {
+    fn tell(event: &conversation::Event) -> Told {
+        let told = match &event.what {
+            What::CustomerSeen { from, at } => seen("customer_seen", from, *at),
+            What::Opened { policy_version, .. } => Told::new("opened").number("policy", *policy_version),
+            What::Reopened { .. } => Told::new("reopened"),
+            What::MessageReceived { message, kind, content, thread, sent_at, authenticated, .. } => {
+                Told::new("message_received")
+                    .with("message", message)
+                    .with("kind", word(kind))
+                    .with("content", sealed(content))
+                    .maybe("thread", thread.as_ref().map(sealed))
+                    .with("sent_at", time(*sent_at))
+                    .flag("unauthenticated", !authenticated)
+            }
+            What::Noted { party, kind, message, content, at } => Told::new("noted")
+                .with("kind", word(kind))
+                .with("party", party)
+                .with("message", message)
+                .maybe("content", content.as_ref().map(sealed))
+                .with("sent_at", time(*at)),
+            What::ReceiptNoted { kind, message, at, reason, .. } => Told::new("receipt_noted")
+                .with("kind", word(kind))
+                .with("message", message)
+                .with("sent_at", time(*at))
+                .maybe("reason", reason.as_ref()),
+            What::Redirected { to, received } => Told::new("redirected")
+                .with("to", to)
+                .with("message", received.message)
+                .with("content", sealed(&received.content)),
+            What::UnreadableKept { party, message, content, reason, at } => Told::new("unreadable_kept")
+                .with("party", party)
+                .with("message", message)
+                .with("content", sealed(content))
+                .with("sent_at", time(*at))
+                .with("reason", reason),
+            What::OptedOut { party } => Told::new("opted_out").with("party", party),
+            What::OptedIn { party } => Told::new("opted_in").with("party", party),
+            What::BotEngaged { bot, owner_epoch, .. } => {
+                Told::new("bot_engaged").with("bot", bot).number("owner_epoch", *owner_epoch)
+            }
+            What::TurnAsked { turn, bot, content, message, answer_by } => Told::new("turn_asked")
+                .with("turn", turn)
+                .with("bot", bot)
+                .with("message", message)
+                .with("content", sealed(content))
+                .with("answer_by", time(*answer_by)),
+            What::TurnAnswered { turn } => Told::new("turn_answered").with("turn", turn),
+            What::BotReplied { message, outgoing, .. } => {
+                leaving(Told::new("bot_replied").with("message", message), outgoing)
+            }
+            What::AgentWanted { channel, queue, owner_epoch, reason, since, again, agent, .. } => {
+                Told::new("agent_wanted")
+                    .with("reason", word(reason))
+                    .with("queue", queue)
+                    .with("channel", channel.as_str())
+                    .number("owner_epoch", *owner_epoch)
+                    .with("since", time(*since))
+                    .flag("again", *again)
+                    .maybe("agent", agent.as_ref())
+            }
+            What::Assigned { agent, assignment, owner_epoch, command, .. } => Told::new("assigned")
+                .with("agent", agent)
+                .with("assignment", assignment)
+                .number("owner_epoch", *owner_epoch)
+                .with("command", command),
+            What::AssignmentRefused { offer, command, .. } => {
+                Told::new("assignment_refused").with("offer", offer).with("command", command)
+            }
+            What::Released { assignment, .. } => Told::new("released").with("assignment", assignment),
+            What::Withdrawn { queue, owner_epoch, .. } => {
+                Told::new("withdrawn").with("queue", queue).number("owner_epoch", *owner_epoch)
+            }
+            What::Transferred { by, note, .. } => {
+                Told::new("transferred").with("by", by).maybe("note", note.as_ref().map(sealed))
+            }
+            What::Replied { agent, message, outgoing, .. } => {
+                leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)
+            }
+            What::DeliveryNoted { message, progress, .. } => {
+                let told = Told::new("delivery_noted").with("message", message);
+                match progress {
+                    Progress::Sent { provider_id } => {
+                        told.with("progress", "sent").with("provider_id", provider_id)
+                    }
+                    Progress::Failed { code, reason } => {
+                        told.with("progress", "failed").with("code", code).with("reason", reason)
+                    }
+                    Progress::Unknown => told.with("progress", "unknown"),
+                }
+            }
+            What::Closed { by, reason, .. } => {
+                let by = match by {
+                    conversation::Closer::Bot(bot) => format!("bot:{bot}"),
+                    conversation::Closer::Agent(agent) => format!("agent:{agent}"),
+                    conversation::Closer::Customer => "customer".into(),
+                };
+                Told::new("closed").with("by", by).with("reason", word(reason))
+            }
+        };
+        let told = told.of(&event.tenant).with("inbox", &event.inbox);
+        match event.conversation() {
+            Some(conversation) => told.on(conversation),
+            None => told,
+        }
+    }
+}
+
+impl Tell for desk::Decider {
+    fn tell(event: &desk::Event) -> Told {
+        use desk::Event;
+        match event {
+            Event::Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent } => {
+                Told::new("enqueued")
+                    .of(&queue.desk.tenant)
+                    .on(*conversation)
+                    .with("queue", queue)
+                    .with("channel", channel.as_str())
+                    .number("priority", *priority)
+                    .number("owner_epoch", *owner_epoch)
+                    .with("since", time(*since))
+                    .flag("again", *again)
+                    .maybe("agent", agent.as_ref())
+            }
+            Event::Dequeued { conversation, queue, because } => Told::new("dequeued")
+                .of(&queue.desk.tenant)
+                .on(*conversation)
+                .with("because", word(because))
+                .with("queue", queue),
+            Event::PresenceSet { agent, presence, until } => Told::new("presence_set")
+                .of(&agent.desk.tenant)
+                .with("agent", agent)
+                .with("presence", word(presence))
+                .with("until", time(*until)),
+            Event::LeaseLapsed { agent } => {
+                Told::new("lease_lapsed").of(&agent.desk.tenant).with("agent", agent)
+            }
+            Event::Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at } => {
+                held("offered", offer, agent)
+                    .on(*conversation)
+                    .with("queue", queue)
+                    .with("channel", channel.as_str())
+                    .number("owner_epoch", *owner_epoch)
+                    .with("expires_at", time(*expires_at))
+            }
+            Event::AcceptRequested { offer, conversation, owner_epoch, agent, command } => {
+                held("accept_requested", offer, agent)
+                    .on(*conversation)
+                    .number("owner_epoch", *owner_epoch)
+                    .with("command", command)
+            }
+            Event::Accepted { offer, conversation, agent, command } => {
+                held("accepted", offer, agent).on(*conversation).with("command", command)
+            }
+            Event::Declined { offer, conversation, agent } => {
+                held("declined", offer, agent).on(*conversation)
+            }
+            Event::Expired { offer, conversation, agent } => held("expired", offer, agent).on(*conversation),
+            Event::Withdrawn { offer, conversation, agent, because, command } => {
+                held("withdrawn", offer, agent)
+                    .on(*conversation)
+                    .with("because", word(because))
+                    .maybe("command", command.as_ref())
+            }
+            Event::AssignmentEnded { assignment, agent, conversation } => {
+                held("assignment_ended", assignment, agent).on(*conversation)
+            }
+            Event::GivingBack { assignment, agent, conversation } => {
+                held("giving_back", assignment, agent).on(*conversation)
+            }
+            Event::WorkDeferred { desk } => Told::new("work_deferred").of(&desk.tenant).with("desk", desk),
+        }
+    }
+}
+
+impl Tell for delivery::Decider {
+    fn tell(event: &delivery::Event) -> Told {
+        use delivery::Event;
+        match event {
+            Event::Queued { conversation, message, outgoing } => {
+                leaving(Told::new("queued").on(*conversation).with("message", message), outgoing)
+                    .of(&outgoing.tenant)
+                    .with("inbox", &outgoing.inbox)
+            }
+            Event::SendStarted { message, attempt } => {
+                Told::new("send_started").with("message", message).number("attempt", *attempt)
+            }
+            Event::Sent { conversation, message, attempt, provider_id } => Told::new("sent")
+                .on(*conversation)
+                .with("message", message)
+                .number("attempt", *attempt)
+                .with("provider_id", provider_id),
+            Event::RetryScheduled { message, attempt, due, code, reason } => Told::new("retry_scheduled")
+                .with("message", message)
+                .number("attempt", *attempt)
+                .with("due", time(*due))
+                .with("code", code)
+                .with("reason", reason),
+            Event::Failed { conversation, message, attempt, code, reason } => Told::new("failed")
+                .on(*conversation)
+                .with("message", message)
+                .number("attempt", *attempt)
+                .with("code", code)
+                .with("reason", reason),
+            Event::OutcomeLost { message, attempt } => {
+                Told::new("outcome_lost").with("message", message).number("attempt", *attempt)
+            }
+            Event::OutcomeUnknown { conversation, message, attempt, reason } => Told::new("outcome_unknown")
+                .on(*conversation)
+                .with("message", message)
+                .number("attempt", *attempt)
+                .with("reason", reason),
+        }
+    }
+}
+
+impl Tell for contact::Decider {
+    fn tell(event: &contact::Event) -> Told {
+        use contact::Event;
+        match event {
+            Event::Created { contact, from, at } => {
+                seen("created", from, *at).of(&from.tenant).with("contact", contact)
+            }
+            Event::Linked { tenant, contact, party, was } => {
+                Told::new("linked").of(tenant).with("contact", contact).with("party", party).with("was", was)
+            }
+            Event::Tagged { tenant, contact, tag } => {
+                Told::new("tagged").of(tenant).with("contact", contact).with("tag", tag)
+            }
+            Event::Untagged { tenant, contact, tag } => {
+                Told::new("untagged").of(tenant).with("contact", contact).with("tag", tag)
+            }
+        }
+    }
+}
+
+impl Tell for workspace::Decider {
+    fn tell(event: &workspace::Event) -> Told {
+        match event {
+            workspace::Event::PolicyApplied(policy) => Told::new("policy_applied")
+                .of(&policy.tenant)
+                .number("version", policy.version)
+                .number("inboxes", policy.inboxes.len())
+                .number("queues", policy.queues.len())
+                .number("agents", policy.agents.len())
+                .number("bots", policy.bots.len()),
+        }
+    }
+}
+
+fn seen(what: &'static str, from: &Correspondent, at: Timestamp) -> Told {
+    Told::new(what)
+        .with("party", from.party)
+        .with("channel", from.channel.as_str())
+        .with("address", sealed(&from.address))
+        .with("sent_at", time(at))
+}
+
+fn leaving(told: Told, outgoing: &Outgoing) -> Told {
+    told.with("channel", outgoing.channel.as_str())
+        .with("to", sealed(&outgoing.to))
+        .with("body", sealed(&outgoing.body))
+        .flag("in_thread", outgoing.thread.is_some())
+}
+
+fn held(what: &'static str, offer: &domain::OfferId, agent: &domain::AgentId) -> Told {
+    Told::new(what).of(&agent.desk.tenant).with("agent", agent).with("offer", offer)
+}
+
+fn sealed(sealed: &Sealed) -> String {
+    format!("(sealed, {} bytes)", sealed.bytes.len())
+}
+
+fn time(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| format!("{at:.3}"))
+}
+
+/// A choice without fields, as everything else writes it: `BotHandedOff` is `bot_handed_off`.
+fn word(choice: &impl Debug) -> String {
+    let mut word = String::new();
+    for letter in format!("{choice:?}").chars() {
+        if letter.is_ascii_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.push(letter.to_ascii_lowercase());
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::{ConversationId, Party};
+
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_stays_so() {
+        let conversation = ConversationId { party: Party([1; 16]), number: 1 };
+        let content = Sealed { subject: conversation.party, bytes: Bytes::from_static(b"secret") };
+        let event = conversation::Event {
+            tenant: "acme".parse().unwrap(),
+            inbox: "mail".parse().unwrap(),
+            what: What::MessageReceived {
+                conversation,
+                message: domain::MessageId([2; 16]),
+                kind: conversation::MessageKind::Postback,
+                content,
+                thread: None,
+                sent_at: Timestamp(0),
+                authenticated: false,
+            },
+        };
+        let told = conversation::Decider::tell(&event);
+        assert_eq!((told.what, told.conversation), ("message_received", Some(conversation)));
+        let detail = |name: &str| {
+            told.details.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        assert_eq!(detail("content"), Some("(sealed, 6 bytes)".into()));
+        assert_eq!(detail("kind"), Some("postback".into()));
+        assert_eq!(detail("unauthenticated"), Some(true.into()));
+        assert_eq!(detail("thread"), None);
+    }
+
+    #[test]
+    fn choices_are_written_as_words() {
+        assert_eq!(word(&conversation::HandOffReason::BotHandedOff), "bot_handed_off");
+        assert_eq!(word(&desk::Presence::Away), "away");
+    }
+}

@@ -1,0 +1,48 @@
+//! What the commands do, one module each. A command that only reads opens the data directory beside a running server.
+
+// Processes.
+pub mod serve;
+
+// What the business is, and what an operator looks after: asked of a running process.
+pub mod apply;
+mod policy_message;
+mod remote;
+pub mod set_aside;
+
+// What is in the data directory.
+pub mod contacts;
+pub mod doctor;
+pub mod events;
+mod installation;
+pub mod rebuild;
+pub mod verify;
+
+// No installation needed.
+pub mod normalize;
+
+use anyhow::Context as _;
+
+use crate::{args::Command, dev, exit, observe, signals};
+
+/// Runs the command to its end. Yields the exit code.
+pub fn run(command: Command) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("could not start the threads of the process")?;
+    runtime.block_on(async {
+        match command {
+            Command::Dev(args) => {
+                observe::record()?;
+                dev::run(args, signals::stop()?).await.map(|()| exit::DONE)
+            }
+            Command::Serve(args) => serve::run(args).await,
+            Command::Apply(args) => apply::run(args).await,
+            Command::Normalize(args) => normalize::run(&args),
+            Command::Events(args) => events::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
+            Command::Contacts(args) => contacts::run(args).await,
+            Command::SetAside(args) => set_aside::run(args).await,
+            Command::Rebuild(args) => rebuild::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+        }
+    })
+}

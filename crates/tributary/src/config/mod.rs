@@ -1,0 +1,13 @@
+//! What a person writes down: how this process runs (`tributary.toml`) and what the business is
+//! (`workspace.toml`). Both are read strictly: a key nobody knows is an error that names its line.
+
+mod process;
+mod secret;
+mod span;
+mod strict;
+mod workspace;
+
+pub use process::{Config, Listen, LogAt, Mail, Role, TokenConfig};
+pub use secret::Secret;
+pub use strict::{Error, Layer, read};
+pub use workspace::read_workspace;

@@ -1,0 +1,186 @@
+//! `tributary.toml`: how this process runs.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use domain::{AgentId, BotId, TenantId, Topology};
+use serde::Deserialize;
+
+use super::Secret;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything of this process lies: log, keys, read models, snapshots.
+    pub data: PathBuf,
+    pub roles: Vec<Role>,
+    /// `local` (the embedded log, under `data`) or `kafka://HOST:PORT,…`.
+    pub log: LogAt,
+    /// How the outside reaches the HTTP edge, for signatures over URLs: `https://hooks.example.com`.
+    pub public_url: Option<String>,
+    pub http: Listen,
+    pub smtp: Mail,
+    pub lmtp: Mail,
+    pub grpc: Listen,
+    pub metrics: Listen,
+    pub vault: Vault,
+    pub partitions: Partitions,
+    pub tokens: Vec<TokenConfig>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The edges of the channels, and the delivery workers behind them.
+    Channels,
+    /// The workers of conversations, desks, contacts and workspaces.
+    Router,
+    /// Timelines and contacts.
+    Projections,
+    /// gRPC.
+    Api,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Channels, Role::Router, Role::Projections, Role::Api];
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub enum LogAt {
+    Local,
+    Kafka(String),
+}
+
+impl TryFrom<String> for LogAt {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.strip_prefix("kafka://") {
+            Some(brokers) => Ok(LogAt::Kafka(brokers.to_owned())),
+            None if text == "local" => Ok(LogAt::Local),
+            None => Err(format!("{text:?} is not a log: `local` or `kafka://HOST:PORT,…`")),
+        }
+    }
+}
+
+/// A listener. Left out, the default address is used; roles decide which listeners there are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    pub listen: Option<SocketAddr>,
+    /// The name this server greets with.
+    pub hostname: Option<String>,
+    /// Longest mail in bytes (25 MiB unless said otherwise).
+    pub max_message: Option<usize>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    /// The key that wraps all keys: 32 bytes, as hex or base64. Lose it and every message is lost with it.
+    pub master_key: Option<Secret>,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Vault { master_key: None }
+    }
+}
+
+/// Partitions of each aggregate; fixed when the log is created.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Partitions {
+    pub conversation: u32,
+    pub desk: u32,
+    pub delivery: u32,
+    pub contact: u32,
+}
+
+impl Default for Partitions {
+    fn default() -> Self {
+        Partitions { conversation: 4, desk: 2, delivery: 4, contact: 2 }
+    }
+}
+
+impl Partitions {
+    pub fn topology(&self) -> Topology {
+        Topology {
+            conversation: self.conversation.max(1),
+            desk: self.desk.max(1),
+            delivery: self.delivery.max(1),
+            contact: self.contact.max(1),
+            // One, so that inbox names can be kept unique over all tenants.
+            workspace: 1,
+        }
+    }
+}
+
+/// Who may call the API, and as whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    pub token: Secret,
+    pub tenant: TenantIdText,
+    /// Who it is, in logs and commands.
+    pub name: String,
+    #[serde(default)]
+    pub admin: bool,
+    /// `DESK/AGENT`: may work as this agent.
+    pub agent: Option<String>,
+    /// May answer as this bot.
+    pub bot: Option<String>,
+    /// May see what customers write, and their addresses.
+    #[serde(default)]
+    pub pii: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TenantIdText(pub TenantId);
+
+impl TryFrom<String> for TenantIdText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(TenantIdText).map_err(|error: domain::BadId| error.to_string())
+    }
+}
+
+impl TokenConfig {
+    pub fn agent_id(&self) -> anyhow::Result<Option<AgentId>> {
+        let parse = |agent: &String| format!("{}/{agent}", self.tenant.0).parse();
+        Ok(self.agent.as_ref().map(parse).transpose()?)
+    }
+
+    pub fn bot_id(&self) -> anyhow::Result<Option<BotId>> {
+        Ok(self.bot.as_ref().map(|bot| bot.parse()).transpose()?)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let listen = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let mail = |port| Mail { listen: Some(listen(port)), ..Mail::default() };
+        Config {
+            data: "data".into(),
+            roles: Role::ALL.to_vec(),
+            log: LogAt::Local,
+            public_url: None,
+            http: Listen { listen: Some(listen(8080)) },
+            smtp: mail(2525),
+            lmtp: mail(2424),
+            grpc: Listen { listen: Some(listen(7070)) },
+            metrics: Listen { listen: Some(listen(9090)) },
+            vault: Vault::default(),
+            partitions: Partitions::default(),
+            tokens: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! `workspace.toml`: what the business is. Read into a [`Policy`] and checked before anything is sent.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use domain::{
+    AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
+    workspace::check,
+};
+use serde::Deserialize;
+
+use super::{process::TenantIdText, span::Span, strict};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    tenant: TenantIdText,
+    #[serde(default)]
+    inboxes: BTreeMap<String, Inbox>,
+    /// Named `DESK/QUEUE`.
+    #[serde(default)]
+    queues: BTreeMap<String, Queue>,
+    /// Named `DESK/AGENT`.
+    #[serde(default)]
+    agents: BTreeMap<String, Agent>,
+    #[serde(default)]
+    bots: BTreeMap<String, Bot>,
+    #[serde(default)]
+    hours: BTreeMap<String, Hours>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Inbox {
+    channel: Channel,
+    address: String,
+    bot: Option<String>,
+    queue: String,
+    reopen_within: Option<Span>,
+    #[serde(default)]
+    sandbox: bool,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Queue {
+    #[serde(default)]
+    priority: i32,
+    offer_timeout: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agent {
+    queues: Vec<String>,
+    capacity: u32,
+    #[serde(default)]
+    per_channel: BTreeMap<Channel, u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bot {
+    kind: BotKind,
+    answer_within: Option<Span>,
+    greeting: Option<String>,
+    #[serde(default)]
+    quick_replies: Vec<String>,
+    #[serde(default)]
+    answers: Vec<KeywordAnswer>,
+    #[serde(default)]
+    person_words: Vec<String>,
+    hand_off_text: Option<String>,
+    hours: Option<String>,
+    away_text: Option<String>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum BotKind {
+    BuiltIn,
+    Stream,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeywordAnswer {
+    words: Vec<String>,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hours {
+    time_zone: String,
+    /// `mon-fri 09:00-17:00`, `sat 10:00-14:00`.
+    open: Vec<String>,
+}
+
+/// The policy that the document describes, and that the rules of a workspace accept.
+pub fn read_workspace(path: &Path, text: &str) -> Result<Policy, strict::Error> {
+    let document: Document = strict::read(path, text, &[])?;
+    let policy = document.policy().map_err(|fault| fault.at(path, text))?;
+    let mut problems: Vec<_> = check(&policy).into_iter().map(|problem| (problem.at, problem.what)).collect();
+    problems.extend(wrong_settings(&policy));
+    match problems.into_iter().next() {
+        None => Ok(policy),
+        Some((key, what)) => Err(Fault { key, what }.at(path, text)),
+    }
+}
+
+/// Something that cannot be, and the key it stands under.
+struct Fault {
+    key: String,
+    what: String,
+}
+
+impl Fault {
+    /// Finds the line of the innermost part of the key that the file names.
+    fn at(self, path: &Path, text: &str) -> strict::Error {
+        let line = line_of(text, &self.key);
+        strict::Error { path: path.into(), line, message: format!("{}: {}", self.key, self.what) }
+    }
+}
+
+/// The line of a table or key such as `inboxes.email.queue`, or of the nearest thing around it.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let mut table = String::new();
+    let mut best: Option<(usize, usize)> = None;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let here = if let Some(header) = line.strip_prefix('[') {
+            table = header.trim_start_matches('[').split(']').next().unwrap_or_default().replace('"', "");
+            table.clone()
+        } else if let Some((name, _)) = line.split_once('=') {
+            let name = name.trim().trim_matches('"');
+            if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
+        } else {
+            continue;
+        };
+        let fits = key == here || key.starts_with(&format!("{here}.")) || key.starts_with(&format!("{here}["));
+        if fits && best.is_none_or(|(length, _)| here.len() > length) {
+            best = Some((here.len(), number + 1));
+        }
+    }
+    best.map(|(_, line)| line)
+}
+
+impl Document {
+    fn policy(self) -> Result<Policy, Fault> {
+        let tenant = self.tenant.0;
+        let inboxes = each("inboxes", self.inboxes, |name, inbox| {
+            let id: InboxId = name.parse()?;
+            Ok((id, policy::Inbox {
+                channel: inbox.channel,
+                address: inbox.address,
+                bot: inbox.bot.map(|bot| bot.parse()).transpose()?,
+                queue: queue_id(&tenant, &inbox.queue)?,
+                reopen_within: inbox.reopen_within.map_or(Millis::hours(24), |span| span.0),
+                sandbox: inbox.sandbox,
+                settings: inbox.settings,
+            }))
+        })?;
+        let queues = each("queues", self.queues, |name, queue| {
+            Ok((queue_id(&tenant, name)?, policy::Queue {
+                priority: queue.priority,
+                offer_timeout: queue.offer_timeout.map_or(Millis::seconds(30), |span| span.0),
+            }))
+        })?;
+        let agents = each("agents", self.agents, |name, agent| {
+            let id: AgentId = format!("{tenant}/{name}").parse()?;
+            let queues: Result<BTreeSet<_>, _> = agent.queues.iter().map(|queue| queue_id(&tenant, queue)).collect();
+            let capacity = policy::Capacity { total: agent.capacity, per_channel: agent.per_channel };
+            Ok((id, policy::Agent { queues: queues?, capacity }))
+        })?;
+        let bots = each("bots", self.bots, |name, bot| {
+            let id: BotId = name.parse()?;
+            Ok((id, policy::Bot {
+                answer_within: bot.answer_within.map_or(Millis::seconds(30), |span| span.0),
+                kind: match bot.kind {
+                    BotKind::Stream => policy::BotKind::Stream,
+                    BotKind::BuiltIn => policy::BotKind::BuiltIn(policy::Flow {
+                        greeting: bot.greeting,
+                        quick_replies: bot.quick_replies,
+                        answers: bot
+                            .answers
+                            .into_iter()
+                            .map(|it| policy::KeywordAnswer { words: it.words, text: it.text })
+                            .collect(),
+                        person_words: bot.person_words,
+                        hand_off_text: bot.hand_off_text,
+                        hours: bot.hours.map(|hours| hours.parse()).transpose()?,
+                        away_text: bot.away_text,
+                    }),
+                },
+            }))
+        })?;
+        let hours = each("hours", self.hours, |name, hours| {
+            let id: HoursId = name.parse()?;
+            let mut open = Vec::new();
+            for text in &hours.open {
+                open.extend(spans(text).ok_or_else(|| {
+                    format!("{text:?} is not a span like \"mon-fri 09:00-17:00\"")
+                })?);
+            }
+            Ok((id, policy::Hours { time_zone: hours.time_zone, open }))
+        })?;
+        Ok(Policy { tenant, version: 0, inboxes, queues, agents, bots, hours })
+    }
+}
+
+/// Why an entry cannot be; from whatever said so.
+struct Wrong(String);
+
+impl<E: ToString> From<E> for Wrong {
+    fn from(error: E) -> Self {
+        Wrong(error.to_string())
+    }
+}
+
+fn each<T, K: Ord, V>(
+    section: &str,
+    entries: BTreeMap<String, T>,
+    mut make: impl FnMut(&str, T) -> Result<(K, V), Wrong>,
+) -> Result<BTreeMap<K, V>, Fault> {
+    let made = entries.into_iter().map(|(name, entry)| {
+        make(&name, entry).map_err(|Wrong(what)| Fault { key: format!("{section}.{name}"), what })
+    });
+    made.collect()
+}
+
+fn queue_id(tenant: &TenantId, text: &str) -> Result<QueueId, domain::BadId> {
+    let bad = || domain::BadId { what: "a queue (DESK/QUEUE)", text: text.into() };
+    let (desk, name) = text.split_once('/').ok_or_else(bad)?;
+    QueueId::new(DeskId::new(tenant.clone(), desk).map_err(|_| bad())?, name).map_err(|_| bad())
+}
+
+/// `mon-fri 09:00-17:00`.
+fn spans(text: &str) -> Option<Vec<policy::OpenSpan>> {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let (days, times) = text.trim().split_once(' ')?;
+    let day = |name: &str| DAYS.iter().position(|day| *day == name.trim().to_lowercase());
+    let (first, last) = match days.split_once('-') {
+        Some((first, last)) => (day(first)?, day(last)?),
+        None => (day(days)?, day(days)?),
+    };
+    let minutes = |time: &str| {
+        let (hour, minute) = time.trim().split_once(':')?;
+        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour <= 24 && minute < 60).then_some(hour * 60 + minute)
+    };
+    let (from, to) = times.split_once('-')?;
+    let (from, to) = (minutes(from)?, minutes(to)?);
+    let weekday = |day: usize| u8::try_from(day + 1).ok();
+    (first..=last).map(|day| Some(policy::OpenSpan { weekday: weekday(day)?, from, to })).collect()
+}
+
+/// The settings a channel knows; anything else is a mistake worth naming.
+pub fn known_settings(channel: Channel) -> &'static [&'static str] {
+    match channel {
+        Channel::Messenger | Channel::Instagram => {
+            &["app_secret", "verify_token", "access_token", "api_version", "base_url"]
+        }
+        Channel::Whatsapp => {
+            &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
+        }
+        Channel::Sms => &["account_sid", "auth_token", "base_url"],
+        Channel::Email => {
+            &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"]
+        }
+        Channel::Generic => &["token", "send_url", "send_token"],
+    }
+}
+
+fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for (id, inbox) in &policy.inboxes {
+        let known = known_settings(inbox.channel);
+        for key in inbox.settings.keys().filter(|key| !known.contains(&key.as_str())) {
+            let nearest = known
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)))
+                .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
+            wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
+        }
+    }
+    for (id, hours) in &policy.hours {
+        if bots::is_open(hours, domain::Timestamp(0)).is_err() {
+            wrong.push((
+                format!("hours.{id}.time_zone"),
+                format!("{:?} is not an IANA time zone", hours.time_zone),
+            ));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Policy, strict::Error> {
+        read_workspace(Path::new("workspace.toml"), text)
+    }
+
+    const GOOD: &str = r#"
+tenant = "acme"
+
+[inboxes.mail]
+channel = "email"
+address = "help@acme.example"
+bot = "greeter"
+queue = "support/general"
+
+[queues."support/general"]
+offer_timeout = "20s"
+
+[agents."support/anna"]
+queues = ["support/general"]
+capacity = 3
+
+[bots.greeter]
+kind = "built_in"
+greeting = "Hello"
+hours = "office"
+
+[hours.office]
+time_zone = "Europe/Berlin"
+open = ["mon-fri 09:00-17:00", "sat 10:00-14:00"]
+"#;
+
+    #[test]
+    fn a_whole_workspace_is_read() {
+        let policy = read(GOOD).unwrap();
+        assert_eq!(policy.inboxes.len(), 1);
+        assert_eq!(policy.hours.values().next().unwrap().open.len(), 6);
+        assert_eq!(policy.queues.values().next().unwrap().offer_timeout, Millis::seconds(20));
+    }
+
+    #[test]
+    fn a_fault_names_its_line() {
+        let text = GOOD.replace("queue = \"support/general\"\n\n[queues", "queue = \"support/none\"\n\n[queues");
+        let error = read(&text).unwrap_err();
+        assert_eq!(error.line, Some(8), "{error}");
+        let error = read(&GOOD.replace("Europe/Berlin", "Mars/Olympus")).unwrap_err();
+        assert!(error.to_string().contains("Mars/Olympus"), "{error}");
+        assert!(error.line.is_some());
+    }
+
+    #[test]
+    fn an_unknown_setting_names_the_nearest() {
+        let text = GOOD.replace("[queues", "[inboxes.mail.settings]\nautentication = \"trusted\"\n\n[queues");
+        let error = read(&text).unwrap_err();
+        assert!(error.to_string().contains("did you mean `authentication`?"), "{error}");
+    }
+}

@@ -1,0 +1,24 @@
+//! The command line of Tributary: what is asked for is parsed, traced and run to its exit code.
+
+#![allow(unreachable_pub, reason = "a binary has no outside: `pub` says what a module offers to the others")]
+
+mod args;
+mod commands;
+mod config;
+mod dev;
+mod exit;
+mod layout;
+mod observe;
+mod progress;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    observe::trace(cli.log_format, cli.command.runs_long());
+    exit::report(commands::run(cli.command))
+}

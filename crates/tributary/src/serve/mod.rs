@@ -1,0 +1,266 @@
+//! One process of Tributary: the roles it has, wired together over the log, started from right to left so that
+//! every reader is there before what it reads, and stopped from left to right.
+
+mod directory;
+mod listeners;
+mod stages;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use channels::{Deliverer, LogIntake, email::smtp};
+use domain::{InboxId, Topology, contact, conversation, delivery, desk, workspace};
+use log::{LocalConfig, LocalLog, Log};
+use runtime::{NoEffects, Post, Readiness, Setup, Snapshots};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vault::Vault;
+
+pub use listeners::{Listeners, address};
+
+use self::{directory::Directory, stages::Stages};
+use crate::{
+    config::{Config, LogAt, Role},
+    layout::Layout,
+    observe,
+};
+
+/// How long stopping may take in all; what is not done by then is done again at the next start.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// Runs the roles of `config` until `cancel`, or until one of them fails.
+pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
+    let listeners = Listeners::bind(&config).await?;
+    Process::start(config, listeners).await?.run_until(cancel).await
+}
+
+/// A started process.
+pub struct Process {
+    stages: Stages,
+    local: LocalLog,
+    post: Post,
+    /// With the role `channels`.
+    directory: Option<Arc<Directory>>,
+}
+
+/// What the parts of a process share.
+struct Shared {
+    config: Config,
+    log: Arc<dyn Log>,
+    topology: Topology,
+    vault: Vault,
+    post: Post,
+    policies: watch::Receiver<domain::Policies>,
+    snapshots: Snapshots,
+    readiness: Arc<Readiness>,
+    layout: Layout,
+}
+
+impl Process {
+    /// Starts everything; returns once the listeners are served.
+    pub async fn start(config: Config, listeners: Listeners) -> anyhow::Result<Process> {
+        let layout = Layout::new(&config.data);
+        let topology = config.partitions.topology();
+        let local = open_log(&config, &layout, topology).await?;
+        let log: Arc<dyn Log> = Arc::new(local.clone());
+        let master = layout.master_key(&config)?;
+        let keys = layout.keys();
+        let vault = tokio::task::spawn_blocking(move || Vault::open(vault::Config::new(keys, master)))
+            .await?
+            .context("could not open the key store")?;
+        let post = Post { log: log.clone(), topology };
+
+        let mut stages = Stages::default();
+        let followers = TaskTracker::new();
+        let policies = runtime::follow_policies(log.clone(), topology, &followers, stages.last.child_token())
+            .await
+            .context("could not read the workspaces")?;
+        let shared = Shared {
+            snapshots: Snapshots::new(layout.snapshots()),
+            readiness: Arc::default(),
+            log,
+            topology,
+            vault,
+            post: post.clone(),
+            policies,
+            layout,
+            config,
+        };
+        let has = |role| shared.config.roles.contains(&role);
+        let Listeners { http, smtp, lmtp, grpc, metrics } = listeners;
+        if has(Role::Api) || has(Role::Projections) {
+            let at = shared.layout.read_model();
+            let store = tokio::task::spawn_blocking(move || projections::Store::open(at))
+                .await?
+                .context("could not open the read model")?;
+            if has(Role::Projections) {
+                let (log, store, stop) = (shared.log.clone(), store.clone(), stages.projections.clone());
+                let running = projections::run(log, topology, store, stop);
+                stages.spawn("projections", async move { Ok(running.await?) });
+            }
+            if let Some(listener) = grpc.filter(|_| has(Role::Api)) {
+                start_api(&mut stages, &shared, store, listener)?;
+            }
+        }
+        let (mut attempts, mut directory) = (None, None);
+        if has(Role::Router) {
+            start_router(&mut stages, &shared);
+        }
+        if has(Role::Channels) {
+            let known = Directory::start(&shared, stages.last.clone(), http.as_ref())?;
+            attempts = Some(start_channels(&mut stages, &shared, &known, http, smtp, lmtp));
+            directory = Some(known);
+        }
+        if let Some(listener) = metrics {
+            let readiness = shared.readiness.clone();
+            let ready = move || match readiness.is_ready() {
+                true => Ok(()),
+                false => Err("not every partition is led yet".to_owned()),
+            };
+            let stop = stages.last.clone();
+            stages.spawn("metrics", observe::serve(listener, ready, stop));
+        }
+        stages.effects.extend(attempts);
+        Ok(Process { stages, local, post, directory })
+    }
+
+    /// Puts inputs into the log of this process.
+    pub fn post(&self) -> &Post {
+        &self.post
+    }
+
+    /// Yields once the edges of this process, if it has any, take what comes for this inbox.
+    pub async fn takes(&self, inbox: &InboxId) {
+        if let Some(directory) = &self.directory {
+            directory.knows(inbox).await;
+        }
+    }
+
+    /// Until `cancel`, or until a part fails; then stops everything in order.
+    pub async fn run_until(mut self, cancel: CancellationToken) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = cancel.cancelled() => Ok(()),
+            failed = self.stages.failure() => Err(failed),
+        };
+        let local = self.local.clone();
+        let farewell = async {
+            self.stages.stop().await;
+            local.close().await
+        };
+        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            tracing::warn!("stopping took too long; what was not done is done at the next start");
+        }
+        ended
+    }
+}
+
+async fn open_log(config: &Config, layout: &Layout, topology: Topology) -> anyhow::Result<LocalLog> {
+    if let LogAt::Kafka(brokers) = &config.log {
+        anyhow::bail!(
+            "log = \"kafka://{brokers}\": this build has no Kafka. It comes as the cargo feature `kafka` \
+             (`cargo build --release --features kafka`), which is not part of this version yet; use log = \"local\""
+        );
+    }
+    let dir = layout.log();
+    let topics = crate::layout::topics(topology);
+    let opened = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&dir).map(|()| LocalLog::open(&dir, &topics, LocalConfig::default()))
+    });
+    opened.await?.context("could not create the log's folder")?.context("could not open the log")
+}
+
+fn start_router(stages: &mut Stages, shared: &Shared) {
+    let answers = TaskTracker::new();
+    let bot =
+        bots::BuiltIn::new(shared.post.clone(), shared.vault.clone(), shared.policies.clone(), answers.clone());
+    stages.effects.push(answers);
+    let stop = stages.workers.clone();
+    stages.spawn_workers(shared.setup::<conversation::Decider>(Arc::new(bot)), stop.clone());
+    stages.spawn_workers(shared.setup::<desk::Decider>(Arc::new(NoEffects)), stop.clone());
+    stages.spawn_workers(shared.setup::<contact::Decider>(Arc::new(NoEffects)), stop.clone());
+    stages.spawn_workers(shared.setup::<workspace::Decider>(Arc::new(NoEffects)), stop);
+}
+
+/// The edges, and the delivery workers behind them. The tracker holds the attempts under way.
+fn start_channels(
+    stages: &mut Stages,
+    shared: &Shared,
+    directory: &Arc<Directory>,
+    http: Option<tokio::net::TcpListener>,
+    smtp: Option<tokio::net::TcpListener>,
+    lmtp: Option<tokio::net::TcpListener>,
+) -> TaskTracker {
+    let attempts = TaskTracker::new();
+    let deliverer =
+        Deliverer::new(shared.post.clone(), shared.vault.clone(), directory.clone(), attempts.clone());
+    let stop = stages.workers.clone();
+    stages.spawn_workers(shared.setup::<delivery::Decider>(Arc::new(deliverer)), stop);
+
+    let intake = Arc::new(LogIntake {
+        post: shared.post.clone(),
+        vault: shared.vault.clone(),
+        policies: shared.policies.clone(),
+    });
+    if let Some(listener) = http {
+        let router = channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default());
+        let serving = channels::http::serve(listener, router, stages.edges.clone());
+        stages.spawn_edge("http", serving);
+    }
+    let mail = [(smtp, smtp::Protocol::Smtp, &shared.config.smtp), (lmtp, smtp::Protocol::Lmtp, &shared.config.lmtp)];
+    for (listener, protocol, configured) in mail {
+        let Some(listener) = listener else { continue };
+        let hostname = configured.hostname.clone().unwrap_or_else(|| "localhost".into());
+        let mut config = smtp::Config::new(protocol, hostname);
+        config.max_message = configured.max_message.unwrap_or(config.max_message);
+        let serving =
+            smtp::serve(listener, config, directory.clone(), intake.clone(), stages.edges.clone());
+        stages.spawn_edge("mail", serving);
+    }
+    attempts
+}
+
+fn start_api(
+    stages: &mut Stages,
+    shared: &Shared,
+    store: projections::Store,
+    listener: tokio::net::TcpListener,
+) -> anyhow::Result<()> {
+    let mut tokens = Vec::new();
+    for token in &shared.config.tokens {
+        let role = match (token.admin, token.agent_id()?, token.bot_id()?) {
+            (true, None, None) => api::Role::Admin,
+            (false, Some(agent), None) => api::Role::Agent(agent),
+            (false, None, Some(bot)) => api::Role::Bot(bot),
+            (false, None, None) => api::Role::Reader,
+            _ => anyhow::bail!("token {:?} has more than one of `admin`, `agent` and `bot`", token.name),
+        };
+        let text = token.token.resolve().with_context(|| format!("the token of {:?}", token.name))?;
+        let principal =
+            api::Principal { tenant: token.tenant.0.clone(), name: token.name.as_str().into(), role, pii: token.pii };
+        tokens.push((api::Tokens::hash(&text), principal));
+    }
+    let config = api::Config::new(
+        shared.log.clone(),
+        shared.topology,
+        shared.vault.clone(),
+        store,
+        api::Tokens::new(tokens),
+    );
+    let stop = stages.api.clone();
+    stages.spawn("grpc", async move { Ok(api::Server::new(config).run(listener, stop).await?) });
+    Ok(())
+}
+
+impl Shared {
+    fn setup<A: wire::Codec>(&self, effects: Arc<dyn runtime::Effects<A>>) -> Setup<A> {
+        Setup {
+            log: self.log.clone(),
+            topology: self.topology,
+            name: format!("tributary-{}", std::process::id()),
+            effects,
+            policies: self.policies.clone(),
+            snapshots: Some(self.snapshots.clone()),
+            readiness: self.readiness.clone(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+# Shorthands. Each calls what one could type; none is needed to build, run or test.
+
+export CARGO_TERM_PROGRESS_WHEN := "never"
+
+_:
+    @just --list --unsorted
+
+# What must hold before a change is taken.
+ci:
+    .ci/run
+
+# All tests; with a name, those whose names contain it.
+test *NAME:
+    cargo test {{NAME}}
+
+# Formatting and lints, without tests.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Kills and restarts the real binary N times under traffic, then counts; TRIBUTARY_SEED repeats a run's choices.
+kill-soak N="200":
+    TRIBUTARY_KILLS={{N}} cargo test -p tributary --test system -- --nocapture kill_9
+
+# Runs every bench (release build), times a first build, and ends with the table that docs/performance.md keeps.
+figures:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    out=target/figures.txt
+    mkdir -p target
+    { cargo bench --workspace --bench '*'; benches/first-build.sh; } | tee "$out"
+    echo
+    echo '| figure | measured | reach | |'
+    echo '|---|---:|---:|---|'
+    awk '$1 == "figure" && NF >= 7 { print "| `" $2 "` | " $3 " " $4 " | " $6 " | " $7 " |" }' "$out"
+
+# Writes the generated protobuf anew, after a change under proto/.
+proto:
+    UPDATE_PROTO=1 cargo test -p tributary-wire --test freshness
+
+# Writes docs/cli.md anew, after a change of the command line; then the API's documentation.
+docs:
+    UPDATE_DOCS=1 cargo test -p tributary --test cli
+    cargo doc --workspace --no-deps
