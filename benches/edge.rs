@@ -17,7 +17,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, http::{HeaderMap, StatusCode}, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use domain::{FactId, Kind, Origin};
 use log::{LocalLog, Log as _, Tail, Topic};
 use shared::{

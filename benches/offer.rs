@@ -45,7 +45,8 @@ async fn bench() -> Outcome<()> {
     let agents: Vec<_> = (1..=AGENTS).map(|number| format!("support/clerk-{number}")).collect();
     let mut workspace = SAMPLE.to_owned();
     for agent in &agents {
-        workspace += &format!("\n[agents.\"{agent}\"]\nqueues = [\"support/general\"]\ncapacity = {CAPACITY}\n");
+        workspace +=
+            &format!("\n[agents.\"{agent}\"]\nqueues = [\"support/general\"]\ncapacity = {CAPACITY}\n");
     }
     let installation = Installation::new(&workspace, &agents).await?;
     let server = installation.start(&[]).await?;

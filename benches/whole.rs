@@ -48,7 +48,9 @@ fn main() -> Outcome<()> {
 async fn bench() -> Outcome<()> {
     machine()?;
     let during = Duration::from_secs(seconds(20));
-    println!("{CONNECTIONS} connections, {during:?} a run, one in five webhooks from a new party, every role");
+    println!(
+        "{CONNECTIONS} connections, {during:?} a run, one in five webhooks from a new party, every role"
+    );
     let (mut p99s, mut lags, mut memory) = (Rounds::default(), Rounds::default(), Rounds::default());
     let mut held = 0;
     for round in 0..ROUNDS {
@@ -132,8 +134,11 @@ struct Watch {
 
 impl Watch {
     fn open(installation: &Installation) -> Outcome<Watch> {
-        let topics: Vec<_> =
-            Kind::ALL.into_iter().flat_map(|kind| [kind.intake_topic(), kind.log_topic()]).map(Topic).collect();
+        let topics: Vec<_> = Kind::ALL
+            .into_iter()
+            .flat_map(|kind| [kind.intake_topic(), kind.log_topic()])
+            .map(Topic)
+            .collect();
         let log = LocalLog::open_read_only(&installation.data().join("log"), &topics)?;
         let store = Store::open(installation.data().join("readmodel"))?;
         let count = |kind: Kind| log.partitions(Topic(kind.log_topic()));

@@ -23,7 +23,8 @@ impl Webhooks {
     /// So many messages, ids beginning with `run`. One in `new_every` is the first of its customer; the others come
     /// from any of the customers so far.
     pub(crate) fn prepare(run: &str, count: usize, new_every: usize, text: &str) -> Webhooks {
-        let mut webhooks = Webhooks { bytes: Vec::with_capacity(count * 512), places: Vec::with_capacity(count) };
+        let mut webhooks =
+            Webhooks { bytes: Vec::with_capacity(count * 512), places: Vec::with_capacity(count) };
         let at = log::clock::now();
         for number in 0..count {
             let customer = customer(number, new_every);
@@ -86,7 +87,8 @@ fn sign(body: &[u8]) -> String {
 
 /// Whether the header's value signs these bytes.
 pub(crate) fn is_signed(header: &str, body: &[u8]) -> bool {
-    let given = header.strip_prefix("sha256=").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
+    let given =
+        header.strip_prefix("sha256=").and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
     given.is_some_and(|given| mac().chain_update(body).verify_slice(&given).is_ok())
 }
 

@@ -1,30 +1,32 @@
 //! The independent count: everything that can be seen from outside, and what must hold of it. The numbers are those
 //! of the design's invariants.
 
+mod offers;
+mod order;
+mod owners;
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    time::{Duration, Instant},
 };
 
-use wire::api::v1::{
-    self as pb,
-    event::{self, Kind},
-    get_timeline_request::Of,
-};
+use wire::api::v1::{self as pb, event::Kind, get_timeline_request::Of};
 
 use crate::{
     clients::Api,
     outbox::{self, Attempt, Sent},
 };
 
+pub(crate) use order::differences;
+
 /// How the sample bot's messages begin.
 pub(crate) const GREETING: &str = "Welcome!";
 pub(crate) const HAND_OFF: &str = "One moment";
 
-/// What each agent of the sample workspace may hold.
-const CAPACITY: usize = 5;
-
 /// All that can be seen of a run.
+#[derive(Clone, Default)]
 pub(crate) struct Evidence {
     pub(crate) events: Vec<pb::Event>,
     /// By party.
@@ -35,6 +37,8 @@ pub(crate) struct Evidence {
 }
 
 type Violations = Vec<String>;
+
+const PATIENCE: Duration = Duration::from_secs(40);
 
 impl Evidence {
     pub(crate) async fn gather(admin: &Api, data: &Path) -> Evidence {
@@ -50,19 +54,43 @@ impl Evidence {
         Evidence { events, timelines, contacts, sent: outbox::sent(data), attempts: outbox::attempts(data) }
     }
 
-    /// Nothing is on its way any more.
-    pub(crate) fn is_settled(&self) -> bool {
+    /// Gathers until nothing is on its way any more and all that was taken is there, or as it is after a while.
+    pub(crate) async fn settled(admin: &Api, data: &Path, taken: &BTreeSet<String>) -> Evidence {
+        let began = Instant::now();
+        loop {
+            let evidence = Evidence::gather(admin, data).await;
+            let is_settled = evidence.on_the_way().is_none() && evidence.received(taken).is_empty();
+            if is_settled || began.elapsed() > PATIENCE {
+                return evidence;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What was not answered, sent or shown yet.
+    fn on_the_way(&self) -> Option<String> {
         let count = |fits: fn(&Kind) -> bool| {
             self.events.iter().filter(|event| event.kind.as_ref().is_some_and(fits)).count()
         };
         let said = count(|kind| matches!(kind, Kind::BotReplied(_) | Kind::Replied(_)));
-        let received = count(|kind| matches!(kind, Kind::MessageReceived(_)));
-        let entries = self.timelines.values().flatten().filter(|entry| !entry.message.is_empty()).count();
-        let contacts: usize = self.contacts.iter().map(|contact| contact.addresses.len()).sum();
-        self.open_turns().is_empty()
-            && said == count(|kind| matches!(kind, Kind::DeliveryNoted(_)))
-            && entries >= said + received
-            && contacts == count(|kind| matches!(kind, Kind::CustomerSeen(_)))
+        let messages = said + count(|kind| matches!(kind, Kind::MessageReceived(_)));
+        let delivered = count(|kind| matches!(kind, Kind::DeliveryNoted(_)));
+        let shown = self.messages_shown().count();
+        let customers = count(|kind| matches!(kind, Kind::CustomerSeen(_)));
+        let owned: usize = self.contacts.iter().map(|contact| contact.addresses.len()).sum();
+        let turns = self.open_turns().len();
+        let is_settled = turns == 0 && said == delivered && messages == shown && customers == owned;
+        (!is_settled).then(|| {
+            format!(
+                "{turns} turns are open, {delivered} of {said} messages delivered, {shown} of {messages} shown, \
+                 {owned} of {customers} customers owned"
+            )
+        })
+    }
+
+    fn messages_shown(&self) -> impl Iterator<Item = &pb::TimelineEntry> {
+        let is_message = |kind: &str| matches!(kind, "message_received" | "bot_replied" | "replied");
+        self.timelines.values().flatten().filter(move |entry| is_message(&entry.kind))
     }
 
     fn open_turns(&self) -> BTreeSet<&str> {
@@ -87,7 +115,8 @@ impl Evidence {
 
     /// What must hold of every run that has settled.
     pub(crate) fn violations(&self) -> Violations {
-        let mut violations = Violations::new();
+        let on_the_way = self.on_the_way().map(|what| format!("not settled: {what}"));
+        let mut violations: Violations = on_the_way.into_iter().collect();
         self.owners(&mut violations);
         self.offers(&mut violations);
         self.effects(&mut violations);
@@ -130,73 +159,22 @@ impl Evidence {
         texts
     }
 
-    /// 3 and 15: one owner at every event, each change by the rules; who speaks, owns.
-    fn owners(&self, violations: &mut Violations) {
-        let mut conversations: BTreeMap<&str, Story> = BTreeMap::new();
-        for event in self.events.iter().filter(|event| event.id.starts_with("conversation/")) {
-            if event.conversation.is_empty() {
-                continue;
-            }
-            let story = conversations.entry(&event.conversation).or_default();
-            if let Some(kind) = &event.kind
-                && let Err(wrong) = story.goes_on(kind)
-            {
-                violations.push(format!("3: {} at {}: {wrong}; {:?}", event.conversation, event.id, story.owner));
-            }
-        }
-        let ownerless = conversations.iter().filter(|(_, story)| story.open && story.owner.is_none());
-        violations.extend(ownerless.map(|(id, _)| format!("3: {id} is open and nobody's")));
-    }
-
-    /// 4 and 5: each offer ends once, and nobody is offered more than fits.
-    fn offers(&self, violations: &mut Violations) {
-        #[derive(PartialEq, Debug)]
-        enum Is {
-            Open,
-            Held,
-            Over,
-        }
-        let mut offers: BTreeMap<&str, (&str, Is)> = BTreeMap::new();
-        for event in self.events.iter().filter(|event| event.id.starts_with("desk/")) {
-            let (offer, agent, from, to) = match &event.kind {
-                Some(Kind::OfferMade(made)) => (&made.offer, &made.agent, None, Is::Open),
-                Some(Kind::OfferAccepted(step)) => (&step.offer, &step.agent, Some(Is::Open), Is::Held),
-                Some(Kind::OfferDeclined(step) | Kind::OfferExpired(step)) => {
-                    (&step.offer, &step.agent, Some(Is::Open), Is::Over)
-                }
-                Some(Kind::OfferWithdrawn(step)) => (&step.offer, &step.agent, Some(Is::Open), Is::Over),
-                Some(Kind::AssignmentEnded(step)) => (&step.offer, &step.agent, Some(Is::Held), Is::Over),
-                _ => continue,
-            };
-            let before = offers.insert(offer, (agent, to)).map(|(_, was)| was);
-            if before != from {
-                violations.push(format!("5: offer {offer} was {before:?} at {}", event.id));
-            }
-            let load = offers.values().filter(|(whose, is)| whose == agent && *is != Is::Over).count();
-            if load > CAPACITY {
-                violations.push(format!("4: {agent} has {load} of {CAPACITY} at {}", event.id));
-            }
-        }
-    }
-
     /// 11: one attempt a message unless its outcome is recorded as unknown; and what was said, was sent.
     fn effects(&self, violations: &mut Violations) {
-        let mut unknown = BTreeSet::new();
-        let mut said = BTreeSet::new();
-        for event in &self.events {
-            match &event.kind {
-                Some(Kind::BotReplied(event::BotReplied { message, .. }))
-                | Some(Kind::Replied(event::Replied { message, .. })) => {
-                    if !said.insert(message.as_str()) {
-                        violations.push(format!("11: message {message} is said twice"));
-                    }
-                }
-                Some(Kind::DeliveryNoted(noted)) if noted.status() == pb::DeliveryStatus::Unknown => {
-                    unknown.insert(noted.message.as_str());
-                }
-                _ => {}
-            }
+        let ours = |event: &&pb::Event| matches!(event.kind, Some(Kind::BotReplied(_) | Kind::Replied(_)));
+        let messages: Vec<&str> = self.events.iter().filter(ours).filter_map(message).collect();
+        let said: BTreeSet<&str> = messages.iter().copied().collect();
+        if said.len() != messages.len() {
+            violations.push(format!("11: {} messages were said again", messages.len() - said.len()));
         }
+        let noted = self.events.iter().filter_map(|event| match &event.kind {
+            Some(Kind::DeliveryNoted(noted)) => Some(noted),
+            _ => None,
+        });
+        let unknown: BTreeSet<&str> = noted
+            .filter(|noted| noted.status() == pb::DeliveryStatus::Unknown)
+            .map(|noted| noted.message.as_str())
+            .collect();
         let mut attempts: BTreeMap<&str, usize> = BTreeMap::new();
         for attempt in &self.attempts {
             *attempts.entry(&attempt.idempotency_key).or_default() += 1;
@@ -241,8 +219,7 @@ impl Evidence {
     fn projections(&self, violations: &mut Violations) {
         let in_log: BTreeSet<&str> = self.events.iter().filter_map(message).collect();
         let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
-        let messages = ["message_received", "bot_replied", "replied"];
-        for entry in self.timelines.values().flatten().filter(|it| messages.contains(&it.kind.as_str())) {
+        for entry in self.messages_shown() {
             *entries.entry(&entry.message).or_default() += 1;
         }
         for message in &in_log {
@@ -266,125 +243,13 @@ impl Evidence {
         owned.sort();
         let once: BTreeSet<&String> = seen.iter().collect();
         if once.len() != seen.len() || !owned.iter().eq(once.iter().copied()) {
-            violations.push(format!("{} customers were seen, {} addresses are owned", seen.len(), owned.len()));
+            violations.push(format!(
+                "{} customers were seen, {} addresses are owned",
+                seen.len(),
+                owned.len()
+            ));
         }
     }
-}
-
-/// One conversation, as its events tell it.
-#[derive(Default)]
-struct Story<'a> {
-    open: bool,
-    owner: Option<Owner<'a>>,
-    epoch: u32,
-}
-
-#[derive(PartialEq, Debug)]
-enum Owner<'a> {
-    Bot,
-    Queue,
-    Agent(&'a str, &'a str),
-}
-
-impl<'a> Story<'a> {
-    fn goes_on(&mut self, kind: &'a Kind) -> Result<(), &'static str> {
-        let right = |fits: bool, wrong: &'static str| if fits { Ok(()) } else { Err(wrong) };
-        match kind {
-            Kind::Opened(_) | Kind::Reopened(()) => {
-                right(!self.open, "it begins while it goes on")?;
-                self.open = true;
-            }
-            Kind::BotEngaged(engaged) => {
-                right(self.open && self.owner.is_none(), "a bot takes what is someone's")?;
-                self.owns(Owner::Bot, engaged.owner_epoch)?;
-            }
-            Kind::AgentWanted(wanted) => {
-                let fits = self.open && matches!(self.owner, None | Some(Owner::Bot));
-                right(fits, "a queue takes what an agent or a queue holds")?;
-                self.owns(Owner::Queue, wanted.owner_epoch)?;
-            }
-            Kind::Assigned(assigned) => {
-                right(self.owner == Some(Owner::Queue), "an agent takes what does not wait")?;
-                self.owns(Owner::Agent(&assigned.agent, &assigned.assignment), assigned.owner_epoch)?;
-            }
-            Kind::Released(released) => {
-                let fits = matches!(self.owner, Some(Owner::Agent(_, held)) if held == released.assignment);
-                right(fits, "an agent lets go what it does not hold")?;
-                self.owner = None;
-            }
-            Kind::Withdrawn(_) => {
-                right(self.owner == Some(Owner::Queue), "a queue lets go what it does not hold")?;
-                self.owner = None;
-            }
-            Kind::Closed(_) => {
-                right(self.open, "it ends twice")?;
-                right(!matches!(self.owner, Some(Owner::Agent(..))), "it ends in an agent's hands")?;
-                (self.open, self.owner) = (false, None);
-            }
-            Kind::BotReplied(_) => right(self.owner == Some(Owner::Bot), "15: a bot speaks that does not own")?,
-            Kind::Replied(replied) => {
-                let fits = matches!(self.owner, Some(Owner::Agent(agent, _)) if agent == replied.agent);
-                right(fits, "an agent speaks that does not own")?;
-            }
-            Kind::MessageReceived(_) => {
-                right(self.open && self.owner.is_some(), "a message comes to nobody")?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn owns(&mut self, owner: Owner<'a>, epoch: u32) -> Result<(), &'static str> {
-        let follows = epoch == self.epoch + 1;
-        (self.owner, self.epoch) = (Some(owner), epoch);
-        if follows { Ok(()) } else { Err("the ownership epoch does not follow") }
-    }
-}
-
-/// 8 and 10: how what a subscriber handled differs from what there is: a gap, a repetition, something made up, or
-/// another order within a conversation.
-pub(crate) fn differences(handled: &[pb::Event], all: &[pb::Event]) -> Violations {
-    let by_id = |events: &[pb::Event]| -> BTreeMap<String, pb::Event> {
-        events.iter().map(|event| (event.id.clone(), bare(event))).collect()
-    };
-    let (had, is) = (by_id(handled), by_id(all));
-    let mut differences = Violations::new();
-    if had.len() != handled.len() {
-        differences.push(format!("10: {} events came again", handled.len() - had.len()));
-    }
-    for (id, event) in &is {
-        match had.get(id) {
-            None => differences.push(format!("10: {id} is missing: {event:?}")),
-            Some(other) if other != event => differences.push(format!("8: {id} was {other:?}, is {event:?}")),
-            Some(_) => {}
-        }
-    }
-    let made_up = had.iter().filter(|(id, _)| !is.contains_key(*id));
-    differences.extend(made_up.map(|(id, event)| format!("8: {id} is in the log no more: {event:?}")));
-    let (had, is) = (by_conversation(handled), by_conversation(all));
-    for (conversation, order) in &is {
-        if had.get(conversation).is_some_and(|other| other != order) {
-            differences.push(format!("10: {conversation:?} came in another order"));
-        }
-    }
-    differences
-}
-
-/// Without its cursor, which may be written in more than one way.
-fn bare(event: &pb::Event) -> pb::Event {
-    pb::Event { cursor: String::new(), ..event.clone() }
-}
-
-/// The ids of each conversation's events, in order, for each log they stand in.
-fn by_conversation(events: &[pb::Event]) -> BTreeMap<(String, &str), Vec<&str>> {
-    let mut order: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
-    for event in events {
-        let aggregate = event.id.split('/').next().unwrap_or_default().to_owned();
-        order.entry((aggregate, event.conversation.as_str())).or_default().push(&event.id);
-    }
-    // Events of no conversation have no order across partitions.
-    order.retain(|(_, conversation), _| !conversation.is_empty());
-    order
 }
 
 /// The message that an event brings into a timeline.

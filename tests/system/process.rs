@@ -197,17 +197,7 @@ pub(crate) struct Binary {
 
 impl Binary {
     pub(crate) async fn start(data: &Path, at: Addresses) -> Binary {
-        let addresses = [at.http, at.smtp, at.lmtp, at.grpc, at.metrics].map(|address| address.to_string());
-        let [http, smtp, lmtp, grpc, metrics] = &addresses;
-        let data = data.to_str().unwrap();
-        let running = Running::start(
-            &[
-                "dev", "--data", data, "--http", http, "--smtp", smtp, "--lmtp", lmtp, "--grpc", grpc,
-                "--metrics", metrics,
-            ],
-            &[],
-        );
-        let mut binary = Binary { running, at };
+        let mut binary = Binary::spawn(data, at);
         binary.at = binary.until("the addresses it serves", async |it| it.printed()).await;
         let ready = format!("http://{}/ready", binary.at.metrics);
         let http = crate::clients::http();
@@ -218,6 +208,32 @@ impl Binary {
             })
             .await;
         binary
+    }
+
+    /// Started, and not waited for.
+    pub(crate) fn spawn(data: &Path, at: Addresses) -> Binary {
+        let addresses = [at.http, at.smtp, at.lmtp, at.grpc, at.metrics].map(|address| address.to_string());
+        let [http, smtp, lmtp, grpc, metrics] = &addresses;
+        let data = data.to_str().unwrap();
+        let running = Running::start(
+            &[
+                "dev",
+                "--data",
+                data,
+                "--http",
+                http,
+                "--smtp",
+                smtp,
+                "--lmtp",
+                lmtp,
+                "--grpc",
+                grpc,
+                "--metrics",
+                metrics,
+            ],
+            &[],
+        );
+        Binary { running, at }
     }
 
     /// The addresses as they were printed, which is how a person finds them.
@@ -238,7 +254,11 @@ impl Binary {
     }
 
     /// Looks again and again until there is what is awaited.
-    pub(crate) async fn until<T>(&mut self, awaited: &str, mut look: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(
+        &mut self,
+        awaited: &str,
+        mut look: impl AsyncFnMut(&Self) -> Option<T>,
+    ) -> T {
         let began = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(began.elapsed());

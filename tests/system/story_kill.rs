@@ -62,6 +62,12 @@ async fn kill_9() {
         tokio::time::sleep(Duration::from_millis(random.between(100, 1_500))).await;
         binary.kill();
         tokio::time::sleep(Duration::from_millis(random.between(0, 300))).await;
+        if random.percent(30) {
+            // And again, before it is ready.
+            let starting = Binary::spawn(&data, at);
+            tokio::time::sleep(Duration::from_millis(random.between(0, 300))).await;
+            starting.kill();
+        }
         binary = Binary::start(&data, at).await;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -70,10 +76,9 @@ async fn kill_9() {
     ended("the customers' last messages to be taken", &binary, &mut customers).await;
     working.cancel();
     ended("the agents' last commands to be answered", &binary, &mut agents).await;
-    let evidence = settled(&mut binary, &admin, &data).await;
+    let (taken, said) = (taken.lock().unwrap().clone(), std::mem::take(&mut *said.lock().unwrap()));
+    let evidence = Evidence::settled(&admin, &data, &taken).await;
     let (record, all) = follower.record_and_all(&admin).await;
-
-    let (taken, said) = (taken.lock().unwrap(), said.lock().unwrap());
     eprintln!(
         "{} messages taken, {} replies accepted, {} rejected, {} events",
         taken.len(),
@@ -103,13 +108,4 @@ async fn ended(awaited: &str, binary: &Binary, tasks: &mut JoinSet<()>) {
     if tokio::time::timeout(Duration::from_secs(40), all).await.is_err() {
         panic!("awaited in vain: {awaited}; the binary said last:{}", binary.tail());
     }
-}
-
-async fn settled(binary: &mut Binary, admin: &Api, data: &std::path::Path) -> Evidence {
-    binary
-        .until("everything to be answered, sent and shown", async |_| {
-            let evidence = Evidence::gather(admin, data).await;
-            evidence.is_settled().then_some(evidence)
-        })
-        .await
 }

@@ -1,97 +1,26 @@
 //! One message of each kind, from the customer to the bot, to an agent, and back: everything that a user of the
 //! first day does, once.
 
-use std::{collections::BTreeSet, time::Duration};
+mod scene;
+mod surroundings;
 
-use tonic::Code;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
-use wire::api::v1::{self as pb, desk_message::Assigned, event::Kind, get_timeline_request::Of};
+use std::collections::BTreeSet;
 
+use wire::api::v1::{self as pb, desk_message::Assigned, get_timeline_request::Of};
+
+use self::{
+    scene::Scene,
+    surroundings::{answers_probes, refuses_bad_input, tells_while_it_runs_and_after},
+};
 use crate::{
     clients::{
-        Agent, Answer, Api, Channel, Follower, Item, Letter, Message, Providers, accept, close, decline, reply,
-        transfer_to,
+        Agent, Answer, Channel, Follower, Item, Letter, Message, accept, close, decline, reply, transfer_to,
     },
     count::{self, GREETING, HAND_OFF},
     outbox::{self, Sent},
-    process::{Addresses, Binary, Place, command},
 };
 
 const PERSON: &str = "I want a person";
-
-struct Scene {
-    place: Place,
-    binary: Binary,
-    providers: Providers,
-    admin: Api,
-}
-
-impl Scene {
-    async fn start() -> Scene {
-        let place = Place::new();
-        let binary = Binary::start(&place.data(), Addresses::any()).await;
-        let (providers, admin) = (Providers::new(binary.at), Api::new(binary.at, "dev"));
-        Scene { place, binary, providers, admin }
-    }
-
-    async fn agent(&self, name: &str) -> Agent {
-        let api = Api::new(self.binary.at, &format!("dev-{name}"));
-        let agent = Agent::arrive(&api).await.unwrap();
-        assert_eq!(agent.welcome.agent, format!("dev/support/{name}"));
-        agent
-    }
-
-    async fn receives(&self, message: &Message) {
-        assert_eq!(self.providers.deliver(message).await, Answer::Taken, "{message:?}");
-    }
-
-    /// Awaits the `n`th message to this customer. The newest of them, by what was sent before.
-    async fn sends(&mut self, channel: Channel, to: &str, text: &str) -> Sent {
-        let data = self.place.data();
-        let awaited = format!("{text:?} to {to} in the outbox of {}", channel.inbox());
-        self.binary
-            .until(&awaited, async |_| {
-                let fits =
-                    |sent: &Sent| sent.inbox == channel.inbox() && sent.to == to && sent.text.starts_with(text);
-                let mut found = outbox::sent(&data).into_iter().filter(fits);
-                let first = found.next();
-                assert!(found.next().is_none(), "twice: {awaited}");
-                first
-            })
-            .await
-    }
-
-    /// The conversations of the customer so far.
-    async fn conversations(&self, channel: Channel, address: &str) -> BTreeSet<String> {
-        let events = self.admin.events_after("").await.unwrap();
-        let seen = |event: &&pb::Event| match &event.kind {
-            Some(Kind::CustomerSeen(seen)) => {
-                event.inbox == channel.inbox() && count::address(&seen.address) == Some(address)
-            }
-            _ => false,
-        };
-        let party = &events.iter().find(seen).expect("the customer was seen").party;
-        let of_party = events.iter().filter(|event| event.party == *party);
-        of_party.map(|event| event.conversation.clone()).filter(|id| !id.is_empty()).collect()
-    }
-
-    async fn conversation(&self, channel: Channel, address: &str) -> String {
-        let conversations = self.conversations(channel, address).await;
-        assert_eq!(conversations.len(), 1, "{address} has one conversation: {conversations:?}");
-        conversations.into_iter().next().unwrap()
-    }
-
-    /// Awaits a timeline that ends with this kind of entry.
-    async fn timeline(&mut self, of: Of, last: &str) -> Vec<pb::TimelineEntry> {
-        let admin = self.admin.clone();
-        self.binary
-            .until(&format!("a timeline that ends with {last}"), async |_| {
-                let entries = admin.timeline(of.clone()).await.unwrap();
-                entries.last().is_some_and(|entry| entry.kind == last).then_some(entries)
-            })
-            .await
-    }
-}
 
 fn kinds(entries: &[pb::TimelineEntry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.kind.as_str()).collect()
@@ -115,44 +44,9 @@ async fn one_of_each() {
     resumes_from_any_cursor(&mut scene, follower).await;
 
     let data = scene.place.data();
-    let violations = count::Evidence::gather(&scene.admin, &data).await.violations();
+    let violations = count::Evidence::settled(&scene.admin, &data, &BTreeSet::new()).await.violations();
     assert!(violations.is_empty(), "{violations:#?}");
     tells_while_it_runs_and_after(scene).await;
-}
-
-async fn answers_probes(scene: &Scene) {
-    let http = crate::clients::http();
-    for (path, says) in [("live", ""), ("ready", ""), ("metrics", "# TYPE tributary_")] {
-        let answer = http.get(format!("http://{}/{path}", scene.binary.at.metrics)).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "/{path}");
-        let text = answer.text().await.unwrap();
-        assert!(text.contains(says), "/{path} says: {text}");
-    }
-
-    let mut health = HealthClient::new(scene.admin.anonymous());
-    let checked = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
-    assert_eq!(checked.status(), ServingStatus::Serving);
-
-    use tonic_reflection::pb::v1::{
-        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-    };
-    let ask = ServerReflectionRequest {
-        message_request: Some(MessageRequest::ListServices(String::new())),
-        ..Default::default()
-    };
-    let mut reflection = ServerReflectionClient::new(scene.admin.anonymous());
-    let mut answers =
-        reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
-    let Some(MessageResponse::ListServicesResponse(listed)) =
-        answers.message().await.unwrap().unwrap().message_response
-    else {
-        panic!("reflection lists services")
-    };
-    let named: BTreeSet<String> = listed.service.into_iter().map(|service| service.name).collect();
-    for service in ["Events", "Desk", "Bots", "Contacts", "Timelines", "Workspace", "Operator"] {
-        assert!(named.contains(&format!("tributary.v1.{service}")), "{service} is reflected: {named:?}");
-    }
 }
 
 /// Every channel's first message is answered by the bot, once, however often it is delivered. The first mail.
@@ -264,7 +158,9 @@ async fn answers_mail_in_its_thread(scene: &mut Scene, one: &mut Agent, first: &
     scene.sends(Channel::Email, &stranger.from, GREETING).await;
     let strangers = scene.conversation(Channel::Email, &stranger.from).await;
     assert_ne!(strangers, conversation);
-    assert!(one.never_heard(|item| matches!(item, Item::Message(said) if count::text(&said.body) == Some("Let me in"))));
+    assert!(one.never_heard(
+        |item| matches!(item, Item::Message(said) if count::text(&said.body) == Some("Let me in"))
+    ));
 }
 
 /// Two agents are there: what one declines, the other is offered.
@@ -316,11 +212,24 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
     assert_eq!(
         kinds(&entries),
         [
-            "opened", "bot_engaged", "message_received", "bot_replied", // Hello
-            "message_received", "bot_replied", "agent_wanted", // I want a person
-            "assigned", "replied", "message_received", // agent-1
-            "transferred", "agent_wanted", "assigned", "replied", "closed", // agent-2
-            "reopened", "bot_engaged", "message_received", // the bot again
+            "opened",
+            "bot_engaged",
+            "message_received",
+            "bot_replied", // Hello
+            "message_received",
+            "bot_replied",
+            "agent_wanted", // I want a person
+            "assigned",
+            "replied",
+            "message_received", // agent-1
+            "transferred",
+            "agent_wanted",
+            "assigned",
+            "replied",
+            "closed", // agent-2
+            "reopened",
+            "bot_engaged",
+            "message_received", // the bot again
         ]
     );
     let said: Vec<(&str, &str)> = entries
@@ -383,62 +292,6 @@ async fn keeps_people_together(scene: &mut Scene) {
         .await;
 }
 
-async fn refuses_bad_input(scene: &mut Scene) {
-    let providers = &scene.providers;
-    let status = |answer: Answer| match answer {
-        Answer::Refused(status, reason) => {
-            assert!(!reason.is_empty(), "{status} says why");
-            status
-        }
-        other => panic!("bad input is refused, not {other:?}"),
-    };
-    let body = r#"{"object": "page", "entry": []}"#;
-    let meta = "/webhooks/meta/messenger";
-    let wrong = ("x-hub-signature-256", "sha256=0000000000000000000000000000000000000000000000000000000000000000");
-    assert_eq!(status(providers.post(meta, wrong, body.into()).await), 401);
-    assert_eq!(status(providers.messenger("nobody", body.into()).await), 404);
-    assert_eq!(status(providers.messenger("messenger", "{\"object\":".into()).await), 400);
-    assert_eq!(status(providers.messenger("messenger", " ".repeat(5 << 20)).await), 413);
-    assert_eq!(status(providers.generic("wrong", "{}".into()).await), 401);
-    assert_eq!(status(providers.generic("dev", "{}".into()).await), 400);
-    assert_eq!(status(providers.twilio("/webhooks/twilio/sms", &[("Body", "x")]).await), 400);
-    let unsigned = providers.post("/webhooks/twilio/sms", ("x-twilio-signature", "bm8="), "a=1".into()).await;
-    assert_eq!(status(unsigned), 401);
-    let mail = b"From: ann@example.org\r\n\r\nHello\r\n";
-    assert_eq!(status(providers.mail_to("nobody@example.test", Some("ann@example.org"), mail).await), 550);
-
-    let metrics = crate::clients::http().get(format!("http://{}/metrics", scene.binary.at.metrics));
-    let metrics = metrics.send().await.unwrap().text().await.unwrap();
-    let counted = metrics.lines().any(|line| line.contains("unsigned") && line.contains("messenger"));
-    assert!(counted, "a wrong signature is counted: {metrics}");
-
-    // A mail that nobody can understand is taken all the same, and kept for an operator.
-    let nobody = b"Subject: Who am I?\r\nMessage-ID: <nobody@example.org>\r\n\r\nNobody says so.\r\n";
-    assert_eq!(providers.mail(None, nobody).await, Answer::Taken);
-    let admin = scene.admin.clone();
-    let kept = scene
-        .binary
-        .until("the mail among what was set aside", async |_| {
-            let listed = admin.operator().list_set_aside(pb::ListSetAsideRequest::default()).await.unwrap();
-            listed.into_inner().inputs.pop()
-        })
-        .await;
-    assert!(kept.reason.contains("sender"), "{kept:?}");
-
-    let code = |api: Api| async move { api.timeline(Of::Party("00".repeat(16))).await.unwrap_err().code() };
-    assert_eq!(code(Api::new(scene.binary.at, "wrong")).await, Code::Unauthenticated);
-    let mut naked = wire::api::v1::events_client::EventsClient::new(scene.admin.anonymous());
-    let refused = naked.subscribe(pb::SubscribeRequest::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
-    let refused = scene.admin.subscribe("not a cursor").await.unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    let agent = Api::new(scene.binary.at, "dev-agent-1");
-    let refused = agent.operator().list_set_aside(pb::ListSetAsideRequest::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    let refused = Agent::arrive(&scene.admin).await.err().expect("an administrator is no agent");
-    assert_eq!(refused.code(), Code::PermissionDenied);
-}
-
 /// A subscriber that followed along saw what is there, and resumed anywhere sees exactly the rest.
 async fn resumes_from_any_cursor(scene: &mut Scene, follower: Follower) {
     let admin = scene.admin.clone();
@@ -451,35 +304,4 @@ async fn resumes_from_any_cursor(scene: &mut Scene, follower: Follower) {
         let differences = count::differences(&record[at + 1..], &rest);
         assert!(differences.is_empty(), "resumed behind event {at}: {differences:#?}");
     }
-}
-
-/// The commands that read the same data, with the binary and without.
-async fn tells_while_it_runs_and_after(scene: Scene) {
-    let Scene { place, binary, .. } = scene;
-    let data = place.data();
-    let data = data.to_str().unwrap();
-    command(&["events", "--data", data], b"").await.well();
-    command(&["verify", "--data", data], b"").await.well();
-    let grpc = binary.at.grpc.to_string();
-    let kept = command(&["set-aside", "list", "--data", data, "--addr", &grpc], b"").await.well();
-    assert!(kept.contains("sender"), "{kept}");
-    let (took, tail) = binary.stop().await;
-    assert!(took < Duration::from_secs(10), "stopping took {took:?}:{tail}");
-
-    let verified = command(&["verify", "--data", data], b"").await.well();
-    assert!(verified.contains("no violation"), "{verified}");
-    let events = command(&["events", "--data", data], b"").await.well();
-    assert!(events.lines().count() > 60, "{events}");
-    let contacts = command(&["contacts", "export", "--data", data], b"").await.well();
-    for channel in Channel::ALL {
-        assert!(contacts.contains(&channel.customer(1)), "{contacts}");
-    }
-
-    let mail = b"From: Ann <ann@example.org>\r\nTo: support@example.test\r\nSubject: Hi\r\n\r\nHello\r\n";
-    let fact = command(&["normalize", "--channel", "email"], mail).await.well();
-    let fact: serde_json::Value = serde_json::from_str(&fact).expect("normalize prints JSON lines");
-    assert_eq!((&fact["kind"], &fact["address"], &fact["text"]), (&"message".into(), &"ann@example.org".into(), &"Hello".into()));
-    let malformed = command(&["normalize", "--channel", "messenger"], b"no JSON").await;
-    assert_eq!(malformed.code, Some(65), "{malformed:?}");
-    assert!(malformed.out.is_empty() && malformed.err.contains("malformed"), "{malformed:?}");
 }

@@ -25,7 +25,8 @@ async fn a_stop_in_full_flow_loses_nothing() {
             loop {
                 let name = format!("{}x{}", number, taken.len());
                 let from = channel.customer(number);
-                let message = Message::new(channel, format!("{name}@example.org"), &from, format!("hello {name}"));
+                let message =
+                    Message::new(channel, format!("{name}@example.org"), &from, format!("hello {name}"));
                 match providers.deliver(&message).await {
                     Answer::Taken => taken.push(message.text),
                     // It has stopped.
@@ -40,17 +41,12 @@ async fn a_stop_in_full_flow_loses_nothing() {
     assert!(took < Duration::from_secs(8), "stopping took {took:?}:{tail}");
     drop(stalled);
     let taken = tokio::time::timeout(Duration::from_secs(20), customers.join_all()).await;
-    let taken: std::collections::BTreeSet<String> = taken.expect("senders end").into_iter().flatten().collect();
+    let taken: std::collections::BTreeSet<String> =
+        taken.expect("senders end").into_iter().flatten().collect();
     assert!(taken.len() > 8, "something flowed");
 
-    let mut binary = Binary::start(&place.data(), Addresses::any()).await;
-    let (admin, data) = (Api::new(binary.at, "dev"), place.data());
-    let evidence = binary
-        .until("everything to be answered, sent and shown", async |_| {
-            let evidence = Evidence::gather(&admin, &data).await;
-            evidence.is_settled().then_some(evidence)
-        })
-        .await;
+    let binary = Binary::start(&place.data(), Addresses::any()).await;
+    let evidence = Evidence::settled(&Api::new(binary.at, "dev"), &place.data(), &taken).await;
     let mut violations = evidence.violations();
     violations.extend(evidence.received(&taken));
     assert!(violations.is_empty(), "{violations:#?}");
@@ -64,8 +60,19 @@ async fn a_second_process_on_the_same_data_says_that_it_is_in_use() {
     let any = "127.0.0.1:0";
     let second = command(
         &[
-            "dev", "--data", data.to_str().unwrap(), "--http", any, "--smtp", any, "--lmtp", any, "--grpc", any,
-            "--metrics", any,
+            "dev",
+            "--data",
+            data.to_str().unwrap(),
+            "--http",
+            any,
+            "--smtp",
+            any,
+            "--lmtp",
+            any,
+            "--grpc",
+            any,
+            "--metrics",
+            any,
         ],
         b"",
     )
@@ -78,6 +85,8 @@ async fn a_second_process_on_the_same_data_says_that_it_is_in_use() {
         (Providers::new(binary.at), Message::new(Channel::Generic, "1", "visitor-1", "Hello"));
     assert_eq!(providers.deliver(&message).await, Answer::Taken);
     binary
-        .until("an answer of the first process", async |_| (crate::outbox::sent(&data).len() == 1).then_some(()))
+        .until("an answer of the first process", async |_| {
+            (crate::outbox::sent(&data).len() == 1).then_some(())
+        })
         .await;
 }

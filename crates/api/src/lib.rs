@@ -36,5 +36,6 @@ mod convert;
 pub mod metrics;
 
 pub use auth::{Principal, Role, Tokens};
+pub use convert::policy::to_message as policy_message;
 pub use follow::Error as FollowError;
 pub use server::{Config, Error, Server};

@@ -86,8 +86,9 @@ impl Deliverer {
             let _room = this.room.acquire().await;
             let outcome = if lost { this.ask(&attempt).await } else { this.send(&attempt).await };
             metrics::delivered(attempt.decided.channel.as_str(), &outcome);
-            this.report(&attempt, outcome).await;
+            // Before the report: what follows from it may be the next attempt.
             this.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&message);
+            this.report(&attempt, outcome).await;
         });
     }
 

@@ -100,6 +100,16 @@ impl<A: Aggregate> Partition<A> {
         self.inbound.get(&source).copied().unwrap_or(0)
     }
 
+    /// Whether an input of this origin is out of its turn: applied before, under way, or ahead of its predecessors.
+    pub fn is_out_of_turn(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Fact(id) => self.facts.get(&id).is_some(),
+            Origin::Command { id, .. } => self.answers.get(&id).is_some() || self.pending.contains_key(&id),
+            Origin::Relay { source, number } => number != self.applied(source) + 1,
+            Origin::Report => false,
+        }
+    }
+
     /// Every source that ever sent a relay, with the last number applied.
     pub fn sources(&self) -> impl Iterator<Item = (Peer, u64)> {
         self.inbound.iter().map(|(peer, number)| (*peer, *number))

@@ -359,9 +359,9 @@ fn take<A: Codec>(
     };
     let intake = match read {
         Ok(intake) => intake,
-        // A relay is used up only in its turn, and a repeated one not again.
+        // Only in its turn, and not again when it is repeated.
         Err(error) => match wire::decode_origin(&record.bytes) {
-            Some(Origin::Relay { source, number }) if number != partition.applied(source) + 1 => return None,
+            Some(origin) if partition.is_out_of_turn(origin) => return None,
             origin => return set_aside(origin, error.to_string()),
         },
     };

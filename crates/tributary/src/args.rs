@@ -16,7 +16,7 @@ Examples:
   tributary doctor -c tributary.toml              what to fix before going live
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is at fault.
-RUST_LOG says which traces are written to standard error (RUST_LOG=debug, RUST_LOG=runtime=trace,info).";
+RUST_LOG says which traces are written (RUST_LOG=debug, RUST_LOG=runtime=trace,info).";
 
 /// An event-sourced omnichannel conversation router
 ///
@@ -60,7 +60,8 @@ Examples:
   tributary dev
   tributary dev --data /tmp/try --http 127.0.0.1:18080 --grpc 127.0.0.1:17070
 
-Stop with Ctrl-C; the next start goes on where this one ended. Exit codes: 0 stopped, 1 failed, 2 usage.";
+Stop with Ctrl-C; the next start goes on where this one ended.
+Exit codes: 0 stopped, 1 failed, 2 usage.";
 
 /// Runs everything on loopback, with a sample workspace, for trying things out
 ///

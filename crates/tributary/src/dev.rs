@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
-use domain::{ContentHash, CommandId, Intake, Origin, Route, Timestamp, workspace};
+use domain::{CommandId, ContentHash, Intake, Origin, Route, Timestamp, workspace};
 use log::clock;
 use tokio_util::sync::CancellationToken;
 
@@ -83,7 +83,11 @@ async fn apply(process: &Process) -> anyhow::Result<()> {
         command: workspace::Command::Apply(policy.into()),
     };
     let route = Route::Workspace(tenant);
-    process.post().send::<workspace::Decider>(&route, &intake).await.context("could not apply the sample workspace")?;
+    process
+        .post()
+        .send::<workspace::Decider>(&route, &intake)
+        .await
+        .context("could not apply the sample workspace")?;
     // Who reads that it runs may write at once.
     if let Some(inbox) = inbox {
         let taken = tokio::time::timeout(IN_FORCE, process.takes(&inbox)).await;

@@ -99,7 +99,8 @@ impl Api {
 
     /// Every event there is to see, from behind the cursor on.
     pub(crate) async fn subscribe(&self, cursor: &str) -> Result<Streaming<pb::SubscribeResponse>, Status> {
-        let sources = [pb::Source::Conversation, pb::Source::Desk, pb::Source::Contact, pb::Source::Workspace];
+        let sources =
+            [pb::Source::Conversation, pb::Source::Desk, pb::Source::Contact, pb::Source::Workspace];
         let filter = pb::EventFilter { sources: sources.map(Into::into).to_vec(), ..Default::default() };
         let request = pb::SubscribeRequest {
             cursor: cursor.to_owned(),

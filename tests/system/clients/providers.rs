@@ -67,7 +67,12 @@ pub(crate) struct Letter {
 }
 
 impl Message {
-    pub(crate) fn new(channel: Channel, id: impl Into<String>, from: &str, text: impl Into<String>) -> Message {
+    pub(crate) fn new(
+        channel: Channel,
+        id: impl Into<String>,
+        from: &str,
+        text: impl Into<String>,
+    ) -> Message {
         let (id, from, text) = (id.into(), from.to_owned(), text.into());
         let letter = Letter { subject: "Hello".into(), ..Letter::default() };
         Message { channel, id, from, text, at: log::clock::now(), letter }

@@ -1,5 +1,5 @@
-//! An agent through all this: takes most offers, answers once, then closes or transfers; at times vanishes without
-//! a word. What was not answered when the stream broke is said again with the same id.
+//! An agent through all this: takes most offers, answers once, then closes or transfers, and at times says
+//! something more when it is too late; or vanishes without a word. What was not answered when the stream broke is said again with the same id.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +28,8 @@ struct Desk {
     unanswered: BTreeMap<String, (Assigned, String)>,
     /// Assignments that got their reply.
     replied: BTreeSet<String>,
+    /// Assignments under which something was said after they were given up.
+    late: BTreeSet<String>,
 }
 
 /// Works until `stop` and until every reply has its answer.
@@ -38,7 +40,8 @@ pub(super) async fn work(
     said: Arc<Mutex<Said>>,
     stop: CancellationToken,
 ) {
-    let mut desk = Desk { name, random, said, unanswered: BTreeMap::new(), replied: BTreeSet::new() };
+    let (unanswered, replied, late) = Default::default();
+    let mut desk = Desk { name, random, said, unanswered, replied, late };
     while !(stop.is_cancelled() && desk.unanswered.is_empty()) {
         if let Ok(agent) = Agent::arrive(&api).await {
             desk.sit(agent, &stop).await;
@@ -111,7 +114,9 @@ impl Desk {
         match outcome {
             Some(Outcome::Accepted(_)) => {
                 self.said.lock().unwrap().accepted.insert(text);
-                self.lets_go(agent, &held).await;
+                if !id.starts_with("late") {
+                    self.lets_go(agent, &held).await;
+                }
             }
             Some(Outcome::Rejected(_)) => {
                 self.said.lock().unwrap().rejected.insert(text);
@@ -128,7 +133,14 @@ impl Desk {
         let other = if self.name == "agent-1" { "agent-2" } else { "agent-1" };
         // The choice follows from the assignment, so that it is the same when it has to be repeated.
         let number: u64 = held.assignment.rsplit('/').next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let item = if number % 6 == 5 { transfer_to(held, &format!("dev/support/{other}")) } else { close(held) };
+        let item =
+            if number % 6 == 5 { transfer_to(held, &format!("dev/support/{other}")) } else { close(held) };
         agent.say(&format!("done with {}", held.assignment), item).await;
+        if number % 4 == 3 && self.late.insert(held.assignment.clone()) {
+            let (id, text) =
+                (format!("late {}", held.assignment), format!("too late for {}", held.assignment));
+            agent.say(&id, reply(held, &text)).await;
+            self.unanswered.insert(id, (held.clone(), text));
+        }
     }
 }

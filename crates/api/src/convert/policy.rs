@@ -13,7 +13,8 @@ use wire::api::v1::{
 
 use super::{duration, invalid, parse};
 
-pub(crate) fn to_message(policy: &Policy) -> pb::Policy {
+/// A policy as the API takes and gives it.
+pub fn to_message(policy: &Policy) -> pb::Policy {
     pb::Policy {
         tenant: policy.tenant.to_string(),
         version: policy.version,

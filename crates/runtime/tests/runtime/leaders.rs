@@ -167,13 +167,15 @@ async fn what_is_owed_is_looked_for_once_the_backlog_is_read_back() {
         world.says(OTHER, n).await;
     }
     let running = world.start_conversations("two");
-    let resumed = eventually("the resumption", async || world.turns.resumed.lock().unwrap().pop()).await;
+    let (state, performed) =
+        eventually("the resumption", async || world.turns.resumed.lock().unwrap().pop()).await;
     let mut standing = Standing::<Decider>::new(0, TOPOLOGY);
     let mut tail = standing.tail(world.log());
     standing.catch_up(&mut tail).await.unwrap();
     assert_eq!(world.received().await.len(), 5);
     let expected = wire::encode_state(&standing.partition);
-    assert!(resumed == expected, "it sees the accepted state, the backlog included");
+    assert!(state == expected, "it sees the accepted state, the backlog included");
+    assert_eq!(performed, world.events::<Decider>().await.len(), "all that was decided was read back before");
     assert_eq!(standing.partition.state().open_turns().count(), 2);
     running.stop().await;
 }

@@ -134,8 +134,8 @@ pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -
 /// Effects that only write down what they were asked for.
 pub(crate) struct Recorder<A: Codec> {
     pub(crate) performed: Mutex<Vec<A::Event>>,
-    /// The encoded state at each resumption.
-    pub(crate) resumed: Mutex<Vec<Vec<u8>>>,
+    /// The encoded state at each resumption, and how many events had been performed by then.
+    pub(crate) resumed: Mutex<Vec<(Vec<u8>, usize)>>,
 }
 
 impl<A: Codec> Default for Recorder<A> {
@@ -150,7 +150,8 @@ impl<A: Codec> Effects<A> for Recorder<A> {
     }
 
     fn resume(&self, partition: &Partition<A>) {
-        self.resumed.lock().unwrap().push(wire::encode_state(partition));
+        let performed = self.performed.lock().unwrap().len();
+        self.resumed.lock().unwrap().push((wire::encode_state(partition), performed));
     }
 }
 

@@ -10,10 +10,7 @@ use clap::Args;
 use tonic::Code;
 use wire::api::v1::{ApplyWorkspaceRequest, GetWorkspaceRequest, Policy, workspace_client::WorkspaceClient};
 
-use super::{
-    policy_message::policy_message,
-    remote::{RemoteArgs, refused},
-};
+use super::remote::{RemoteArgs, refused};
 use crate::{
     args::Source,
     config::read_workspace,
@@ -71,7 +68,7 @@ pub async fn run(args: ApplyArgs) -> anyhow::Result<u8> {
         Err(status) if status.code() == Code::NotFound => Policy::default(),
         Err(status) => return Err(refused(status)),
     };
-    let after = policy_message(&policy);
+    let after = api::policy_message(&policy);
     // The same document on the same version is the same command, so asking again after a lost answer is safe.
     let command_id = format!("apply {} {}", before.version, blake3::hash(text.as_bytes()).to_hex());
     let request = ApplyWorkspaceRequest { command_id, policy: Some(after.clone()) };
@@ -137,7 +134,7 @@ capacity = 3
 "#;
 
     fn message(text: &str) -> Policy {
-        policy_message(&read_workspace(Path::new("w.toml"), text).unwrap())
+        api::policy_message(&read_workspace(Path::new("w.toml"), text).unwrap())
     }
 
     #[test]

@@ -5,7 +5,6 @@ pub mod serve;
 
 // What the business is, and what an operator looks after: asked of a running process.
 pub mod apply;
-mod policy_message;
 mod remote;
 pub mod set_aside;
 

@@ -17,8 +17,9 @@ Examples:
   tributary normalize --channel email --inbox support mails/*.eml | jq .text
   curl -s https://mail.example/raw/1 | tributary normalize --channel email
 
-Exit codes: 0 understood (also where a fact is of kind `unknown`), 2 usage, 65 malformed input, 66 a file that cannot
-be read, 69 a channel that this version does not have; with several files the worst counts.";
+Exit codes: 0 understood (also where a fact is of kind `unknown`), 2 usage, 65 malformed input,
+66 a file that cannot be read, 69 a channel that this version does not have. Of several files the
+worst counts.";
 
 /// Prints what a connector makes of a raw payload
 ///

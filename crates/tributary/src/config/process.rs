@@ -80,17 +80,11 @@ pub struct Mail {
     pub max_message: Option<usize>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vault {
     /// The key that wraps all keys: 32 bytes, as hex or base64. Lose it and every message is lost with it.
     pub master_key: Option<Secret>,
-}
-
-impl Default for Vault {
-    fn default() -> Self {
-        Vault { master_key: None }
-    }
 }
 
 /// Partitions of each aggregate; fixed when the log is created.

@@ -21,7 +21,9 @@ impl Secret {
             Some(("env", name)) => {
                 std::env::var(name).with_context(|| format!("the environment has no (readable) {name}"))?
             }
-            Some(("file", path)) => std::fs::read_to_string(path).with_context(|| format!("could not read {path}"))?,
+            Some(("file", path)) => {
+                std::fs::read_to_string(path).with_context(|| format!("could not read {path}"))?
+            }
             Some(("text", text)) => text.to_owned(),
             _ => bail!("a secret is named by `env:NAME` or `file:PATH`, not written down"),
         };

@@ -11,7 +11,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         parse(&text).map(Span).ok_or_else(|| {
-            D::Error::custom(format!("{text:?} is not a length of time like \"250ms\", \"30s\", \"10m\", \"24h\" or \"7d\""))
+            D::Error::custom(format!(
+                "{text:?} is not a length of time like \"250ms\", \"30s\", \"10m\", \"24h\" or \"7d\""
+            ))
         })
     }
 }

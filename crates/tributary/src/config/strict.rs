@@ -42,7 +42,11 @@ pub fn read<T: DeserializeOwned>(path: &Path, text: &str, layers: &[Layer]) -> R
     }
     let mut table: toml::Table = toml::from_str(text).map_err(|error| explain(path, text, &error))?;
     for layer in layers {
-        lay(&mut table, layer).map_err(|message| Error { path: layer.from.clone().into(), line: None, message })?;
+        lay(&mut table, layer).map_err(|message| Error {
+            path: layer.from.clone().into(),
+            line: None,
+            message,
+        })?;
     }
     let from = layers.iter().map(|layer| layer.from.as_str()).collect::<Vec<_>>().join(", ");
     T::deserialize(table).map_err(|error| Error {
@@ -83,11 +87,13 @@ fn with_nearest(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
     let Some((unknown, rest)) = rest.split_once('`') else { return message.to_owned() };
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    let nearest = known.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-    });
+    let nearest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
     match nearest {
-        Some(nearest) => format!("unknown key `{unknown}`; did you mean `{nearest}`? (known: {})", known.join(", ")),
+        Some(nearest) => {
+            format!("unknown key `{unknown}`; did you mean `{nearest}`? (known: {})", known.join(", "))
+        }
         None => format!("unknown key `{unknown}`; nothing is configured here"),
     }
 }
@@ -137,7 +143,8 @@ mod tests {
     #[test]
     fn layers_overwrite_single_values() {
         let layer = |key: &str, value: &str| Layer { key: key.into(), value: value.into(), from: "E".into() };
-        let read = sample("[http]\nlisten = \"a\"\nbody_limit = 1\n", &[layer("http.body_limit", "2")]).unwrap();
+        let read =
+            sample("[http]\nlisten = \"a\"\nbody_limit = 1\n", &[layer("http.body_limit", "2")]).unwrap();
         assert_eq!(read.http, Inner { listen: "a".into(), body_limit: 2 });
         let error = sample("", &[layer("http.body_limt", "2")]).unwrap_err();
         assert!(error.to_string().contains("did you mean `body_limit`"), "{error}");

@@ -142,7 +142,8 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
         } else {
             continue;
         };
-        let fits = key == here || key.starts_with(&format!("{here}.")) || key.starts_with(&format!("{here}["));
+        let fits =
+            key == here || key.starts_with(&format!("{here}.")) || key.starts_with(&format!("{here}["));
         if fits && best.is_none_or(|(length, _)| here.len() > length) {
             best = Some((here.len(), number + 1));
         }
@@ -155,57 +156,68 @@ impl Document {
         let tenant = self.tenant.0;
         let inboxes = each("inboxes", self.inboxes, |name, inbox| {
             let id: InboxId = name.parse()?;
-            Ok((id, policy::Inbox {
-                channel: inbox.channel,
-                address: inbox.address,
-                bot: inbox.bot.map(|bot| bot.parse()).transpose()?,
-                queue: queue_id(&tenant, &inbox.queue)?,
-                reopen_within: inbox.reopen_within.map_or(Millis::hours(24), |span| span.0),
-                sandbox: inbox.sandbox,
-                settings: inbox.settings,
-            }))
+            Ok((
+                id,
+                policy::Inbox {
+                    channel: inbox.channel,
+                    address: inbox.address,
+                    bot: inbox.bot.map(|bot| bot.parse()).transpose()?,
+                    queue: queue_id(&tenant, &inbox.queue)?,
+                    reopen_within: inbox.reopen_within.map_or(Millis::hours(24), |span| span.0),
+                    sandbox: inbox.sandbox,
+                    settings: inbox.settings,
+                },
+            ))
         })?;
         let queues = each("queues", self.queues, |name, queue| {
-            Ok((queue_id(&tenant, name)?, policy::Queue {
-                priority: queue.priority,
-                offer_timeout: queue.offer_timeout.map_or(Millis::seconds(30), |span| span.0),
-            }))
+            Ok((
+                queue_id(&tenant, name)?,
+                policy::Queue {
+                    priority: queue.priority,
+                    offer_timeout: queue.offer_timeout.map_or(Millis::seconds(30), |span| span.0),
+                },
+            ))
         })?;
         let agents = each("agents", self.agents, |name, agent| {
             let id: AgentId = format!("{tenant}/{name}").parse()?;
-            let queues: Result<BTreeSet<_>, _> = agent.queues.iter().map(|queue| queue_id(&tenant, queue)).collect();
+            let queues: Result<BTreeSet<_>, _> =
+                agent.queues.iter().map(|queue| queue_id(&tenant, queue)).collect();
             let capacity = policy::Capacity { total: agent.capacity, per_channel: agent.per_channel };
             Ok((id, policy::Agent { queues: queues?, capacity }))
         })?;
         let bots = each("bots", self.bots, |name, bot| {
             let id: BotId = name.parse()?;
-            Ok((id, policy::Bot {
-                answer_within: bot.answer_within.map_or(Millis::seconds(30), |span| span.0),
-                kind: match bot.kind {
-                    BotKind::Stream => policy::BotKind::Stream,
-                    BotKind::BuiltIn => policy::BotKind::BuiltIn(policy::Flow {
-                        greeting: bot.greeting,
-                        quick_replies: bot.quick_replies,
-                        answers: bot
-                            .answers
-                            .into_iter()
-                            .map(|it| policy::KeywordAnswer { words: it.words, text: it.text })
-                            .collect(),
-                        person_words: bot.person_words,
-                        hand_off_text: bot.hand_off_text,
-                        hours: bot.hours.map(|hours| hours.parse()).transpose()?,
-                        away_text: bot.away_text,
-                    }),
+            Ok((
+                id,
+                policy::Bot {
+                    answer_within: bot.answer_within.map_or(Millis::seconds(30), |span| span.0),
+                    kind: match bot.kind {
+                        BotKind::Stream => policy::BotKind::Stream,
+                        BotKind::BuiltIn => policy::BotKind::BuiltIn(policy::Flow {
+                            greeting: bot.greeting,
+                            quick_replies: bot.quick_replies,
+                            answers: bot
+                                .answers
+                                .into_iter()
+                                .map(|it| policy::KeywordAnswer { words: it.words, text: it.text })
+                                .collect(),
+                            person_words: bot.person_words,
+                            hand_off_text: bot.hand_off_text,
+                            hours: bot.hours.map(|hours| hours.parse()).transpose()?,
+                            away_text: bot.away_text,
+                        }),
+                    },
                 },
-            }))
+            ))
         })?;
         let hours = each("hours", self.hours, |name, hours| {
             let id: HoursId = name.parse()?;
             let mut open = Vec::new();
             for text in &hours.open {
-                open.extend(spans(text).ok_or_else(|| {
-                    format!("{text:?} is not a span like \"mon-fri 09:00-17:00\"")
-                })?);
+                open.extend(
+                    spans(text)
+                        .ok_or_else(|| format!("{text:?} is not a span like \"mon-fri 09:00-17:00\""))?,
+                );
             }
             Ok((id, policy::Hours { time_zone: hours.time_zone, open }))
         })?;
@@ -269,9 +281,7 @@ pub fn known_settings(channel: Channel) -> &'static [&'static str] {
             &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
         }
         Channel::Sms => &["account_sid", "auth_token", "base_url"],
-        Channel::Email => {
-            &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"]
-        }
+        Channel::Email => &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"],
         Channel::Generic => &["token", "send_url", "send_token"],
     }
 }
@@ -343,7 +353,8 @@ open = ["mon-fri 09:00-17:00", "sat 10:00-14:00"]
 
     #[test]
     fn a_fault_names_its_line() {
-        let text = GOOD.replace("queue = \"support/general\"\n\n[queues", "queue = \"support/none\"\n\n[queues");
+        let text =
+            GOOD.replace("queue = \"support/general\"\n\n[queues", "queue = \"support/none\"\n\n[queues");
         let error = read(&text).unwrap_err();
         assert_eq!(error.line, Some(8), "{error}");
         let error = read(&GOOD.replace("Europe/Berlin", "Mars/Olympus")).unwrap_err();

@@ -10,7 +10,8 @@ use anyhow::{Context as _, anyhow};
 use channels::{
     Outbound, Sender, Senders,
     email::{self, MailboxIdentity, RelayConfig, RelayTls, SmtpSender, smtp::Mailboxes},
-    generic, http::{HttpInbox, Inboxes},
+    generic,
+    http::{HttpInbox, Inboxes},
     messenger,
     sandbox::{Outbox, Sandbox},
     twilio,
@@ -52,7 +53,9 @@ impl Directory {
         let directory = Arc::new(Directory {
             inboxes: watch::Sender::default(),
             mailboxes: RwLock::default(),
-            outbox: Some(Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?),
+            outbox: Some(
+                Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?,
+            ),
             outbound: Outbound::new(PATIENCE).context("could not set up outgoing HTTP")?,
             public_url: public_url.or(here.map(|here| format!("http://{here}"))).unwrap_or_default(),
         });
@@ -138,8 +141,9 @@ impl Directory {
             return Ok(match inbox.channel {
                 Channel::Email => {
                     let mailbox = mailbox();
-                    let compose =
-                        move |message: &_| email::compose(message, &mailbox).map_err(|error| error.to_string());
+                    let compose = move |message: &_| {
+                        email::compose(message, &mailbox).map_err(|error| error.to_string())
+                    };
                     Arc::new(Sandbox::email(outbox, id.as_str(), Arc::new(compose))?)
                 }
                 _ => Arc::new(Sandbox::new(outbox, id.as_str())?),
@@ -170,7 +174,8 @@ impl Directory {
                 Arc::new(twilio::TwilioSender::new(account, outbound))
             }
             Channel::Generic => {
-                let url = setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
+                let url =
+                    setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
                 let bearer = inbox.settings.contains_key("send_token").then(|| secret(inbox, "send_token"));
                 let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false };
                 Arc::new(generic::GenericSender::new(target, outbound))
@@ -181,7 +186,8 @@ impl Directory {
 }
 
 fn relay(inbox: &Inbox) -> anyhow::Result<RelayConfig> {
-    let relay = setting(inbox, "relay").ok_or_else(|| anyhow!("the setting `relay` (HOST:PORT) is missing"))?;
+    let relay =
+        setting(inbox, "relay").ok_or_else(|| anyhow!("the setting `relay` (HOST:PORT) is missing"))?;
     let (host, port) = relay.rsplit_once(':').ok_or_else(|| anyhow!("`relay` is HOST:PORT"))?;
     let domain = inbox.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     let mut config = RelayConfig::new(host, port.parse().context("the port of `relay`")?, domain);
@@ -190,7 +196,9 @@ fn relay(inbox: &Inbox) -> anyhow::Result<RelayConfig> {
         Some("if_offered") => RelayTls::IfOffered,
         Some("tls") => RelayTls::Implicit,
         Some("none") => RelayTls::None,
-        Some(other) => anyhow::bail!("relay_tls = {other:?}: it is `starttls`, `if_offered`, `tls` or `none`"),
+        Some(other) => {
+            anyhow::bail!("relay_tls = {other:?}: it is `starttls`, `if_offered`, `tls` or `none`")
+        }
     };
     if let Some(user) = setting(inbox, "relay_user") {
         config.credentials = Some((user, secret(inbox, "relay_password")?));

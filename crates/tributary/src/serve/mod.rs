@@ -9,10 +9,10 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use channels::{Deliverer, LogIntake, email::smtp};
-use domain::{InboxId, Topology, contact, conversation, delivery, desk, workspace};
+use domain::{InboxId, Policies, Topology, contact, conversation, delivery, desk, workspace};
 use log::{LocalConfig, LocalLog, Log};
 use runtime::{NoEffects, Post, Readiness, Setup, Snapshots};
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::Vault;
 
@@ -20,7 +20,7 @@ pub use listeners::{Listeners, address};
 
 use self::{directory::Directory, stages::Stages};
 use crate::{
-    config::{Config, LogAt, Role},
+    config::{Config, Role},
     layout::Layout,
     observe,
 };
@@ -50,7 +50,7 @@ struct Shared {
     topology: Topology,
     vault: Vault,
     post: Post,
-    policies: watch::Receiver<domain::Policies>,
+    policies: watch::Receiver<Policies>,
     snapshots: Snapshots,
     readiness: Arc<Readiness>,
     layout: Layout,
@@ -61,7 +61,7 @@ impl Process {
     pub async fn start(config: Config, listeners: Listeners) -> anyhow::Result<Process> {
         let layout = Layout::new(&config.data);
         let topology = config.partitions.topology();
-        let local = open_log(&config, &layout, topology).await?;
+        let local = open_log(&layout, topology).await?;
         let log: Arc<dyn Log> = Arc::new(local.clone());
         let master = layout.master_key(&config)?;
         let keys = layout.keys();
@@ -154,13 +154,7 @@ impl Process {
     }
 }
 
-async fn open_log(config: &Config, layout: &Layout, topology: Topology) -> anyhow::Result<LocalLog> {
-    if let LogAt::Kafka(brokers) = &config.log {
-        anyhow::bail!(
-            "log = \"kafka://{brokers}\": this build has no Kafka. It comes as the cargo feature `kafka` \
-             (`cargo build --release --features kafka`), which is not part of this version yet; use log = \"local\""
-        );
-    }
+async fn open_log(layout: &Layout, topology: Topology) -> anyhow::Result<LocalLog> {
     let dir = layout.log();
     let topics = crate::layout::topics(topology);
     let opened = tokio::task::spawn_blocking(move || {
@@ -171,8 +165,12 @@ async fn open_log(config: &Config, layout: &Layout, topology: Topology) -> anyho
 
 fn start_router(stages: &mut Stages, shared: &Shared) {
     let answers = TaskTracker::new();
-    let bot =
-        bots::BuiltIn::new(shared.post.clone(), shared.vault.clone(), shared.policies.clone(), answers.clone());
+    let bot = bots::BuiltIn::new(
+        shared.post.clone(),
+        shared.vault.clone(),
+        shared.policies.clone(),
+        answers.clone(),
+    );
     stages.effects.push(answers);
     let stop = stages.workers.clone();
     stages.spawn_workers(shared.setup::<conversation::Decider>(Arc::new(bot)), stop.clone());
@@ -186,9 +184,9 @@ fn start_channels(
     stages: &mut Stages,
     shared: &Shared,
     directory: &Arc<Directory>,
-    http: Option<tokio::net::TcpListener>,
-    smtp: Option<tokio::net::TcpListener>,
-    lmtp: Option<tokio::net::TcpListener>,
+    http: Option<TcpListener>,
+    smtp: Option<TcpListener>,
+    lmtp: Option<TcpListener>,
 ) -> TaskTracker {
     let attempts = TaskTracker::new();
     let deliverer =
@@ -202,18 +200,21 @@ fn start_channels(
         policies: shared.policies.clone(),
     });
     if let Some(listener) = http {
-        let router = channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default());
+        let router =
+            channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default());
         let serving = channels::http::serve(listener, router, stages.edges.clone());
         stages.spawn_edge("http", serving);
     }
-    let mail = [(smtp, smtp::Protocol::Smtp, &shared.config.smtp), (lmtp, smtp::Protocol::Lmtp, &shared.config.lmtp)];
+    let mail = [
+        (smtp, smtp::Protocol::Smtp, &shared.config.smtp),
+        (lmtp, smtp::Protocol::Lmtp, &shared.config.lmtp),
+    ];
     for (listener, protocol, configured) in mail {
         let Some(listener) = listener else { continue };
         let hostname = configured.hostname.clone().unwrap_or_else(|| "localhost".into());
         let mut config = smtp::Config::new(protocol, hostname);
         config.max_message = configured.max_message.unwrap_or(config.max_message);
-        let serving =
-            smtp::serve(listener, config, directory.clone(), intake.clone(), stages.edges.clone());
+        let serving = smtp::serve(listener, config, directory.clone(), intake.clone(), stages.edges.clone());
         stages.spawn_edge("mail", serving);
     }
     attempts
@@ -223,7 +224,7 @@ fn start_api(
     stages: &mut Stages,
     shared: &Shared,
     store: projections::Store,
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
 ) -> anyhow::Result<()> {
     let mut tokens = Vec::new();
     for token in &shared.config.tokens {
@@ -235,8 +236,12 @@ fn start_api(
             _ => anyhow::bail!("token {:?} has more than one of `admin`, `agent` and `bot`", token.name),
         };
         let text = token.token.resolve().with_context(|| format!("the token of {:?}", token.name))?;
-        let principal =
-            api::Principal { tenant: token.tenant.0.clone(), name: token.name.as_str().into(), role, pii: token.pii };
+        let principal = api::Principal {
+            tenant: token.tenant.0.clone(),
+            name: token.name.as_str().into(),
+            role,
+            pii: token.pii,
+        };
         tokens.push((api::Tokens::hash(&text), principal));
     }
     let config = api::Config::new(

@@ -1,0 +1,237 @@
+//! The door from an edge into the log: who a sender is taken for, what is written, and when nothing may be
+//! acknowledged.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use channels::{Fact, FactKind, Intake as _, LogIntake, Refused};
+use domain::{
+    Channel, Intake, Kind, Origin, Party, Policies, Topology,
+    conversation::{Command, Decider, Received},
+};
+use log::{Limit, Log as _, MemoryLog, Topic};
+use runtime::Post;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use vault::{MasterKey, Opened, Subject, Vault};
+
+const TOPOLOGY: Topology = Topology { conversation: 2, desk: 1, delivery: 1, contact: 1, workspace: 1 };
+
+struct World {
+    log: MemoryLog,
+    vault: Vault,
+    intake: LogIntake,
+    _dir: TempDir,
+    _policies: watch::Sender<Policies>,
+}
+
+/// A mailbox whose mail is checked by nobody (`open`), one whose server vouches for senders (`trusted`), and a
+/// number.
+fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let log = MemoryLog::new(&[
+        (Topic(Kind::Conversation.intake_topic()), TOPOLOGY.conversation),
+        (Topic(Kind::Conversation.log_topic()), TOPOLOGY.conversation),
+    ]);
+    let vault = Vault::open(vault::Config::new(dir.path(), MasterKey::from_bytes([7; 32]))).unwrap();
+    let mut known = Policies::default();
+    known.put(Arc::new(policy()));
+    let (publish, policies) = watch::channel(known);
+    let post = Post { log: Arc::new(log.clone()), topology: TOPOLOGY };
+    let intake = LogIntake { post, vault: vault.clone(), policies };
+    World { log, vault, intake, _dir: dir, _policies: publish }
+}
+
+fn policy() -> domain::Policy {
+    let tenant: domain::TenantId = "acme".parse().unwrap();
+    let queue: domain::QueueId = "acme/support/general".parse().unwrap();
+    let inbox = |channel, authentication: Option<&str>| domain::policy::Inbox {
+        channel,
+        address: "help@acme.example".into(),
+        bot: None,
+        queue: queue.clone(),
+        reopen_within: domain::Millis::hours(24),
+        sandbox: true,
+        settings: authentication.map(|how| ("authentication".into(), how.into())).into_iter().collect(),
+    };
+    domain::Policy {
+        tenant,
+        version: 3,
+        inboxes: [
+            ("open".parse().unwrap(), inbox(Channel::Email, None)),
+            ("trusted".parse().unwrap(), inbox(Channel::Email, Some("trusted"))),
+            ("sms".parse().unwrap(), inbox(Channel::Sms, None)),
+        ]
+        .into(),
+        queues: [(queue, domain::policy::Queue { priority: 0, offer_timeout: domain::Millis::seconds(30) })]
+            .into(),
+        agents: [].into(),
+        bots: [].into(),
+        hours: [].into(),
+    }
+}
+
+impl World {
+    async fn mail(&self, inbox: &str, raw: &str) -> Result<(), Refused> {
+        let raw = raw.replace('\n', "\r\n");
+        let facts = channels::email::normalize(Some(inbox), raw.as_bytes(), None).unwrap();
+        self.intake.accept(inbox, facts, Some(Bytes::from(raw))).await
+    }
+
+    /// What stands in the intake, with the partition it stands in.
+    async fn inputs(&self) -> Vec<(u32, Intake<Command>)> {
+        let mut inputs = Vec::new();
+        for number in 0..TOPOLOGY.conversation {
+            let partition = Topic(Kind::Conversation.intake_topic()).partition(number);
+            for record in self.log.read(partition, 0, Limit::default()).await.unwrap() {
+                inputs.push((number, wire::decode_intake::<Decider>(&record.bytes).unwrap()));
+            }
+        }
+        inputs
+    }
+
+    async fn received(&self) -> Vec<(u32, Received)> {
+        let received = |(number, input)| match input {
+            Intake::Input { command: Command::Receive(received), .. } => Some((number, *received)),
+            _ => None,
+        };
+        self.inputs().await.into_iter().filter_map(received).collect()
+    }
+
+    fn party(&self, inbox: &str, address: &str) -> Party {
+        Party(self.vault.party("acme", inbox, address))
+    }
+
+    fn reference(&self, party: Party, number: u32) -> String {
+        let mut bytes = party.0.to_vec();
+        bytes.extend(number.to_be_bytes());
+        self.vault.reference("conversation", &bytes)
+    }
+}
+
+fn mail(from: &str, to: &str) -> String {
+    format!("From: {from}\nTo: {to}\nSubject: Hi\nMessage-ID: <{from}>\n\nSecret words\n")
+}
+
+#[tokio::test]
+async fn mail_that_nobody_vouches_for_never_joins_the_timeline_of_whom_it_claims_to_be_from() {
+    let world = world();
+    world.mail("open", &mail("ann@example.org", "help@acme.example")).await.unwrap();
+    world.mail("trusted", &mail("ann@example.org", "help@acme.example")).await.unwrap();
+    let received = world.received().await;
+    let of = |inbox: &str| {
+        let found = received.iter().find(|(_, received)| received.from.inbox.as_str() == inbox);
+        found.map(|(_, received)| (received.from.party, received.authenticated)).unwrap()
+    };
+    let (party, authenticated) = of("open");
+    assert!(!authenticated);
+    assert_ne!(party, world.party("open", "ann@example.org"));
+    assert_eq!(of("trusted"), (world.party("trusted", "ann@example.org"), true));
+}
+
+#[tokio::test]
+async fn a_reference_of_ours_brings_a_reply_home() {
+    let world = world();
+    let ann = world.party("open", "ann@example.org");
+    let to = format!("help+{}@acme.example", world.reference(ann, 4));
+    world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
+    let (_, received) = &world.received().await[0];
+    assert!(received.authenticated, "only who was sent the reference can know it");
+    assert_eq!(received.from.party, ann);
+    assert_eq!(received.placed.map(|placed| placed.number), Some(4));
+}
+
+#[tokio::test]
+async fn a_strangers_reply_is_placed_by_the_reference_but_sealed_as_the_strangers_own() {
+    let world = world();
+    let ann = world.party("trusted", "ann@example.org");
+    let to = format!("help+{}@acme.example", world.reference(ann, 1));
+    world.mail("trusted", &mail("bob@example.net", &to)).await.unwrap();
+    let (partition, received) = &world.received().await[0];
+    let bob = world.party("trusted", "bob@example.net");
+    assert_eq!((received.from.party, received.content.subject), (bob, bob));
+    assert_eq!(received.placed.map(|placed| placed.party), Some(ann));
+    assert_eq!(*partition, TOPOLOGY.peer(&domain::Route::Party(ann)).partition);
+}
+
+#[tokio::test]
+async fn a_forged_reference_is_no_reference() {
+    let world = world();
+    let ann = world.party("open", "ann@example.org");
+    let mut forged = world.reference(ann, 1).into_bytes();
+    forged[3] = if forged[3] == b'0' { b'1' } else { b'0' };
+    let to = format!("help+{}@acme.example", String::from_utf8(forged).unwrap());
+    world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
+    let (_, received) = &world.received().await[0];
+    assert_eq!((received.placed, received.authenticated), (None, false));
+}
+
+#[tokio::test]
+async fn a_redelivery_is_the_same_fact_and_nothing_written_is_plaintext() {
+    let world = world();
+    let raw = mail("ann@example.org", "help@acme.example");
+    world.mail("trusted", &raw).await.unwrap();
+    world.mail("trusted", &raw).await.unwrap();
+    let inputs = world.inputs().await;
+    let ids: Vec<_> = inputs
+        .iter()
+        .map(|(_, input)| match input {
+            Intake::Input { origin: Origin::Fact(id), policy_version: 3, .. } => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(ids[0], ids[1]);
+    for number in 0..TOPOLOGY.conversation {
+        let partition = Topic(Kind::Conversation.intake_topic()).partition(number);
+        for record in world.log.read(partition, 0, Limit::default()).await.unwrap() {
+            for plain in [&b"Secret"[..], b"ann@", b"example.org"] {
+                assert!(!record.bytes.windows(plain.len()).any(|window| window == plain));
+            }
+        }
+    }
+    let (_, received) = &world.received().await[0];
+    let subject = Subject { tenant: "acme".into(), party: received.from.party.0 };
+    let opened =
+        world.vault.open_sealed(&subject, &received.message.0, &received.content.bytes).await.unwrap();
+    let Opened::Plain(bytes) = opened else { panic!("erased") };
+    let content = wire::decode_content(&bytes).unwrap();
+    assert_eq!(content.text, "Secret words");
+    assert!(content.raw.is_some_and(|raw| raw.starts_with(b"From: ann")));
+}
+
+#[tokio::test]
+async fn unknown_mail_is_kept_whole_and_our_own_echo_is_nothing() {
+    let world = world();
+    let unknown =
+        Fact { reason: Some("no idea".into()), ..Fact::new(FactKind::Unknown, Channel::Email, "open", "") };
+    world.intake.accept("open", vec![unknown], Some(Bytes::from_static(b"raw"))).await.unwrap();
+    let inputs = world.inputs().await;
+    assert!(
+        matches!(&inputs[..], [(_, Intake::Input { command: Command::Unreadable { reason, .. }, .. })] if **reason == *"no idea"),
+        "{inputs:?}"
+    );
+    let echo =
+        Fact { echo_of: Some("key".into()), ..Fact::new(FactKind::Echo, Channel::Sms, "sms", "+15550123") };
+    world.intake.accept("sms", vec![echo], None).await.unwrap();
+    assert_eq!(world.inputs().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_durable_is_not_acknowledged() {
+    let world = world();
+    let facts = || {
+        vec![Fact {
+            external_id: Some("1".into()),
+            ..Fact::new(FactKind::Message, Channel::Sms, "sms", "+1")
+        }]
+    };
+    world.log.refuse(true);
+    let refused = world.intake.accept("sms", facts(), None).await.unwrap_err();
+    assert!(matches!(refused, Refused::Unavailable(_)), "{refused}");
+    world.log.refuse(false);
+    world.intake.accept("sms", facts(), None).await.unwrap();
+    assert_eq!(world.inputs().await.len(), 1);
+    let refused = world.intake.accept("none", facts(), None).await.unwrap_err();
+    assert!(matches!(refused, Refused::UnknownInbox(_)), "{refused}");
+}
