@@ -59,7 +59,7 @@ impl Evidence {
         let began = Instant::now();
         loop {
             let evidence = Evidence::gather(admin, data).await;
-            let is_settled = evidence.on_the_way().is_none() && evidence.received(taken).is_empty();
+            let is_settled = evidence.on_the_way().is_none() && evidence.lost(taken).next().is_none();
             if is_settled || began.elapsed() > PATIENCE {
                 return evidence;
             }
@@ -127,11 +127,14 @@ impl Evidence {
 
     /// 1 and 2: what providers were told is taken stands in the timelines, each message once.
     pub(crate) fn received(&self, taken: &BTreeSet<String>) -> Violations {
-        let texts = self.texts("message_received");
-        let lost = taken.iter().filter(|text| !texts.contains_key(text.as_str()));
-        let lost = lost.map(|text| format!("1: {text:?} was taken and is in no timeline"));
-        let doubled = texts.iter().filter(|(_, times)| **times > 1);
+        let lost = self.lost(taken).map(|text| format!("1: {text:?} was taken and is in no timeline"));
+        let doubled = self.texts("message_received").into_iter().filter(|(_, times)| *times > 1);
         lost.chain(doubled.map(|(text, times)| format!("2: {text:?} has {times} entries"))).collect()
+    }
+
+    fn lost<'a>(&self, taken: &'a BTreeSet<String>) -> impl Iterator<Item = &'a String> {
+        let texts = self.texts("message_received");
+        taken.iter().filter(move |text| !texts.contains_key(text.as_str()))
     }
 
     /// What agents were told is accepted was said once, what was rejected was not.
