@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,13 +14,14 @@ use domain::{
     conversation::Outgoing as Decided,
     delivery::{Command, Decider, Event, Outcome as Reported},
 };
+use futures::FutureExt as _;
 use log::clock;
 use runtime::{Effects, Post};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
-use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics};
+use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
 
 /// Attempts under way at once in this process.
 const MOST_AT_ONCE: usize = 256;
@@ -53,7 +55,14 @@ struct Attempt {
 impl Deliverer {
     /// `tasks` lets a shutdown wait for the attempts under way.
     pub fn new(post: Post, vault: Vault, senders: Arc<dyn Senders>, tasks: TaskTracker) -> Self {
-        Deliverer { post, vault, senders, tasks, room: Arc::new(Semaphore::new(MOST_AT_ONCE)), running: Arc::default() }
+        Deliverer {
+            post,
+            vault,
+            senders,
+            tasks,
+            room: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+            running: Arc::default(),
+        }
     }
 
     fn begin(
@@ -84,7 +93,12 @@ impl Deliverer {
         self.tasks.spawn(async move {
             // The semaphore is never closed.
             let _room = this.room.acquire().await;
-            let outcome = if lost { this.ask(&attempt).await } else { this.send(&attempt).await };
+            let made = async { if lost { this.ask(&attempt).await } else { this.send(&attempt).await } };
+            // Without a report the party's line would stand still.
+            let outcome = AssertUnwindSafe(made).catch_unwind().await.unwrap_or_else(|_| Reported::Unknown {
+                reason: "the sender panicked".into(),
+                resend: false,
+            });
             metrics::delivered(attempt.decided.channel.as_str(), &outcome);
             // Before the report: what follows from it may be the next attempt.
             this.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&message);
@@ -97,7 +111,7 @@ impl Deliverer {
             return retry("no_sender", "this inbox has no way out configured");
         };
         match self.plaintext(attempt).await {
-            Ok(outgoing) => reported(sender.send(&outgoing).await, sender.deduplicates()),
+            Ok(outgoing) => reported(sender.send(&outgoing).await, sender.deduplicates(), &outgoing.to),
             Err(outcome) => outcome,
         }
     }
@@ -177,10 +191,12 @@ impl Deliverer {
             policy_version: 0,
             command: Command::Report { message: attempt.message, attempt: attempt.number, outcome },
         };
-        // An outcome that cannot be told is unknown to the next leader, who asks again.
+        // While this process leads, nobody else would ask; told twice it is one. Once the log is closed, the next leader
+        // asks.
         while let Err(error) = self.post.send::<Decider>(&route, &intake).await {
             tracing::warn!(%error, "an attempt's outcome could not be recorded");
-            if !matches!(error, log::Error::Full(_) | log::Error::DiskFull) {
+            use log::Error::{DiskFull, Full, Storage, Unknown};
+            if !matches!(error, Full(_) | DiskFull | Unknown { .. } | Storage { .. }) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -198,14 +214,15 @@ impl Effects<Decider> for Deliverer {
     }
 }
 
-fn reported(outcome: Outcome, deduplicates: bool) -> Reported {
+fn reported(outcome: Outcome, deduplicates: bool, to: &str) -> Reported {
+    let told = |reason: String| withhold(&reason, to).into();
     match outcome {
         Outcome::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
         Outcome::Retry { code, reason, after } => {
-            Reported::Retry { code: code.into(), reason: reason.into(), after: after.map(Millis) }
+            Reported::Retry { code: code.into(), reason: told(reason), after: after.map(Millis) }
         }
-        Outcome::Refused { code, reason } => Reported::Refused { code: code.into(), reason: reason.into() },
-        Outcome::Unknown { reason } => Reported::Unknown { reason: reason.into(), resend: deduplicates },
+        Outcome::Refused { code, reason } => Reported::Refused { code: code.into(), reason: told(reason) },
+        Outcome::Unknown { reason } => Reported::Unknown { reason: told(reason), resend: deduplicates },
     }
 }
 

@@ -26,6 +26,7 @@ mod sender;
 #[cfg(test)]
 mod testing;
 pub mod twilio;
+mod withhold;
 
 pub use delivery::{Deliverer, Senders};
 pub use fact::{Attachment, Channel, Fact, FactKind, Mail, Malformed, Referral};

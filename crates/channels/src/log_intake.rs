@@ -18,7 +18,7 @@ use runtime::Post;
 use tokio::sync::watch;
 use vault::{Subject, Vault};
 
-use crate::{Fact, FactKind, Intake, Refused};
+use crate::{Fact, FactKind, Intake, Refused, withhold::withhold};
 
 /// The purpose under which references to conversations are signed.
 const REFERENCE: &str = "conversation";
@@ -127,7 +127,7 @@ impl LogIntake {
                 provider_id: fact.external_id.map(Arc::from),
                 watermark: fact.watermark.map(Timestamp),
                 at: sent_at,
-                reason: fact.reason.map(Arc::from),
+                reason: fact.reason.map(|reason| withhold(&reason, &fact.address).into()),
             },
             FactKind::OptOut => {
                 Command::OptOut { from: self.correspondent(place, &author, &fact.address).await? }

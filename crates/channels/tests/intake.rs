@@ -1,6 +1,8 @@
 //! The door from an edge into the log: who a sender is taken for, what is written, and when nothing may be
 //! acknowledged.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::sync::Arc;
 
 use bytes::Bytes;

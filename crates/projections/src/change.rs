@@ -73,8 +73,9 @@ impl Source for conversation::Decider {
     fn change(event: conversation::Event) -> Option<What> {
         use conversation::What::*;
         match event.what {
-            // These are the workings between conversation, bots and desk; what comes of them are other events.
+            // These are inner workings; what comes of them are other events.
             Redirected { .. }
+            | ReceiptKept { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AssignmentRefused { .. }

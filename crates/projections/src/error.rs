@@ -52,7 +52,31 @@ pub enum Error {
 }
 
 impl Error {
+    /// It may pass by itself (a full disk, a database that another process holds): the rows are whole, and another
+    /// [`crate::run`] goes on.
+    pub fn is_passing(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+        let Error::Sql { source, .. } = self else { return false };
+        matches!(source.sqlite_error_code(), Some(DiskFull | DatabaseBusy | DatabaseLocked))
+    }
+
     pub(crate) fn sql(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {
         move |source| Error::Sql { operation, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_passes_and_damage_does_not() {
+        let failed =
+            |code| Error::sql("write to")(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(failed(ffi::SQLITE_FULL).is_passing() && failed(ffi::SQLITE_BUSY).is_passing());
+        assert!(!failed(ffi::SQLITE_CORRUPT).is_passing() && !failed(ffi::SQLITE_IOERR).is_passing());
+        assert!(!Error::NoEntry { id: 1 }.is_passing());
     }
 }

@@ -16,8 +16,9 @@ use crate::{Post, metrics};
 
 /// A target that has confirmed nothing for this long is sent everything again.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Relays sent again to one target at a time.
+/// Relays sent again to one target at a time, and their bytes: no more than its intake's queue takes.
 const RESENT_AT_ONCE: usize = 500;
+const RESENT_BYTES: usize = 1 << 20;
 
 pub(crate) struct Relays {
     me: Peer,
@@ -30,8 +31,16 @@ pub(crate) struct Relays {
     applied: BTreeMap<Peer, u64>,
     /// Sources to be told so: in one word now and then, not one by one.
     owed: BTreeSet<Peer>,
-    /// Of each target with unapplied relays: the first of them, and since when it has been the first.
-    waiting: BTreeMap<Peer, (u64, Instant)>,
+    /// The targets with unapplied relays.
+    waiting: BTreeMap<Peer, Waiting>,
+}
+
+struct Waiting {
+    /// The first relay that was not applied, and since when it has been the first.
+    first: u64,
+    since: Instant,
+    /// Where what was sent again ended, if more stood behind it: of that nothing can be applied before.
+    more_behind: Option<u64>,
 }
 
 impl Relays {
@@ -81,7 +90,8 @@ impl Relays {
         }
     }
 
-    /// Sends again what has waited too long, or everything when `at_once`.
+    /// Sends again what has waited too long, or everything when `at_once`: a part at a time, the next once the target
+    /// has applied the one before. What is pushed meanwhile comes too early there, and is a part of it, too.
     pub(crate) fn resend<A: Aggregate>(&mut self, partition: &Partition<A>, at: Timestamp, at_once: bool) {
         let now = Instant::now();
         let mut waiting = BTreeMap::new();
@@ -89,18 +99,28 @@ impl Relays {
             let sendable = self.sendable.get(&to).copied().unwrap_or(0);
             let unapplied = || outbox.unapplied().take_while(|(number, _)| *number <= sendable);
             let Some((first, _)) = unapplied().next() else { continue };
-            let since = match self.waiting.get(&to) {
-                Some((known, since)) if known == first => *since,
-                _ => now,
-            };
-            if !at_once && now - since < PATIENCE {
-                waiting.insert(to, (*first, since));
+            let known = self.waiting.get(&to);
+            let same = known.filter(|known| known.first == *first);
+            let since = same.map_or(now, |known| known.since);
+            let goes_on = known.and_then(|known| known.more_behind).is_some_and(|through| *first > through);
+            if !at_once && !goes_on && now - since < PATIENCE {
+                let more_behind = known.and_then(|known| known.more_behind);
+                waiting.insert(to, Waiting { first: *first, since, more_behind });
                 continue;
             }
-            waiting.insert(to, (*first, now));
+            let mut bytes = 0;
             let again = unapplied().take(RESENT_AT_ONCE);
-            let again: Vec<_> =
-                again.map(|(number, relay)| wire::encode_relay(self.me, *number, at, relay)).collect();
+            let again = again.map(|(number, relay)| wire::encode_relay(self.me, *number, at, relay));
+            let again: Vec<_> = again
+                .take_while(|relay| {
+                    let fits = bytes == 0 || bytes + relay.len() <= RESENT_BYTES;
+                    bytes += relay.len();
+                    fits
+                })
+                .collect();
+            let through = *first + again.len().saturating_sub(1) as u64;
+            let more_behind = (through < sendable).then_some(through);
+            waiting.insert(to, Waiting { first: *first, since: now, more_behind });
             metrics::resent(self.me.kind, again.len());
             self.append(to, again);
         }

@@ -22,10 +22,8 @@ pub fn normalize(
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Err(Malformed { what: "message", reason: "it is empty".into() });
     }
-    let mut fact = match bounds::parse(raw) {
-        Ok(message) => read(&message, envelope),
-        Err(reason) => unknown(reason.into(), envelope),
-    };
+    let fact = bounds::parse(raw).and_then(|message| bounds::fenced(|| Ok(read(&message, envelope))));
+    let mut fact = fact.unwrap_or_else(|reason| unknown(reason.into(), envelope));
     fact.external_id.get_or_insert_with(|| format!("sha256:{}", reference::hex(&Sha256::digest(raw))));
     if let Some(mail) = &mut fact.mail {
         mail.our_references = references_of_ours(mail, fact.reply_to.as_deref(), envelope);

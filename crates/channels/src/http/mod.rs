@@ -24,7 +24,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use door::{HttpInbox, Inboxes};
 pub use serve::serve;
@@ -47,11 +48,16 @@ pub struct Limits {
     pub body: usize,
     /// How long a body may take to arrive.
     pub patience: Duration,
+    /// Bodies longer than [`SMALL`] in memory at one time; more are asked to come back.
+    pub large: usize,
 }
+
+/// Octets of a body that every connection may send.
+pub const SMALL: usize = 64 * 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { body: 4 << 20, patience: Duration::from_secs(30) }
+        Limits { body: 4 << 20, patience: Duration::from_secs(30), large: 64 }
     }
 }
 
@@ -59,6 +65,7 @@ struct Edge {
     intake: Arc<dyn Intake>,
     inboxes: Arc<dyn Inboxes>,
     limits: Limits,
+    large: Semaphore,
 }
 
 /// The edge's routes.
@@ -78,7 +85,7 @@ pub fn router(intake: Arc<dyn Intake>, inboxes: Arc<dyn Inboxes>, limits: Limits
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, format!("Not by this method. There is:\n\n{ROUTES}"))
         })
-        .with_state(Arc::new(Edge { intake, inboxes, limits }))
+        .with_state(Arc::new(Edge { intake, inboxes, limits, large: Semaphore::new(limits.large) }))
 }
 
 /// The kind of inbox a path is for.
@@ -133,8 +140,8 @@ async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) 
 
 async fn receive(edge: &Edge, inbox: &str, door: Option<HttpInbox>, request: Request) -> Result<(), Failure> {
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(edge.limits.patience, read(body, edge.limits.body));
-    let body = body.await.map_err(|_| Failure::TooSlow)??;
+    let body = tokio::time::timeout(edge.limits.patience, read(body, edge.limits.body, &edge.large));
+    let (body, _place) = body.await.map_err(|_| Failure::TooSlow)??;
     let facts = door.ok_or(Failure::UnknownInbox)?.facts(inbox, &head, &body)?;
     if facts.is_empty() {
         return Ok(());
@@ -146,22 +153,44 @@ async fn receive(edge: &Edge, inbox: &str, door: Option<HttpInbox>, request: Req
     })
 }
 
-/// The body, if it keeps within the limit. One that does not is read on and thrown away, within reason, so that its
-/// sender gets to read the answer.
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
-    match Limited::new(&mut body, limit).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let mut thrown_away = 0;
-            while let Some(Ok(frame)) = body.frame().await {
-                thrown_away += frame.data_ref().map_or(0, Bytes::len);
-                if thrown_away > limit.saturating_mul(8) {
-                    break;
-                }
-            }
-            Err(Failure::TooLarge(limit))
+/// The body, if it keeps within the limit and, where it is a large one, there is a place for it; the place is its own
+/// for as long as it is held. One that is not taken is read on and thrown away, within reason, so that its sender gets
+/// to read the answer.
+async fn read(
+    mut body: Body,
+    limit: usize,
+    large: &Semaphore,
+) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Failure> {
+    let (mut whole, mut place) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::Cut)?;
+        let Some(data) = frame.data_ref() else { continue };
+        let length = whole.len() + data.len();
+        if length > SMALL && place.is_none() {
+            place = large.try_acquire().ok();
         }
-        Err(_) => Err(Failure::Cut),
+        let failure = match place {
+            _ if length > limit => Failure::TooLarge(limit),
+            None if length > SMALL => Failure::Unavailable("too many large bodies at once".to_owned()),
+            _ => {
+                whole.extend_from_slice(data);
+                continue;
+            }
+        };
+        drop((whole, place));
+        throw_away(body, limit).await;
+        return Err(failure);
+    }
+    Ok((whole.into(), place))
+}
+
+async fn throw_away(mut body: Body, limit: usize) {
+    let mut thrown_away = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        thrown_away += frame.data_ref().map_or(0, Bytes::len);
+        if thrown_away > limit.saturating_mul(8) {
+            break;
+        }
     }
 }
 

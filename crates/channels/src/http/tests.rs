@@ -244,6 +244,14 @@ async fn a_body_over_the_limit_is_413_and_gets_its_answer() {
 }
 
 #[tokio::test]
+async fn large_bodies_beyond_what_memory_is_for_come_back_later() {
+    let edge = start(Recorder::default(), Limits { large: 0, ..Limits::default() }).await;
+    let padded = |length| format!("{{\"object\":\"page\",\"entry\":[]}}{}", " ".repeat(length));
+    assert_eq!(edge.meta("messenger", &padded(SMALL)).await.0, 503);
+    assert_eq!(edge.meta("messenger", &padded(SMALL / 2)).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_408() {
     let edge =
         start(Recorder::default(), Limits { patience: Duration::from_millis(50), ..Limits::default() }).await;

@@ -20,10 +20,10 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
         Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
         Command::Receipt { party, kind, provider_id, watermark, at, reason } => {
-            Ok(receipts::receipt(state, *party, *kind, provider_id.as_deref(), *watermark, *at, reason))
+            Ok(receipts::receipt(state, *party, *kind, provider_id.as_ref(), *watermark, *at, reason))
         }
         Command::Progress { conversation, message, progress } => {
-            Ok(receipts::progress(state, *conversation, *message, progress.clone()))
+            Ok(receipts::progress(state, *conversation, *message, progress))
         }
 
         Command::BotAnswer { turn, actions } => bots::answer(state, context, *turn, actions),

@@ -57,6 +57,15 @@ pub enum What {
         at: Timestamp,
         reason: Option<Arc<str>>,
     },
+    /// A receipt came for a message that is not known to have been sent: providers may report before they have
+    /// answered us. It is noted as soon as the message is.
+    ReceiptKept {
+        party: Party,
+        provider_id: Arc<str>,
+        kind: ReceiptKind,
+        at: Timestamp,
+        reason: Option<Arc<str>>,
+    },
     /// A mail carried a reference to a conversation that its sender has no part in: it goes to its own sender's.
     Redirected {
         to: Party,
@@ -219,6 +228,7 @@ impl Event {
         match &self.what {
             CustomerSeen { .. }
             | Noted { .. }
+            | ReceiptKept { .. }
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
@@ -247,6 +257,7 @@ impl Event {
         match &self.what {
             What::CustomerSeen { from, .. } => from.party,
             What::Noted { party, .. }
+            | What::ReceiptKept { party, .. }
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
             | What::OptedIn { party }

@@ -4,36 +4,50 @@ use std::sync::Arc;
 
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
-use super::{Conversations, Event, Progress, ReceiptKind, What, draft::Draft, state::Receipt};
+use super::{
+    Conversations, Event, Progress, ReceiptKind, What,
+    draft::Draft,
+    state::{Early, Receipt},
+};
 
 pub(super) fn progress(
     state: &Conversations,
     conversation: ConversationId,
     message: MessageId,
-    progress: Progress,
+    progress: &Progress,
 ) -> Vec<Event> {
     let Some(customer) = state.customer(conversation.party) else { return Vec::new() };
-    Draft::of(customer).and(What::DeliveryNoted { conversation, message, progress }).finish()
+    let mut draft = Draft::of(customer);
+    draft.push(What::DeliveryNoted { conversation, message, progress: progress.clone() });
+    if let Progress::Sent { provider_id } = progress {
+        for Early { kind, at, reason, .. } in customer.early(provider_id) {
+            let (kind, at, reason) = (*kind, *at, reason.clone());
+            draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
+        }
+    }
+    draft.finish()
 }
 
 pub(super) fn receipt(
     state: &Conversations,
     party: Party,
     kind: ReceiptKind,
-    provider_id: Option<&str>,
+    provider_id: Option<&Arc<str>>,
     watermark: Option<Timestamp>,
     at: Timestamp,
     reason: &Option<Arc<str>>,
 ) -> Vec<Event> {
     let Some(customer) = state.customer(party) else { return Vec::new() };
     let mut draft = Draft::of(customer);
+    // Receipts come in any order; only what says more than before is news.
     let rank = Receipt::from(kind);
+    let mut is_early = true;
     for sent in &customer.sent {
         let meant = match provider_id {
-            Some(id) => *sent.provider_id == *id,
+            Some(id) => sent.provider_id == *id,
             None => watermark.is_some_and(|watermark| sent.at <= watermark),
         };
-        // Receipts come in any order; only what says more than before is news.
+        is_early &= !meant;
         if meant && sent.receipt.is_none_or(|known| known < rank) {
             draft.push(What::ReceiptNoted {
                 conversation: ConversationId { party, number: sent.conversation },
@@ -43,6 +57,12 @@ pub(super) fn receipt(
                 reason: reason.clone(),
             });
         }
+    }
+    if let Some(id) = provider_id
+        && is_early
+        && customer.early(id).all(|known| Receipt::from(known.kind) < rank)
+    {
+        draft.push(What::ReceiptKept { party, provider_id: id.clone(), kind, at, reason: reason.clone() });
     }
     draft.finish()
 }

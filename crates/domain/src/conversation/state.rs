@@ -17,6 +17,9 @@ use super::{Event, Progress, ReceiptKind, ThreadOf, TimerId, What};
 /// Messages of ours whose receipts can still be told apart, per customer.
 const SENT_KEPT: usize = 16;
 
+/// Receipts that wait for the message they speak of, per customer.
+const EARLY_KEPT: usize = 8;
+
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Conversations {
     customers: BTreeMap<Party, Customer>,
@@ -35,6 +38,9 @@ pub struct Customer {
     pub latest: Option<Conversation>,
     /// Messages that a provider took, newest last.
     pub(super) sent: VecDeque<Sent>,
+    /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
+    /// the one before.
+    pub(super) early: VecDeque<Early>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -45,6 +51,14 @@ pub(super) struct Sent {
     pub at: Timestamp,
     /// The furthest receipt so far.
     pub receipt: Option<Receipt>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Early {
+    pub provider_id: Arc<str>,
+    pub kind: ReceiptKind,
+    pub at: Timestamp,
+    pub reason: Option<Arc<str>>,
 }
 
 /// Receipts in the order in which they can come true.
@@ -113,6 +127,13 @@ pub struct Turn {
     pub next: Option<(MessageId, Sealed)>,
 }
 
+impl Customer {
+    /// The receipts that wait for this message, each saying more than the one before.
+    pub(super) fn early(&self, provider_id: &str) -> impl Iterator<Item = &Early> {
+        self.early.iter().filter(move |early| *early.provider_id == *provider_id)
+    }
+}
+
 impl Conversation {
     pub fn owner(&self) -> Option<&Owner> {
         match &self.stage {
@@ -168,6 +189,7 @@ impl Conversations {
                     opted_out: false,
                     latest: None,
                     sent: VecDeque::new(),
+                    early: VecDeque::new(),
                 });
             }
             What::OptedOut { party } => {
@@ -242,6 +264,8 @@ impl Conversations {
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
                 let Some(customer) = self.customers.get_mut(&conversation.party) else { return };
+                // They are noted behind this, in the same decision.
+                customer.early.retain(|early| early.provider_id != *provider_id);
                 if customer.sent.len() == SENT_KEPT {
                     customer.sent.pop_front();
                 }
@@ -258,6 +282,18 @@ impl Conversations {
                 let sent = customer.into_iter().flat_map(|customer| customer.sent.iter_mut());
                 sent.filter(|sent| sent.message == *message).for_each(|sent| {
                     sent.receipt = sent.receipt.max(Some(Receipt::from(*kind)));
+                });
+            }
+            What::ReceiptKept { party, provider_id, kind, at, reason } => {
+                let Some(customer) = self.customers.get_mut(party) else { return };
+                if customer.early.len() == EARLY_KEPT {
+                    customer.early.pop_front();
+                }
+                customer.early.push_back(Early {
+                    provider_id: provider_id.clone(),
+                    kind: *kind,
+                    at: *at,
+                    reason: reason.clone(),
                 });
             }
             What::Reopened { .. }

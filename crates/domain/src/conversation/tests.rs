@@ -9,6 +9,7 @@ use crate::{
 use super::Correspondent;
 
 mod properties;
+mod receipts;
 mod stories;
 mod story;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Code, Context, Policies, Policy, Rejection};
+use crate::{Channel, Code, Context, Policies, Policy, Rejection, policy::Inbox};
 
 use super::{Command, Event, Problem, Workspaces, check};
 
@@ -30,15 +30,29 @@ pub(super) fn decide(
     Ok(vec![Event::PolicyApplied(Arc::new(policy))])
 }
 
-/// Inboxes that another tenant has. Which one is none of this tenant's business.
+/// Inboxes and mailboxes that another tenant has. Which one is none of this tenant's business.
 fn taken(policies: &Policies, policy: &Policy) -> Vec<Problem> {
     let others = || policies.all().filter(|other| other.tenant != policy.tenant);
-    policy
-        .inboxes
-        .keys()
-        .filter(|inbox| others().any(|other| other.inboxes.contains_key(*inbox)))
-        .map(|inbox| Problem::new(format!("inboxes.{inbox}"), "this name is taken by another tenant"))
-        .collect()
+    let mut problems = Vec::new();
+    for (name, inbox) in &policy.inboxes {
+        if others().any(|other| other.inboxes.contains_key(name)) {
+            problems.push(Problem::new(format!("inboxes.{name}"), "this name is taken by another tenant"));
+        }
+        // Mail is for whoever has its address; webhooks name their inbox.
+        if let Some(mailbox) = mailbox(inbox)
+            && others()
+                .flat_map(|other| other.inboxes.values().filter_map(self::mailbox))
+                .any(|of| of == mailbox)
+        {
+            let at = format!("inboxes.{name}.address");
+            problems.push(Problem::new(at, "this address is taken by another tenant"));
+        }
+    }
+    problems
+}
+
+fn mailbox(inbox: &Inbox) -> Option<String> {
+    (inbox.channel == Channel::Email).then(|| inbox.address.to_lowercase())
 }
 
 fn listed(problems: &[Problem]) -> String {

@@ -35,7 +35,7 @@ fn sample(tenant: &str) -> Policy {
 fn inbox(tenant: &str) -> Inbox {
     Inbox {
         channel: Channel::Email,
-        address: "support@example.test".into(),
+        address: format!("support@{tenant}.test"),
         bot: Some("greeter".parse().unwrap()),
         queue: format!("{tenant}/support/general").parse().unwrap(),
         reopen_within: Millis::hours(24),
@@ -113,6 +113,21 @@ fn tenants_have_versions_of_their_own_and_share_the_names_of_inboxes() {
     story.apply(Policy { inboxes: BTreeMap::new(), ..sample("acme") }).unwrap();
     story.apply(greedy).unwrap();
     assert_eq!((story.version("acme"), story.version("globex")), (2, 2));
+}
+
+#[test]
+fn a_mailbox_is_one_tenants() {
+    let mut story = Story::default();
+    story.apply(sample("acme")).unwrap();
+
+    let mut greedy = sample("globex");
+    greedy.inboxes.values_mut().for_each(|inbox| inbox.address = "Support@Acme.test".into());
+    let rejection = story.apply(greedy.clone()).unwrap_err();
+    assert_eq!(rejection.detail, "inboxes.globex-email.address: this address is taken by another tenant");
+
+    // A number is only what we send from: whose it is, the provider knows.
+    greedy.inboxes.values_mut().for_each(|inbox| inbox.channel = Channel::Sms);
+    story.apply(greedy).unwrap();
 }
 
 #[test]

@@ -347,10 +347,13 @@ fn origin_of(intake: &Intake<Command>) -> Option<Origin> {
 fn what_was_set_aside_is_out_of_turn_when_it_comes_again() {
     let mut story = Story::new();
     let source = at_conversations(1);
-    for intake in [fact(1, Command::Note(1)), asked(1, 1, Command::Note(1)), relayed(source, 1, Command::Note(1))] {
+    for intake in
+        [fact(1, Command::Note(1)), asked(1, 1, Command::Note(1)), relayed(source, 1, Command::Note(1))]
+    {
         let origin = origin_of(&intake).unwrap();
         assert!(!story.partition.is_out_of_turn(origin));
-        let step = story.partition.set_aside(Some(origin), Bytes::from_static(b"sealed"), "unreadable".into());
+        let step =
+            story.partition.set_aside(Some(origin), Bytes::from_static(b"sealed"), "unreadable".into());
         story.fold(&step);
         assert!(story.partition.is_out_of_turn(origin));
     }

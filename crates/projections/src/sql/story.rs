@@ -151,6 +151,7 @@ pub(super) fn conversation(
             New { author: Some(&author), detail: Some(detail.into()), ..new(EntryKind::Closed) }.insert(db)
         }
         Happened::Redirected { .. }
+        | Happened::ReceiptKept { .. }
         | Happened::TurnAsked { .. }
         | Happened::TurnAnswered { .. }
         | Happened::AssignmentRefused { .. }

@@ -162,6 +162,7 @@ impl Conversations {
             }
             What::CustomerSeen { .. }
             | What::ReceiptNoted { .. }
+            | What::ReceiptKept { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }

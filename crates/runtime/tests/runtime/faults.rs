@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    Intake, Kind, Origin, Route,
+    FactId, Intake, Kind, Origin, Party, Route,
     contact::{self, Event as Contact},
     conversation::{self, What},
 };
@@ -68,6 +68,33 @@ async fn a_lost_relay_is_sent_again_after_a_while_and_nothing_overtakes_the_read
     world.log.release();
     has_contacts(&world, 2).await;
     assert_eq!(relayed(&world).await, [1, 2]);
+    running.stop().await;
+    contacts.stop().await;
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn many_relays_behind_a_lost_one_are_sent_again_one_part_right_after_the_other() {
+    let world = World::new();
+    let contacts = world.start_one::<contact::Decider>("contacts", 0, Arc::new(NoEffects));
+    let running = world.start_conversations("one");
+    // All behind it come too early. With a wait before each part, this would take longer than `eventually` bears.
+    world.log.fail_next_append(intake(first(Kind::Contact)), Fault::WriteLost);
+    const MANY: u32 = 4_000;
+    for n in 0..MANY {
+        let mut id = [0; 16];
+        id[12..].copy_from_slice(&n.to_be_bytes());
+        let seen = conversation::Command::OptIn { from: from(Party(id)) };
+        let seen = input(Origin::Fact(FactId(id)), 1, seen);
+        world.post::<conversation::Decider>(Route::Party(Party(id)), &seen).await;
+    }
+    let applied = async || {
+        let accepted = world.accepted::<contact::Decider>(0).await;
+        let steps = accepted.iter().flat_map(|decision| &decision.steps);
+        let created = steps.filter(|step| !step.events.is_empty()).count();
+        (created == MANY as usize).then_some(())
+    };
+    eventually("all the contacts", applied).await;
     running.stop().await;
     contacts.stop().await;
     world.assert_clean().await;

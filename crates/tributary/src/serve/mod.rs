@@ -27,6 +27,8 @@ use crate::{
 
 /// How long stopping may take in all; what is not done by then is done again at the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
+/// Between attempts to write a read model that cannot be written.
+const PROJECTED_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the roles of `config` until `cancel`, or until one of them fails.
 pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
@@ -95,8 +97,7 @@ impl Process {
                 .context("could not open the read model")?;
             if has(Role::Projections) {
                 let (log, store, stop) = (shared.log.clone(), store.clone(), stages.projections.clone());
-                let running = projections::run(log, topology, store, stop);
-                stages.spawn("projections", async move { Ok(running.await?) });
+                stages.spawn("projections", project(log, topology, store, stop));
             }
             if let Some(listener) = grpc.filter(|_| has(Role::Api)) {
                 start_api(&mut stages, &shared, store, listener)?;
@@ -161,6 +162,26 @@ async fn open_log(layout: &Layout, topology: Topology) -> anyhow::Result<LocalLo
         std::fs::create_dir_all(&dir).map(|()| LocalLog::open(&dir, &topics, LocalConfig::default()))
     });
     opened.await?.context("could not create the log's folder")?.context("could not open the log")
+}
+
+/// A read model that cannot be written for now (its disk is full) stays behind. It ends nothing: the edges must go on
+/// telling providers to come back.
+async fn project(
+    log: Arc<dyn Log>,
+    topology: Topology,
+    store: projections::Store,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    while let Err(error) = projections::run(log.clone(), topology, store.clone(), stop.clone()).await {
+        if !error.is_passing() {
+            return Err(error.into());
+        }
+        tracing::warn!(error = &error as &dyn std::error::Error, "the read model stays behind");
+        if stop.run_until_cancelled(tokio::time::sleep(PROJECTED_AGAIN)).await.is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn start_router(stages: &mut Stages, shared: &Shared) {

@@ -1,10 +1,14 @@
 //! Stopping in order: intake first, then what is under way, then the readers.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use runtime::Setup;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long one client, or one provider, may hold up the stages behind: what it was about is not lost, it is
+/// delivered again, or asked about at the next start.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The tasks of a process, by the stage at which they are stopped.
 pub(super) struct Stages {
@@ -82,20 +86,35 @@ impl Stages {
     pub(super) async fn stop(&mut self) {
         tracing::info!("stopping: no more intake");
         self.edges.cancel();
-        ended(&self.edge_tasks).await;
+        soon("edges", ended(&self.edge_tasks)).await;
         tracing::info!("stopping: answers and attempts under way");
-        for effects in &self.effects {
-            ended(effects).await;
-        }
+        self.effects_ended().await;
         tracing::info!("stopping: workers, with a snapshot each");
         self.workers.cancel();
         ended(&self.worker_tasks).await;
+        // What their last decisions began may still report: the log is open.
+        self.effects_ended().await;
         tracing::info!("stopping: readers");
         self.projections.cancel();
         self.api.cancel();
         self.last.cancel();
         ended(&self.reader_tasks).await;
         tracing::info!("stopped");
+    }
+
+    async fn effects_ended(&self) {
+        soon("answers and attempts", async {
+            for effects in &self.effects {
+                ended(effects).await;
+            }
+        })
+        .await;
+    }
+}
+
+async fn soon(what: &'static str, end: impl Future<Output = ()>) {
+    if tokio::time::timeout(PATIENCE, end).await.is_err() {
+        tracing::warn!(what, "stopping goes on without some: they did not end in time");
     }
 }
 

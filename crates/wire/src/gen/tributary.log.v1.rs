@@ -899,7 +899,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 80"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -970,6 +970,20 @@ pub mod conversation_what {
         pub kind: i32,
         #[prost(bytes = "bytes", tag = "3")]
         pub message: ::prost::bytes::Bytes,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+        #[prost(string, optional, tag = "5")]
+        pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// A receipt came for a message that is not known to have been sent; it is noted as soon as that is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReceiptKept {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(string, tag = "2")]
+        pub provider_id: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::ReceiptKind", tag = "3")]
+        pub kind: i32,
         #[prost(int64, tag = "4")]
         pub at: i64,
         #[prost(string, optional, tag = "5")]
@@ -1183,6 +1197,8 @@ pub mod conversation_what {
         OptedIn(OptedIn),
         #[prost(message, tag = "8")]
         Redirected(Redirected),
+        #[prost(message, tag = "9")]
+        ReceiptKept(ReceiptKept),
         /// The conversation as such.
         #[prost(message, tag = "20")]
         Opened(Opened),

@@ -78,7 +78,8 @@ pub mod address {
 /// A command was decided and is part of the log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Accepted {
-    /// Where the decision stands in its partition of the log.
+    /// Where the decision that gave this answer stands in its partition of the log. A repeated command's answer has its
+    /// own position.
     #[prost(uint64, tag = "1")]
     pub position: u64,
 }

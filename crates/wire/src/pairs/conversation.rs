@@ -47,6 +47,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
     Noted { party, kind, message, content, at },
     ReceiptNoted { conversation, kind, message, at, reason },
+    ReceiptKept { party, provider_id, kind, at, reason },
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },

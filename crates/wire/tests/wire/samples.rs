@@ -243,6 +243,7 @@ choices! {
         MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
         Noted { party, kind, message, content, at },
         ReceiptNoted { conversation, kind, message, at, reason },
+        ReceiptKept { party, provider_id, kind, at, reason },
         Redirected { to, received },
         UnreadableKept { party, message, content, reason, at },
         OptedOut { party },

@@ -46,11 +46,21 @@ enum Action {
         customer: u8,
         by_customer: bool,
     },
+    /// Of a message of ours, whether it is known to have been sent or not.
     Receipt {
+        message: usize,
+        kind: ReceiptKind,
+    },
+    /// Of messages that someone else sent to the customer.
+    StrangeReceipt {
         customer: u8,
         kind: ReceiptKind,
-        message: u128,
-        by_watermark: bool,
+        message: u8,
+    },
+    /// Of everything until now.
+    Watermark {
+        customer: u8,
+        kind: ReceiptKind,
     },
     Opt {
         customer: u8,
@@ -122,16 +132,17 @@ fn action() -> impl Strategy<Value = Action> {
         (0..4_usize).prop_map(|n| Transfer::Queue(queue(["sales", "support", "care", "nowhere"][n]))),
         (0..AGENTS.len()).prop_map(|n| Transfer::Agent(agent(AGENTS[n]))),
     ];
-    let kind = prop::sample::select(vec![ReceiptKind::Failed, ReceiptKind::Delivered, ReceiptKind::Read]);
+    let kind = || prop::sample::select(vec![ReceiptKind::Failed, ReceiptKind::Delivered, ReceiptKind::Read]);
     let any_of = any::<usize>;
     prop_oneof![
         10 => (customer(), prop::option::weighted(0.1, customer()), any::<bool>())
             .prop_map(|(customer, placed, thread)| Action::Receive { customer, placed, thread }),
         1 => (customer(), any::<bool>())
             .prop_map(|(customer, by_customer)| Action::Note { customer, by_customer }),
-        3 => (customer(), kind, 1..150_u128, any::<bool>()).prop_map(|(customer, kind, message, by_watermark)| {
-            Action::Receipt { customer, kind, message, by_watermark }
-        }),
+        5 => (any_of(), kind()).prop_map(|(message, kind)| Action::Receipt { message, kind }),
+        1 => (customer(), kind(), 0..12_u8)
+            .prop_map(|(customer, kind, message)| Action::StrangeReceipt { customer, kind, message }),
+        1 => (customer(), kind()).prop_map(|(customer, kind)| Action::Watermark { customer, kind }),
         2 => (customer(), prop::bool::weighted(0.5)).prop_map(|(customer, out)| Action::Opt { customer, out }),
         8 => (any_of(), 0..3_usize, end, prop::bool::weighted(0.05))
             .prop_map(|(turn, says, end, says_more)| Action::Answer { turn, says, end, says_more }),
@@ -177,12 +188,18 @@ fn act(world: &mut World, version: u64, action: &Action) {
             let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
             world.fact(Command::Note { from, kind, message, content: None, at });
         }
-        Action::Receipt { customer, kind, message: n, by_watermark } => {
-            let at = world.now();
-            let provider_id = (!by_watermark).then(|| message(*n).to_string().into());
-            let watermark = by_watermark.then_some(at);
-            let (party, kind) = (party(*customer), *kind);
-            world.fact(Command::Receipt { party, kind, provider_id, watermark, at, reason: None });
+        Action::Receipt { message, kind } => {
+            if let Some((party, message)) = pick(&world.written, *message) {
+                world.receipt(party, message.to_string().into(), *kind);
+            }
+        }
+        Action::StrangeReceipt { customer, kind, message } => {
+            world.receipt(party(*customer), format!("strange-{message}").into(), *kind);
+        }
+        Action::Watermark { customer, kind } => {
+            let (party, kind, at) = (party(*customer), *kind, world.now());
+            let watermark = Some(at);
+            world.fact(Command::Receipt { party, kind, provider_id: None, watermark, at, reason: None });
         }
         Action::Opt { customer, out } => {
             let from = correspondent(*customer);

@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use super::*;
+use super::{receipts::Receipts, *};
 use crate::{
     Cause, ContentHash, FactId, Intake, Kind, Lane, Origin, Partition, Peer, Recorded, Relay, Route, Step,
     Taken, Topology, contact,
-    conversation::{Command, Conversations, Decider, Event, Owner, Progress, What},
+    conversation::{Command, Conversations, Decider, Event, Owner, Progress, ReceiptKind, What},
     delivery, desk,
 };
 
@@ -57,6 +57,9 @@ pub(super) struct World {
     /// Everything that ever waited at a desk.
     pub(super) at_desks: Vec<Waiting>,
     book: BTreeMap<ConversationId, Entry>,
+    receipts: Receipts,
+    /// Messages of ours, whether they left or not.
+    pub(super) written: Vec<(Party, MessageId)>,
     /// What a bot or an agent holds on to, though it may be stale: everything that was ever theirs.
     pub(super) turns: Vec<TurnId>,
     pub(super) assignments: Vec<(ConversationId, AgentId, OfferId)>,
@@ -77,6 +80,8 @@ impl World {
             offers_made: 0,
             at_desks: Vec::new(),
             book: BTreeMap::new(),
+            receipts: Receipts::default(),
+            written: Vec::new(),
             turns: Vec::new(),
             assignments: Vec::new(),
             generations_fired: BTreeSet::new(),
@@ -132,6 +137,16 @@ impl World {
             other => panic!("every fact is new: {other:?}"),
         }
         assert_eq!(self.partition.take(self.now, &intake), Taken::Again, "a fact counts once");
+    }
+
+    /// A provider says what became of a message that it knows by this id, perhaps before we know it was sent.
+    pub(super) fn receipt(&mut self, party: Party, provider_id: Arc<str>, kind: ReceiptKind) {
+        let at = self.now;
+        let (id, watermark) = (Some(provider_id.clone()), None);
+        self.fact(Command::Receipt { party, kind, provider_id: id, watermark, at, reason: None });
+        if self.state().customer(party).is_some() {
+            self.receipts.has_heard(party, &provider_id, kind);
+        }
     }
 
     /// Someone asks, and repeats it until an answer is there.
@@ -244,6 +259,7 @@ impl World {
             assert!(self.generations_fired.insert(timer.generation), "a timer fires twice in a generation");
             assert!(!step.events.is_empty(), "a timer that fires guards something");
         }
+        self.receipts.keep_up(step.events.iter().map(|recorded| &recorded.event));
         for Recorded { event, relay } in &step.events {
             self.book_keeps_up(event);
             self.relays_what_it_should(event, relay.map(|(peer, _)| peer));
@@ -341,6 +357,7 @@ impl World {
             }
             What::BotReplied { conversation, message, outgoing }
             | What::Replied { conversation, message, outgoing, .. } => {
+                self.written.push((conversation.party, message));
                 let lane = Lane::of(inbox(), conversation.party);
                 let deliver = delivery::Command::Deliver { conversation, message, outgoing };
                 Some((Route::Lane(lane), Relay::Delivery(deliver)))

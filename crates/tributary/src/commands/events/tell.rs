@@ -58,6 +58,12 @@ impl Tell for conversation::Decider {
                 .with("message", message)
                 .with("sent_at", time(*at))
                 .maybe("reason", reason.as_ref()),
+            What::ReceiptKept { party, provider_id, kind, at, reason } => Told::new("receipt_kept")
+                .with("kind", word(kind))
+                .with("party", party)
+                .with("provider_id", provider_id)
+                .with("sent_at", time(*at))
+                .maybe("reason", reason.as_ref()),
             What::Redirected { to, received } => Told::new("redirected")
                 .with("to", to)
                 .with("message", received.message)

@@ -13,6 +13,20 @@ fn noted_in(number: u32, kind: ReceiptKind, n: u128) -> What {
     What::ReceiptNoted { conversation: id(number), kind, message: message(n), at: seconds(50), reason: None }
 }
 
+fn kept(kind: ReceiptKind, provider_id: &str) -> What {
+    What::ReceiptKept {
+        party: party(1),
+        provider_id: provider_id.into(),
+        kind,
+        at: seconds(50),
+        reason: None,
+    }
+}
+
+fn left(n: u128, provider_id: &str) -> Command {
+    progress(n, Progress::Sent { provider_id: provider_id.into() })
+}
+
 /// Everything until a second has this receipt.
 fn until(kind: ReceiptKind, second: i64) -> Command {
     let watermark = Some(seconds(second));
@@ -44,8 +58,80 @@ fn a_receipt_is_known_by_the_providers_id() {
         .when(receipt(Delivered, "a"))
         .then([noted(Delivered, 2)])
         .when(receipt(Delivered, "c"))
-        .then([]);
+        .then([kept(Delivered, "c")]);
     given([]).when(receipt(Delivered, "a")).then([]);
+}
+
+#[test]
+fn a_receipt_that_comes_before_its_message_is_known_to_be_sent_waits_for_it() {
+    with_ann()
+        .when(receipt(Delivered, "a"))
+        .then([kept(Delivered, "a")])
+        .when(receipt(Read, "b"))
+        .then([kept(Read, "b")])
+        .when(receipt(Read, "a"))
+        .then([kept(Read, "a")])
+        .when(left(2, "a"))
+        .then([sent(2, "a"), noted(Delivered, 2), noted(Read, 2)])
+        // From here on everything is as if it had come in order.
+        .when(receipt(Read, "a"))
+        .then([])
+        .when(left(3, "c"))
+        .then([sent(3, "c")])
+        .when(left(4, "b"))
+        .then([sent(4, "b"), noted(Read, 4)])
+        // Each receipt is noted once.
+        .when(left(5, "b"))
+        .then([sent(5, "b")]);
+}
+
+#[test]
+fn only_a_receipt_that_says_more_than_those_that_wait_is_kept() {
+    for kind in [Read, Delivered, Failed] {
+        with_ann().and([kept(Read, "a")]).when(receipt(kind, "a")).then([]);
+    }
+    with_ann()
+        .and([kept(Failed, "a")])
+        .when(receipt(Failed, "a"))
+        .then([])
+        .when(receipt(Delivered, "a"))
+        .then([kept(Delivered, "a")]);
+}
+
+#[test]
+fn a_message_that_was_not_sent_is_waited_for() {
+    let failed = Progress::Failed { code: "503".into(), reason: "try again".into() };
+    let noted_of_2 = |progress: &Progress| What::DeliveryNoted {
+        conversation: id(1),
+        message: message(2),
+        progress: progress.clone(),
+    };
+    with_ann()
+        .and([kept(Delivered, "a")])
+        .when(progress(2, Progress::Unknown))
+        .then([noted_of_2(&Progress::Unknown)])
+        .when(progress(2, failed.clone()))
+        .then([noted_of_2(&failed)])
+        .when(left(2, "a"))
+        .then([sent(2, "a"), noted(Delivered, 2)]);
+}
+
+#[test]
+fn the_newest_eight_receipts_wait() {
+    let mut story = with_ann();
+    for n in 0..9_u8 {
+        story = story.when(receipt(Delivered, &n.to_string())).then([kept(Delivered, &n.to_string())]);
+    }
+    story = story.when(left(20, "0")).then([sent(20, "0")]);
+    for n in 1..9_u8 {
+        let (id, n) = (n.to_string(), n.into());
+        story = story.when(left(n, &id)).then([sent(n, &id), noted(Delivered, n)]);
+    }
+}
+
+#[test]
+fn a_watermark_does_not_wait() {
+    with_ann().when(until(Read, 90)).then([]).when(left(2, "a")).then([sent(2, "a")]);
 }
 
 #[test]
@@ -68,7 +154,7 @@ fn only_a_receipt_that_says_more_than_before_is_noted() {
 
 #[test]
 fn a_failure_carries_its_reason() {
-    let failed = Command::Receipt {
+    let failed = || Command::Receipt {
         party: party(1),
         kind: Failed,
         provider_id: Some("a".into()),
@@ -76,13 +162,22 @@ fn a_failure_carries_its_reason() {
         at: seconds(50),
         reason: Some("unreachable".into()),
     };
-    with_ann().and([sent(2, "a")]).when(failed).then([What::ReceiptNoted {
+    let noted = || What::ReceiptNoted {
         conversation: id(1),
         kind: Failed,
         message: message(2),
         at: seconds(50),
         reason: Some("unreachable".into()),
-    }]);
+    };
+    let kept = What::ReceiptKept {
+        party: party(1),
+        provider_id: "a".into(),
+        kind: Failed,
+        at: seconds(50),
+        reason: Some("unreachable".into()),
+    };
+    with_ann().and([sent(2, "a")]).when(failed()).then([noted()]);
+    with_ann().when(failed()).then([kept]).when(left(2, "a")).then([sent(2, "a"), noted()]);
 }
 
 #[test]
@@ -134,5 +229,5 @@ fn the_latest_sixteen_messages_can_be_told_apart() {
     for n in 0..17_u8 {
         story = story.and([sent(n.into(), &n.to_string())]);
     }
-    story.when(receipt(Read, "0")).then([]).when(receipt(Read, "1")).then([noted(Read, 1)]);
+    story.when(receipt(Read, "0")).then([kept(Read, "0")]).when(receipt(Read, "1")).then([noted(Read, 1)]);
 }
