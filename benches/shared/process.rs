@@ -53,6 +53,7 @@ impl Installation {
         let token = |token: &str, role: &str| {
             format!("[[tokens]]\ntoken = \"text:{token}\"\ntenant = \"dev\"\nname = \"{token}\"\n{role}\n")
         };
+        config += "secrets.dev.dev = \"text:dev\"\n";
         config += &token("admin", "admin = true");
         for agent in agents {
             config += &token(agent, &format!("agent = \"{agent}\""));

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::DevArgs,
-    config::{Config, Listen, Mail, Secret, TokenConfig, read_workspace},
+    config::{Config, Listen, Mail, Secret, Secrets, TokenConfig, read_workspace},
     serve::{Listeners, Process, address},
 };
 
@@ -59,6 +59,8 @@ fn config(args: &DevArgs) -> Config {
         grpc: listen(args.grpc),
         metrics: listen(args.metrics),
         tokens: tokens.into_iter().flatten().collect(),
+        secrets: [("dev".to_owned(), Secrets::new([("dev".to_owned(), Secret::reference("text:dev"))]))]
+            .into(),
         ..Config::default()
     }
 }

@@ -8,6 +8,6 @@ mod strict;
 mod workspace;
 
 pub use process::{Config, Listen, LogAt, Mail, Role, TokenConfig};
-pub use secret::Secret;
+pub use secret::{Secret, Secrets};
 pub use strict::{Error, Layer, read};
 pub use workspace::read_workspace;

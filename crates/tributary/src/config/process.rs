@@ -1,11 +1,11 @@
 //! `tributary.toml`: how this process runs.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use domain::{AgentId, BotId, TenantId, Topology};
 use serde::Deserialize;
 
-use super::Secret;
+use super::{Secret, Secrets};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +25,15 @@ pub struct Config {
     pub vault: Vault,
     pub partitions: Partitions,
     pub tokens: Vec<TokenConfig>,
+    /// What each tenant's workspace may name as `secret:NAME`.
+    pub secrets: BTreeMap<String, Secrets>,
+}
+
+impl Config {
+    /// The secrets that this tenant's workspace may name.
+    pub fn secrets_of(&self, tenant: &TenantId) -> Secrets {
+        self.secrets.get(tenant.as_str()).cloned().unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, clap::ValueEnum)]
@@ -175,6 +184,7 @@ impl Default for Config {
             vault: Vault::default(),
             partitions: Partitions::default(),
             tokens: Vec::new(),
+            secrets: BTreeMap::new(),
         }
     }
 }

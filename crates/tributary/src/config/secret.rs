@@ -1,9 +1,37 @@
 //! Secrets by reference: configuration names where a secret is, and never holds it.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
+
+/// The secrets that one tenant's workspace may name. The operator of the process says which they are and where
+/// they lie: a workspace comes in over the API, and must not reach any file or variable it likes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secrets(BTreeMap<String, Secret>);
+
+impl Secrets {
+    pub fn new(secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        Secrets(secrets.into_iter().collect())
+    }
+
+    /// The secret that a workspace names as `secret:NAME`.
+    pub fn resolve(&self, reference: &str) -> anyhow::Result<String> {
+        let name = secret_name(reference).ok_or_else(|| {
+            anyhow!("a workspace names a secret as `secret:NAME`, and never writes it down")
+        })?;
+        let secret = self.0.get(name).ok_or_else(|| {
+            anyhow!("tributary.toml has no `{name}` under [secrets.TENANT] for this tenant")
+        })?;
+        secret.resolve().with_context(|| format!("the secret `{name}`"))
+    }
+}
+
+/// The NAME of `secret:NAME`.
+pub fn secret_name(reference: &str) -> Option<&str> {
+    reference.strip_prefix("secret:").filter(|name| !name.is_empty())
+}
 
 /// `env:NAME` or `file:PATH`; in `dev` also `text:…`, since nothing there is secret.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -47,5 +75,20 @@ impl fmt::Display for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_reaches_what_it_was_given_and_nothing_else() {
+        let secrets = Secrets::new([("app".to_owned(), Secret::reference("text:hidden"))]);
+        assert_eq!(secrets.resolve("secret:app").unwrap(), "hidden");
+        for reference in ["secret:other", "secret:", "env:PATH", "file:/etc/hostname", "text:x", "hidden"] {
+            let refused = secrets.resolve(reference).unwrap_err().to_string();
+            assert!(!refused.contains("hidden"), "{reference}: {refused}");
+        }
     }
 }

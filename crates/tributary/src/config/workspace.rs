@@ -11,7 +11,7 @@ use domain::{
 };
 use serde::Deserialize;
 
-use super::{process::TenantIdText, span::Span, strict};
+use super::{process::TenantIdText, secret::secret_name, span::Span, strict};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -286,6 +286,10 @@ pub fn known_settings(channel: Channel) -> &'static [&'static str] {
     }
 }
 
+/// The settings that are secrets, whatever the channel.
+const SECRETS: [&str; 7] =
+    ["app_secret", "verify_token", "access_token", "auth_token", "relay_password", "token", "send_token"];
+
 fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     for (id, inbox) in &policy.inboxes {
@@ -297,6 +301,16 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
                 .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
             wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
         }
+    }
+    let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {
+        inbox.settings.iter().filter(|(key, _)| SECRETS.contains(&key.as_str())).map(move |it| (id, it))
+    });
+    for (id, (key, _)) in secrets.filter(|(_, (_, value))| secret_name(value).is_none()) {
+        wrong.push((
+            format!("inboxes.{id}.settings.{key}"),
+            "a secret is named as `secret:NAME`; tributary.toml says under [secrets.TENANT] where it lies"
+                .into(),
+        ));
     }
     for (id, hours) in &policy.hours {
         if bots::is_open(hours, domain::Timestamp(0)).is_err() {
@@ -360,6 +374,20 @@ open = ["mon-fri 09:00-17:00", "sat 10:00-14:00"]
         let error = read(&GOOD.replace("Europe/Berlin", "Mars/Olympus")).unwrap_err();
         assert!(error.to_string().contains("Mars/Olympus"), "{error}");
         assert!(error.line.is_some());
+    }
+
+    #[test]
+    fn a_secret_is_never_written_down() {
+        let settings = |password: &str| {
+            let inbox = format!("[inboxes.mail.settings]\nrelay_password = \"{password}\"\n\n[queues");
+            read(&GOOD.replacen("[queues", &inbox, 1))
+        };
+        settings("secret:relay").unwrap();
+        for written in ["hunter2", "env:PATH", "secret:"] {
+            let error = settings(written).unwrap_err();
+            assert!(error.line.is_some() && error.to_string().contains("secret:NAME"), "{error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

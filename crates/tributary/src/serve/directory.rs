@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::config::Secret;
+use crate::config::{Config, Secrets};
 
 /// How long one call to a provider may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,6 +33,7 @@ pub(super) struct Directory {
     outbox: Option<Arc<Outbox>>,
     outbound: Outbound,
     public_url: String,
+    config: Config,
 }
 
 #[derive(Clone)]
@@ -58,6 +59,7 @@ impl Directory {
             ),
             outbound: Outbound::new(PATIENCE).context("could not set up outgoing HTTP")?,
             public_url: public_url.or(here.map(|here| format!("http://{here}"))).unwrap_or_default(),
+            config: shared.config.clone(),
         });
         let mut policies = shared.policies.clone();
         directory.adopt(&policies.borrow_and_update());
@@ -80,13 +82,15 @@ impl Directory {
         let known = self.inboxes.borrow().clone();
         let mut inboxes = HashMap::new();
         let mut mailboxes = HashMap::new();
-        for (id, inbox) in policies.all().flat_map(|policy| &policy.inboxes) {
+        let each =
+            policies.all().flat_map(|policy| policy.inboxes.iter().map(move |it| (&policy.tenant, it)));
+        for (tenant, (id, inbox)) in each {
             if inbox.channel == Channel::Email {
                 mailboxes.insert(inbox.address.to_lowercase(), id.clone());
             }
             let entry = match known.get(id) {
                 Some(entry) if entry.inbox == *inbox => entry.clone(),
-                _ => self.entry(id, inbox),
+                _ => self.entry(&self.config.secrets_of(tenant), id, inbox),
             };
             inboxes.insert(id.clone(), entry);
         }
@@ -100,15 +104,15 @@ impl Directory {
         let _ = self.inboxes.subscribe().wait_for(|known| known.contains_key(inbox)).await;
     }
 
-    fn entry(&self, id: &InboxId, inbox: &Inbox) -> Entry {
+    fn entry(&self, secrets: &Secrets, id: &InboxId, inbox: &Inbox) -> Entry {
         let or_say = |what: &str, error: anyhow::Error| {
             tracing::error!(inbox = %id, "{what}: {error:#}; `tributary doctor` says more");
         };
-        let http = self.http_of(inbox).unwrap_or_else(|error| {
+        let http = self.http_of(secrets, inbox).unwrap_or_else(|error| {
             or_say("its webhooks are refused", error);
             None
         });
-        let sender = match self.sender_of(id, inbox) {
+        let sender = match self.sender_of(secrets, id, inbox) {
             Ok(sender) => Some(sender),
             Err(error) => {
                 or_say("it cannot send", error);
@@ -118,23 +122,23 @@ impl Directory {
         Entry { inbox: inbox.clone(), http, sender }
     }
 
-    fn http_of(&self, inbox: &Inbox) -> anyhow::Result<Option<HttpInbox>> {
+    fn http_of(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<HttpInbox>> {
         Ok(Some(match inbox.channel {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => HttpInbox::Meta {
                 kind: meta_kind(inbox.channel)?,
-                app_secrets: Arc::new([secret(inbox, "app_secret")?]),
-                verify_token: secret(inbox, "verify_token")?.into(),
+                app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
+                verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
             Channel::Sms => HttpInbox::Twilio {
-                auth_tokens: Arc::new([secret(inbox, "auth_token")?]),
+                auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
                 public_url: self.public_url.as_str().into(),
             },
-            Channel::Generic => HttpInbox::Generic { bearer: secret(inbox, "token")?.into() },
+            Channel::Generic => HttpInbox::Generic { bearer: secret(secrets, inbox, "token")?.into() },
             Channel::Email => return Ok(None),
         }))
     }
 
-    fn sender_of(&self, id: &InboxId, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
+    fn sender_of(&self, secrets: &Secrets, id: &InboxId, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
         let mailbox = || MailboxIdentity { name: setting(inbox, "name"), address: inbox.address.clone() };
         if inbox.sandbox {
             let outbox = self.outbox.as_ref().ok_or_else(|| anyhow!("there is no sandbox"))?;
@@ -158,15 +162,15 @@ impl Directory {
                     base_url: base("https://graph.facebook.com"),
                     version: setting(inbox, "api_version").unwrap_or_else(|| "v23.0".into()),
                     sender: setting(inbox, "phone_number_id").unwrap_or_else(|| "me".into()),
-                    token: secret(inbox, "access_token")?,
+                    token: secret(secrets, inbox, "access_token")?,
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
             Channel::Sms => {
                 let account = twilio::Account {
                     base_url: base("https://api.twilio.com"),
-                    sid: secret(inbox, "account_sid")?,
-                    auth_token: secret(inbox, "auth_token")?,
+                    sid: secret(secrets, inbox, "account_sid")?,
+                    auth_token: secret(secrets, inbox, "auth_token")?,
                     from: inbox.address.clone(),
                     status_callback: (!self.public_url.is_empty())
                         .then(|| format!("{}/webhooks/twilio/{id}/status", self.public_url)),
@@ -176,16 +180,17 @@ impl Directory {
             Channel::Generic => {
                 let url =
                     setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
-                let bearer = inbox.settings.contains_key("send_token").then(|| secret(inbox, "send_token"));
+                let bearer =
+                    inbox.settings.contains_key("send_token").then(|| secret(secrets, inbox, "send_token"));
                 let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false };
                 Arc::new(generic::GenericSender::new(target, outbound))
             }
-            Channel::Email => Arc::new(SmtpSender::new(relay(inbox)?, mailbox())?),
+            Channel::Email => Arc::new(SmtpSender::new(relay(secrets, inbox)?, mailbox())?),
         })
     }
 }
 
-fn relay(inbox: &Inbox) -> anyhow::Result<RelayConfig> {
+fn relay(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<RelayConfig> {
     let relay =
         setting(inbox, "relay").ok_or_else(|| anyhow!("the setting `relay` (HOST:PORT) is missing"))?;
     let (host, port) = relay.rsplit_once(':').ok_or_else(|| anyhow!("`relay` is HOST:PORT"))?;
@@ -201,7 +206,7 @@ fn relay(inbox: &Inbox) -> anyhow::Result<RelayConfig> {
         }
     };
     if let Some(user) = setting(inbox, "relay_user") {
-        config.credentials = Some((user, secret(inbox, "relay_password")?));
+        config.credentials = Some((user, secret(secrets, inbox, "relay_password")?));
     }
     Ok(config)
 }
@@ -219,9 +224,9 @@ fn setting(inbox: &Inbox, key: &str) -> Option<String> {
     inbox.settings.get(key).cloned()
 }
 
-fn secret(inbox: &Inbox, key: &str) -> anyhow::Result<String> {
+fn secret(secrets: &Secrets, inbox: &Inbox, key: &str) -> anyhow::Result<String> {
     let reference = setting(inbox, key).ok_or_else(|| anyhow!("the setting `{key}` is missing"))?;
-    Secret::reference(reference).resolve().with_context(|| format!("the setting `{key}`"))
+    secrets.resolve(&reference).with_context(|| format!("the setting `{key}`"))
 }
 
 impl Inboxes for Directory {

@@ -7,7 +7,7 @@ use super::{
     super::installation::{Installation, policies},
     finding::Findings,
 };
-use crate::config::{Config, Role, Secret};
+use crate::config::{Config, Role, Secrets};
 
 /// What a setting is needed for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,9 +66,10 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
     for policy in policies.all() {
         findings
             .ok(format!("workspace {}", policy.tenant), format!("version {} is in force", policy.version));
+        let secrets = installation.config.secrets_of(&policy.tenant);
         for (id, inbox) in &policy.inboxes {
             let about = format!("inbox {id}");
-            let problems = problems(inbox);
+            let problems = problems(&secrets, inbox);
             if problems.is_empty() {
                 let how = if inbox.sandbox { "sandboxed: nothing is sent" } else { "its settings are there" };
                 findings.ok(&about, format!("{}, {how}", inbox.channel.as_str()));
@@ -77,7 +78,7 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
                 findings.fail(
                     &about,
                     &error,
-                    "set it in workspace.toml and apply that, or put the secret there",
+                    "set it in workspace.toml and apply that, or put the secret where tributary.toml says",
                 );
             }
         }
@@ -89,7 +90,7 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
     }
 }
 
-fn problems(inbox: &Inbox) -> Vec<anyhow::Error> {
+fn problems(secrets: &Secrets, inbox: &Inbox) -> Vec<anyhow::Error> {
     let mut problems = Vec::new();
     for (key, purpose, is_secret) in needed(inbox.channel) {
         if inbox.sandbox && *purpose == For::Sending {
@@ -97,17 +98,17 @@ fn problems(inbox: &Inbox) -> Vec<anyhow::Error> {
         }
         match inbox.settings.get(*key) {
             None => problems.push(anyhow!("the setting `{key}` is missing")),
-            Some(value) if *is_secret => problems.extend(unresolved(key, value)),
+            Some(value) if *is_secret => problems.extend(unresolved(secrets, key, value)),
             Some(_) => {}
         }
     }
     let optional = OPTIONAL_SECRETS.into_iter().filter_map(|key| Some((key, inbox.settings.get(key)?)));
-    problems.extend(optional.filter_map(|(key, value)| unresolved(key, value)));
+    problems.extend(optional.filter_map(|(key, value)| unresolved(secrets, key, value)));
     problems
 }
 
-fn unresolved(key: &str, value: &str) -> Option<anyhow::Error> {
-    Secret::reference(value).resolve().with_context(|| format!("the setting `{key}`")).err()
+fn unresolved(secrets: &Secrets, key: &str, value: &str) -> Option<anyhow::Error> {
+    secrets.resolve(value).with_context(|| format!("the setting `{key}`")).err()
 }
 
 /// Twilio signs the URL that it calls, so it must be known.
@@ -147,12 +148,15 @@ mod tests {
     }
 
     fn told(inbox: &Inbox) -> Vec<String> {
-        problems(inbox).iter().map(|error| format!("{error:#}")).collect()
+        let secrets = [("dev", "text:dev"), ("gone", "file:/nowhere/at/all")];
+        let secrets =
+            Secrets::new(secrets.map(|(name, at)| (name.to_owned(), crate::config::Secret::reference(at))));
+        problems(&secrets, inbox).iter().map(|error| format!("{error:#}")).collect()
     }
 
     #[test]
     fn a_sandboxed_inbox_needs_nothing_for_sending() {
-        let settings = [("app_secret", "text:dev"), ("verify_token", "text:dev")];
+        let settings = [("app_secret", "secret:dev"), ("verify_token", "secret:dev")];
         assert!(told(&inbox(Channel::Messenger, true, &settings)).is_empty());
         assert_eq!(
             told(&inbox(Channel::Messenger, false, &settings)),
@@ -162,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_secret_must_be_where_it_is_said_to_be() {
-        let settings = [("relay", "mail.example:587"), ("relay_password", "file:/nowhere/at/all")];
+        let settings = [("relay", "mail.example:587"), ("relay_password", "secret:gone")];
         let told = told(&inbox(Channel::Email, false, &settings));
         assert!(
             told.len() == 1 && told[0].contains("relay_password") && told[0].contains("/nowhere"),
