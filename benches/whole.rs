@@ -1,9 +1,10 @@
-//! Every role in one process: signed Messenger webhooks at a steady rate are made durable, routed, answered by the
-//! sample workspace's bot (one message to each new party, written out by the sandbox sender) and projected as they come.
+//! Every role in one process: signed Messenger webhooks at a steady rate are made durable, routed, put to a bot that
+//! answers the first message of each new party, and projected as they come; the answers leave through the Send API, for
+//! which this process stands in.
 //!
 //! The lag is the time from the last acknowledgement until nothing is left to do: every worker has read its whole
 //! intake, and every decision stands in the read model. A rate holds if it was kept and the lag is a second at most.
-//! After every run each acknowledged webhook is looked up in the timelines.
+//! After every run each acknowledged webhook is looked up in the timelines, and the answers are counted.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
 
@@ -22,14 +23,41 @@ use projections::Store;
 use rusqlite::{Connection, OpenFlags};
 use shared::{
     Outcome,
-    load::{CONNECTIONS, Loaded, Pace, load},
-    process::{Effort, Installation, SAMPLE, Server},
+    load::{CONNECTIONS, Loaded, Pace, Platform, load},
+    process::{Effort, Installation, Server},
     report::{Rounds, machine, percentile, seconds},
     webhooks::Webhooks,
 };
 use tokio::time::Instant;
 
+/// `PLATFORM` is where messages are sent to.
+const WORKSPACE: &str = r#"
+tenant = "dev"
+
+[inboxes.messenger]
+channel = "messenger"
+address = "1"
+bot = "welcome"
+queue = "support/general"
+
+[inboxes.messenger.settings]
+app_secret = "secret:dev"
+verify_token = "secret:dev"
+access_token = "secret:dev"
+base_url = "http://PLATFORM"
+
+[bots.welcome]
+kind = "built_in"
+greeting = "Welcome! Tell us what you need, or say \"I want a person\"."
+quick_replies = ["I want a person"]
+person_words = ["person"]
+answers = [{ words = ["opening hours"], text = "We are here around the clock." }]
+
+[queues."support/general"]
+"#;
+
 const ROUNDS: usize = 3;
+const NEW_EVERY: usize = 5;
 /// The rate to hold.
 const REACH: f64 = 7_000.0;
 const MOST_LAG: Duration = Duration::from_secs(1);
@@ -105,8 +133,10 @@ impl Run {
 
 async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
     let count = (rate * during.as_secs_f64()) as usize;
-    let webhooks = Arc::new(Webhooks::prepare(&format!("{number}"), count, 5, "Where is my parcel?"));
-    let installation = Installation::new(SAMPLE, &[]).await?;
+    let webhooks = Arc::new(Webhooks::prepare(&format!("{number}"), count, NEW_EVERY, "Where is my parcel?"));
+    let platform = Platform::open().await?;
+    let installation =
+        Installation::new(&WORKSPACE.replace("PLATFORM", &platform.at.to_string()), &[]).await?;
     let server = installation.start(&[]).await?;
     let before = Watch::open(&installation)?.intakes().await?;
     let effort = Effort::of(server.id())?;
@@ -120,6 +150,12 @@ async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
     if missing > 0 {
         return Err(format!("{missing} acknowledged webhooks are in no timeline").into());
     }
+    if platform.taken() != count.div_ceil(NEW_EVERY) {
+        return Err(
+            format!("{} answers to {} new parties", platform.taken(), count.div_ceil(NEW_EVERY)).into()
+        );
+    }
+    drop(installation);
     tokio::time::sleep(PAUSE).await;
     let p99 = percentile(&loaded.waits(), 99);
     Ok(Run { offered: rate, rate: loaded.rate(), p99, lag, memory })

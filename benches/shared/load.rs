@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::Instant,
 };
@@ -122,29 +122,33 @@ async fn converse(
     }
 }
 
-/// Reads one answer whole. Yields its body.
+/// Reads one answer whole, which must be 200. Yields its body.
 async fn answered<'b>(stream: &mut TcpStream, buffer: &'b mut Vec<u8>) -> Outcome<&'b [u8]> {
+    let body = message(stream, buffer).await?.ok_or("the connection was closed before its answer")?;
+    if !buffer.starts_with(b"HTTP/1.1 200 ") {
+        return Err(format!("not taken: {}", String::from_utf8_lossy(buffer)).into());
+    }
+    Ok(&buffer[body..])
+}
+
+/// Reads one message of HTTP/1.1 whole, one that says its length. Yields where its body begins; none at the end.
+async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Outcome<Option<usize>> {
     buffer.clear();
     loop {
         if stream.read_buf(buffer).await? == 0 {
-            return Err("the connection was closed before its answer".into());
+            return Ok(None);
         }
         let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let length = length_of(&buffer[..head])?;
-        if buffer.len() < head + 4 + length {
-            continue;
+        if buffer.len() >= head + 4 + length_of(&buffer[..head])? {
+            return Ok(Some(head + 4));
         }
-        if !buffer.starts_with(b"HTTP/1.1 200 ") {
-            return Err(format!("not taken: {}", String::from_utf8_lossy(buffer)).into());
-        }
-        return Ok(&buffer[head + 4..]);
     }
 }
 
 fn length_of(head: &[u8]) -> Outcome<usize> {
     const NAME: &[u8] = b"\r\ncontent-length: ";
     let at = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME));
-    let digits = &head[at.ok_or("an answer without its length")? + NAME.len()..];
+    let digits = &head[at.ok_or("a message without its length")? + NAME.len()..];
     let digits = digits.split(|byte| *byte == b'\r').next().unwrap_or_default();
     Ok(std::str::from_utf8(digits)?.parse()?)
 }
@@ -155,4 +159,40 @@ pub(crate) async fn get(at: SocketAddr, path: &str) -> Outcome<String> {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").as_bytes()).await?;
     let mut buffer = Vec::new();
     Ok(String::from_utf8(answered(&mut stream, &mut buffer).await?.to_vec())?)
+}
+
+/// Stands in for the platform that messages are sent to: takes each at once, and counts them.
+pub(crate) struct Platform {
+    pub(crate) at: SocketAddr,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Platform {
+    pub(crate) async fn open() -> Outcome<Platform> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let platform = Platform { at: listener.local_addr()?, taken: Arc::default() };
+        let taken = platform.taken.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(take(stream, taken.clone()));
+            }
+        });
+        Ok(platform)
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Relaxed)
+    }
+}
+
+async fn take(mut stream: TcpStream, taken: Arc<AtomicUsize>) -> Outcome<()> {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\n{\"recipient_id\":\"1\",\"message_id\":\"2\"}";
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(2048);
+    while message(&mut stream, &mut buffer).await?.is_some() {
+        taken.fetch_add(1, Relaxed);
+        stream.write_all(ANSWER).await?;
+    }
+    Ok(())
 }

@@ -113,21 +113,17 @@ impl Session {
 
     async fn answer(&self, answer: bot_message::Answer) -> Result<BoxFuture<'static, Outcome>, Refused> {
         let turn: TurnId = convert::parse("turn", &answer.turn)?;
-        let tenant = &self.principal.tenant;
-        let route = Route::Party(turn.conversation.party);
-        let hub = &self.shared.hub;
-        hub.caught_up(self.shared.topology.peer(&route)).await?;
-        // A turn that no longer waits has its answer or is stale; its command is harmless, whoever repeats it.
-        if hub.asked(turn).is_some_and(|asked| asked.bot != self.bot || asked.tenant != *tenant) {
-            return Err(Rejection::new(Code::NotFound, "there is no such turn of this bot").into());
-        }
-        let ask = self.shared.commander.ask_of_turn(tenant, turn, &[&answer.encode_to_vec()]);
+        let (tenant, commander) = (&self.principal.tenant, &self.shared.commander);
+        let ask = commander.ask_of_turn(tenant, &self.bot, turn, &[&answer.encode_to_vec()]);
         let mut actions = Vec::with_capacity(answer.actions.len());
         for (nth, action) in (0..).zip(answer.actions) {
             actions.push(self.action(turn, ask.message(nth), action).await?);
         }
-        let command = conversation::Command::BotAnswer { turn, actions };
-        Ok(self.shared.commander.submit::<conversation::Decider>(tenant, &route, ask, command).boxed())
+        let route = Route::Party(turn.conversation.party);
+        // Whether the turn is this bot's, the conversation decides.
+        let command =
+            conversation::Command::BotAnswer { turn, tenant: tenant.clone(), bot: self.bot.clone(), actions };
+        Ok(commander.submit::<conversation::Decider>(tenant, &route, ask, command).boxed())
     }
 
     /// `message` is what the action's message is called, if it is one.

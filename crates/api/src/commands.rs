@@ -6,8 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    CommandId, ContentHash, Intake, MessageId, Origin, Peer, Rejection, Route, TenantId, Timestamp, Topology,
-    TurnId,
+    BotId, CommandId, ContentHash, Intake, MessageId, Origin, Peer, Rejection, Route, TenantId, Timestamp,
+    Topology, TurnId,
 };
 use log::Log;
 use tokio::time::Instant;
@@ -15,12 +15,7 @@ use tonic::{Status, metadata::MetadataValue};
 use vault::Vault;
 use wire::Codec;
 
-use crate::{
-    auth::Principal,
-    follow::intake_partition,
-    hub::{Hub, Lost},
-    metrics,
-};
+use crate::{auth::Principal, follow::intake_partition, hub::Hub, metrics};
 
 /// The metadata that names a rejection's code on unary calls.
 const CODE_METADATA: &str = "tributary-code";
@@ -73,12 +68,12 @@ impl Commander {
         Ask { id: CommandId(hash("tributary api v1: command ids", &parts)), content: self.content(says) }
     }
 
-    /// A bot's answer: two answers to one turn are one command.
-    pub(crate) fn ask_of_turn(&self, tenant: &TenantId, turn: TurnId, says: &[&[u8]]) -> Ask {
-        let id = hash(
-            "tributary api v1: answers to turns",
-            &[tenant.as_str().as_bytes(), turn.to_string().as_bytes()],
-        );
+    /// A bot's answer: two answers of one bot to one turn are one command. Another bot's is another command, so
+    /// that what it is refused is not the answer to this one.
+    pub(crate) fn ask_of_turn(&self, tenant: &TenantId, bot: &BotId, turn: TurnId, says: &[&[u8]]) -> Ask {
+        let turn = turn.to_string();
+        let parts = [tenant.as_str().as_bytes(), bot.as_str().as_bytes(), turn.as_bytes()];
+        let id = hash("tributary api v1: answers to turns", &parts);
         Ask { id: CommandId(id), content: self.content(says) }
     }
 
@@ -101,7 +96,7 @@ impl Commander {
         command: A::Command,
     ) -> impl Future<Output = Outcome> + Send + use<A> {
         let origin = Origin::Command { id: ask.id, content: ask.content };
-        self.submit_to(self.topology.peer(route), ask, intake::<A>(tenant, origin, command))
+        self.submit_to(self.topology.peer(route), ask, self.intake::<A>(tenant, origin, command))
     }
 
     /// The same for an intake record that was made already.
@@ -152,19 +147,19 @@ impl Commander {
         command: A::Command,
     ) -> impl Future<Output = Result<u64, log::Error>> + Send + use<A> {
         let partition = intake_partition(self.topology.peer(route));
-        self.log.append(partition, vec![intake::<A>(tenant, Origin::Report, command)])
+        self.log.append(partition, vec![self.intake::<A>(tenant, Origin::Report, command)])
     }
-}
 
-fn intake<A: Codec>(tenant: &TenantId, origin: Origin, command: A::Command) -> bytes::Bytes {
-    let at = Timestamp(log::clock::now());
-    wire::encode_intake::<A>(&Intake::Input {
-        origin,
-        at,
-        tenant: tenant.clone(),
-        policy_version: 0,
-        command,
-    })
+    fn intake<A: Codec>(&self, tenant: &TenantId, origin: Origin, command: A::Command) -> bytes::Bytes {
+        wire::encode_intake::<A>(&Intake::Input {
+            origin,
+            at: Timestamp(log::clock::now()),
+            tenant: tenant.clone(),
+            // What the caller may have seen here: it is decided by that, or by what is newer.
+            policy_version: self.hub.policy(tenant).map_or(0, |policy| policy.version),
+            command,
+        })
+    }
 }
 
 impl Outcome {
@@ -203,12 +198,6 @@ impl From<Rejection> for Refused {
 impl From<Status> for Refused {
     fn from(status: Status) -> Self {
         Refused::Unavailable(status)
-    }
-}
-
-impl From<Lost> for Refused {
-    fn from(lost: Lost) -> Self {
-        Refused::Unavailable(lost.into())
     }
 }
 

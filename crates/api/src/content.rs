@@ -1,5 +1,6 @@
 //! Showing what is sealed: opened for whoever may see it, withheld from everyone else.
 
+use bytes::Bytes;
 use domain::{Content, MessageId, Party, Sealed, TenantId};
 use tonic::Status;
 use vault::{Opened, Subject, Vault};
@@ -26,9 +27,22 @@ enum Seen {
 impl Opener {
     /// A sealed [`Content`]. Fails only while the vault is unavailable.
     pub(crate) async fn body(&self, item: MessageId, sealed: &Sealed) -> Result<pb::Body, Status> {
+        Ok(self.body_and_raw(item, sealed).await?.0)
+    }
+
+    /// The same, and what the provider sent: where the body is shown and the original was kept.
+    pub(crate) async fn body_and_raw(
+        &self,
+        item: MessageId,
+        sealed: &Sealed,
+    ) -> Result<(pb::Body, Option<Bytes>), Status> {
+        let mut raw = None;
         let state = match self.open(item, sealed).await? {
             Seen::Plain(plaintext) => match wire::decode_content(&plaintext) {
-                Ok(content) => body::State::Content(convert::content(content)),
+                Ok(mut content) => {
+                    raw = content.raw.take();
+                    body::State::Content(convert::content(content))
+                }
                 Err(error) => {
                     unreadable(item, &error);
                     body::State::Unreadable(())
@@ -38,7 +52,7 @@ impl Opener {
             Seen::Erased => body::State::Erased(()),
             Seen::Unreadable => body::State::Unreadable(()),
         };
-        Ok(pb::Body { state: Some(state) })
+        Ok((pb::Body { state: Some(state) }, raw))
     }
 
     /// A customer's address, sealed under its own party.

@@ -38,4 +38,5 @@ pub mod metrics;
 pub use auth::{Principal, Role, Tokens};
 pub use convert::policy::to_message as policy_message;
 pub use follow::Error as FollowError;
+pub use operator::{NotRead, ReadAgain};
 pub use server::{Config, Error, Server};

@@ -14,8 +14,19 @@ use vault::Vault;
 use wire::api::{self, v1 as pb};
 
 use crate::{
-    auth::Tokens, bots::Bots, commands::Commander, contacts::Contacts, desk::Desk, events::Events, follow,
-    hub::Hub, metrics, operator::Operator, outlet::Streams, timelines::Timelines, workspace::Workspace,
+    auth::Tokens,
+    bots::Bots,
+    commands::Commander,
+    contacts::Contacts,
+    desk::Desk,
+    events::Events,
+    follow,
+    hub::Hub,
+    metrics,
+    operator::{Operator, ReadAgain},
+    outlet::Streams,
+    timelines::Timelines,
+    workspace::Workspace,
 };
 
 /// Messages are small; attachments travel as links. The built-in limit of gRPC, made explicit.
@@ -34,6 +45,8 @@ pub struct Config {
     pub vault: Vault,
     pub store: projections::Store,
     pub tokens: Tokens,
+    /// Reads messages that could not be understood once more, in a process that can.
+    pub read_again: Option<Arc<dyn ReadAgain>>,
     /// How long a caller waits for a command's answer before it is told that the outcome is unknown.
     pub patience: Duration,
     /// Messages that may wait for one client.
@@ -58,6 +71,7 @@ impl Config {
             vault,
             store,
             tokens,
+            read_again: None,
             patience: Duration::from_secs(15),
             buffer: 256,
             stall: Duration::from_secs(30),
@@ -86,6 +100,7 @@ pub(crate) struct Shared {
     pub(crate) store: projections::Store,
     pub(crate) hub: Hub,
     pub(crate) commander: Commander,
+    pub(crate) read_again: Option<Arc<dyn ReadAgain>>,
     pub(crate) streams: Streams,
     pub(crate) heartbeat: Duration,
 }
@@ -98,7 +113,8 @@ pub struct Server {
 impl Server {
     pub fn new(config: Config) -> Server {
         metrics::describe();
-        let Config { log, topology, vault, store, tokens, patience, buffer, stall, heartbeat } = config;
+        let Config { log, topology, vault, store, tokens, read_again, patience, buffer, stall, heartbeat } =
+            config;
         let hub = Hub::new(log.clone(), topology);
         let commander =
             Commander { hub: hub.clone(), log: log.clone(), vault: vault.clone(), topology, patience };
@@ -108,7 +124,10 @@ impl Server {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Server { shared: Shared { log, topology, vault, store, hub, commander, streams, heartbeat }, tokens }
+        Server {
+            shared: Shared { log, topology, vault, store, hub, commander, read_again, streams, heartbeat },
+            tokens,
+        }
     }
 
     /// Serves until `stop`, then ends every stream with UNAVAILABLE and waits a moment for calls to finish.

@@ -73,7 +73,10 @@ mod tests {
         Flow {
             greeting: Some("Welcome!".into()),
             quick_replies: vec!["I want a person".into()],
-            answers: vec![KeywordAnswer { words: vec!["opening hours".into()], text: "Nine to five.".into() }],
+            answers: vec![KeywordAnswer {
+                words: vec!["opening hours".into()],
+                text: "Nine to five.".into(),
+            }],
             person_words: vec!["person".into(), "human".into(), "HUMAN_AGENT".into()],
             hand_off_text: Some("One moment.".into()),
             hours: None,
@@ -105,7 +108,8 @@ mod tests {
             assert!(said.hand_off, "{text}");
             assert_eq!(said.text.as_deref(), Some("One moment."));
         }
-        let tapped = answer(&flow(), Asked { text: "Talk", payload: Some("HUMAN_AGENT"), first: false, open: true });
+        let tapped =
+            answer(&flow(), Asked { text: "Talk", payload: Some("HUMAN_AGENT"), first: false, open: true });
         assert!(tapped.hand_off);
     }
 

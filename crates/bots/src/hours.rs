@@ -7,7 +7,11 @@ use jiff::tz::TimeZone;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{zone:?} is not an IANA time zone")]
-    Zone { zone: String, #[source] source: jiff::Error },
+    Zone {
+        zone: String,
+        #[source]
+        source: jiff::Error,
+    },
     #[error("the time is out of range")]
     Time(#[source] jiff::Error),
 }

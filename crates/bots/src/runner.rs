@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    BotId, Content, MessageId, Origin, Partition, Policies, Policy, Route, Sealed, TenantId, Timestamp, TurnId,
+    BotId, Content, MessageId, Origin, Partition, Policies, Policy, Route, Sealed, TenantId, Timestamp,
+    TurnId,
     conversation::{BotAction, Command, Decider, Event, What},
     policy::{BotKind, Flow},
 };
@@ -93,7 +94,12 @@ impl BuiltIn {
             at: now,
             tenant: turn.tenant.clone(),
             policy_version: turn.policy.version,
-            command: Command::BotAnswer { turn: turn.id, actions },
+            command: Command::BotAnswer {
+                turn: turn.id,
+                tenant: turn.tenant.clone(),
+                bot: turn.bot.clone(),
+                actions,
+            },
         };
         self.post.send::<Decider>(&Route::Party(party), &intake).await?;
         Ok(outcome)

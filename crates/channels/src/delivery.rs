@@ -4,7 +4,7 @@
 //! if another worker leads by then.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -23,8 +23,10 @@ use vault::{Opened, Subject, Vault};
 
 use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
 
-/// Attempts under way at once in this process.
+/// Attempts under way at once in this process by one inbox: a slow provider holds up nobody else's.
 const MOST_AT_ONCE: usize = 256;
+/// From so many inboxes on, those without attempts are forgotten.
+const MANY_INBOXES: usize = 64;
 
 /// Finds the way out of an inbox.
 pub trait Senders: Send + Sync + 'static {
@@ -38,7 +40,7 @@ pub struct Deliverer {
     vault: Vault,
     senders: Arc<dyn Senders>,
     tasks: TaskTracker,
-    room: Arc<Semaphore>,
+    rooms: Arc<Mutex<HashMap<InboxId, Arc<Semaphore>>>>,
     /// Messages with an attempt running in this process. Such an attempt will report; nobody need ask about it.
     running: Arc<Mutex<HashSet<MessageId>>>,
 }
@@ -55,14 +57,7 @@ struct Attempt {
 impl Deliverer {
     /// `tasks` lets a shutdown wait for the attempts under way.
     pub fn new(post: Post, vault: Vault, senders: Arc<dyn Senders>, tasks: TaskTracker) -> Self {
-        Deliverer {
-            post,
-            vault,
-            senders,
-            tasks,
-            room: Arc::new(Semaphore::new(MOST_AT_ONCE)),
-            running: Arc::default(),
-        }
+        Deliverer { post, vault, senders, tasks, rooms: Arc::default(), running: Arc::default() }
     }
 
     fn begin(
@@ -91,8 +86,9 @@ impl Deliverer {
         };
         let this = self.clone();
         self.tasks.spawn(async move {
+            let room = room(&this.rooms, &attempt.decided.inbox);
             // The semaphore is never closed.
-            let _room = this.room.acquire().await;
+            let _place = room.acquire().await;
             let made = async { if lost { this.ask(&attempt).await } else { this.send(&attempt).await } };
             // Without a report the party's line would stand still.
             let outcome = AssertUnwindSafe(made).catch_unwind().await.unwrap_or_else(|_| Reported::Unknown {
@@ -214,6 +210,15 @@ impl Effects<Decider> for Deliverer {
     }
 }
 
+/// Where the attempts of an inbox take their places. Kept as long as somebody holds it.
+fn room(rooms: &Mutex<HashMap<InboxId, Arc<Semaphore>>>, inbox: &InboxId) -> Arc<Semaphore> {
+    let rooms = &mut *rooms.lock().unwrap_or_else(PoisonError::into_inner);
+    if rooms.len() >= MANY_INBOXES {
+        rooms.retain(|_, room| Arc::strong_count(room) > 1);
+    }
+    rooms.entry(inbox.clone()).or_insert_with(|| Arc::new(Semaphore::new(MOST_AT_ONCE))).clone()
+}
+
 fn reported(outcome: Outcome, deduplicates: bool, to: &str) -> Reported {
     let told = |reason: String| withhold(&reason, to).into();
     match outcome {
@@ -232,4 +237,23 @@ fn retry(code: &str, reason: &str) -> Reported {
 
 fn refused(code: &str, reason: &str) -> Reported {
     Reported::Refused { code: code.into(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_is_full_holds_up_no_other_and_none_is_kept_for_ever() {
+        let rooms = Mutex::default();
+        let inbox = |at: usize| format!("inbox-{at}").parse().unwrap();
+        let slow = room(&rooms, &inbox(0));
+        let _places = slow.try_acquire_many(MOST_AT_ONCE as u32).unwrap();
+        assert_eq!(room(&rooms, &inbox(0)).available_permits(), 0);
+        for at in 1..10 * MANY_INBOXES {
+            assert_eq!(room(&rooms, &inbox(at)).available_permits(), MOST_AT_ONCE);
+        }
+        assert!(rooms.lock().unwrap().len() <= MANY_INBOXES);
+        assert_eq!(room(&rooms, &inbox(0)).available_permits(), 0, "what is in use stays");
+    }
 }

@@ -3,6 +3,7 @@
 //! Facts are plaintext and never leave the edge as they are: the intake seals what is personal before anything
 //! is written. Serialized, a fact is one line of `tributary normalize`.
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
 pub use domain::{Attachment, Channel};
 use serde::{Serialize, Serializer};
@@ -91,6 +92,9 @@ pub struct Fact {
     /// Another application holds this conversation on the platform: listen, never answer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub standby: bool,
+    /// Of an `unknown` item that came in a batch: its own bytes, to be kept instead of the whole body.
+    #[serde(skip)]
+    pub raw: Option<Bytes>,
     #[serde(flatten)]
     pub mail: Option<Mail>,
 }
@@ -119,6 +123,7 @@ impl Fact {
             reason: None,
             echo_of: None,
             standby: false,
+            raw: None,
             mail: None,
         }
     }

@@ -9,8 +9,8 @@ use crate::Fact;
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
     /// Returns once **all** the facts are durable in the log, each exactly as often as it needs to be: the same
-    /// fact again is harmless. `raw` is what the provider sent, kept (sealed) beside facts of kind `unknown`, and for
-    /// e-mail always.
+    /// fact again is harmless. `raw` is what the provider sent, kept (sealed) beside facts of kind `unknown` that have no
+    /// [`Fact::raw`] of their own, and for e-mail always.
     async fn accept(&self, inbox: &str, facts: Vec<Fact>, raw: Option<Bytes>) -> Result<(), Refused>;
 }
 

@@ -8,11 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies, Route,
-    Sealed, TenantId, Timestamp,
+    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies,
+    Route, Sealed, TenantId, Timestamp,
     conversation::{Command, Correspondent, Decider, MessageKind, NoteKind, ReceiptKind, Received},
-    policy,
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use log::clock;
 use runtime::Post;
 use tokio::sync::watch;
@@ -25,6 +25,9 @@ const REFERENCE: &str = "conversation";
 /// Before the address of a sender who may be anyone: such mail has a party of its own, so that it never joins
 /// the timeline of the customer it claims to be from (DESIGN invariant 14).
 const UNVERIFIED: &str = "unverified:";
+
+/// Facts of one batch that are sealed at a time, so that new parties share the key store's commits.
+const AT_ONCE: usize = 256;
 
 /// The production [`Intake`].
 #[derive(Clone)]
@@ -42,19 +45,31 @@ impl Intake for LogIntake {
             let policies = self.policies.borrow();
             let id: InboxId = inbox.parse().map_err(|_| unknown())?;
             let (policy, inbox) = policies.inbox(&id).ok_or_else(unknown)?;
-            Place { tenant: policy.tenant.clone(), version: policy.version, inbox: inbox.clone(), id }
+            Place {
+                tenant: policy.tenant.clone(),
+                version: policy.version,
+                channel: inbox.channel,
+                trusted: inbox.settings.get("authentication").is_some_and(|how| how == "trusted"),
+                id,
+            }
+        };
+        let sealed = match <[Fact; 1]>::try_from(facts) {
+            Ok([fact]) => vec![self.input(&place, fact, raw.as_ref()).await?],
+            Err(facts) => {
+                let inputs = facts.into_iter().map(|fact| self.input(&place, fact, raw.as_ref()));
+                // In the order of the facts, whichever is sealed first.
+                stream::iter(inputs).buffered(AT_ONCE).try_collect().await?
+            }
         };
         let mut inputs: BTreeMap<Peer, Vec<Bytes>> = BTreeMap::new();
-        for fact in facts {
-            if let Some((peer, input)) = self.input(&place, fact, raw.as_ref()).await? {
-                inputs.entry(peer).or_default().push(input);
-            }
+        for (peer, input) in sealed.into_iter().flatten() {
+            inputs.entry(peer).or_default().push(input);
         }
         // All appends are begun before the first is waited for: they share a commit.
         let appends: Vec<_> =
             inputs.into_iter().map(|(peer, inputs)| self.post.append(peer, inputs)).collect();
         for append in appends {
-            append.await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+            append.await.map_err(unavailable)?;
         }
         Ok(())
     }
@@ -65,7 +80,9 @@ struct Place {
     tenant: TenantId,
     version: u64,
     id: InboxId,
-    inbox: policy::Inbox,
+    channel: Channel,
+    /// A mail server before us vouches for senders.
+    trusted: bool,
 }
 
 /// Who wrote, as far as the edge can tell.
@@ -132,10 +149,10 @@ impl LogIntake {
             FactKind::OptOut => {
                 Command::OptOut { from: self.correspondent(place, &author, &fact.address).await? }
             }
-            FactKind::Optin if place.inbox.channel == domain::Channel::Sms => {
+            FactKind::Optin if place.channel == Channel::Sms => {
                 Command::OptIn { from: self.correspondent(place, &author, &fact.address).await? }
             }
-            FactKind::Unknown if fact.channel == domain::Channel::Email => {
+            FactKind::Unknown if fact.channel == Channel::Email => {
                 let reason = fact.reason.take().unwrap_or_else(|| "it could not be understood".to_owned());
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let content = self.content(place, author.party, message, fact, raw).await?;
@@ -164,7 +181,7 @@ impl LogIntake {
         let party =
             |address: &str| Party(self.vault.party(place.tenant.as_str(), place.id.as_str(), address));
         let own = party(&fact.address);
-        if place.inbox.channel != domain::Channel::Email {
+        if place.channel != Channel::Email {
             // The platform's signature vouches for the sender.
             return Author { party: own, authenticated: true, placed: None };
         }
@@ -174,13 +191,12 @@ impl LogIntake {
             read_reference(&bytes)
         });
         let unverified = party(&format!("{UNVERIFIED}{}", fact.address));
-        let trusted = place.inbox.settings.get("authentication").is_some_and(|how| how == "trusted");
         match placed {
             // Only who was sent a reference can know it.
             Some(placed) if placed.party == own || placed.party == unverified => {
                 Author { party: placed.party, authenticated: true, placed: Some(placed) }
             }
-            _ if trusted => Author { party: own, authenticated: true, placed },
+            _ if place.trusted => Author { party: own, authenticated: true, placed },
             _ => Author { party: unverified, authenticated: false, placed },
         }
     }
@@ -195,7 +211,7 @@ impl LogIntake {
         Ok(Correspondent {
             tenant: place.tenant.clone(),
             inbox: place.id.clone(),
-            channel: place.inbox.channel,
+            channel: place.channel,
             party,
             address: self.seal(place, party, MessageId(party.0), address.as_bytes()).await?,
         })
@@ -218,7 +234,7 @@ impl LogIntake {
             attachments: fact.attachments,
             quick_replies: Vec::new(),
             subject,
-            raw: raw.cloned(),
+            raw: fact.raw.or_else(|| raw.cloned()),
         };
         self.seal(place, party, message, &wire::encode_content(&content)).await
     }
@@ -232,9 +248,19 @@ impl LogIntake {
     ) -> Result<Sealed, Refused> {
         let subject = Subject { tenant: place.tenant.shared(), party: party.0 };
         let sealed = self.vault.seal(&subject, &item.0, plaintext).await;
-        let bytes = sealed.map_err(|error| Refused::Unavailable(error.to_string()))?;
-        Ok(Sealed { subject: party, bytes: bytes.into() })
+        Ok(Sealed { subject: party, bytes: sealed.map_err(unavailable)?.into() })
     }
+}
+
+/// With every cause, since what is wrong with a disk stands at the end of the chain.
+fn unavailable(error: impl std::error::Error) -> Refused {
+    let mut cause = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        cause = format!("{cause}: {source}");
+        next = source.source();
+    }
+    Refused::Unavailable(cause)
 }
 
 /// A signed reference to a conversation, for Message-IDs and Reply-To addresses.

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use vault::{MasterKey, Opened, Subject, Vault};
 
+const ALL: Limit = Limit { records: usize::MAX, bytes: usize::MAX };
 const TOPOLOGY: Topology = Topology { conversation: 2, desk: 1, delivery: 1, contact: 1, workspace: 1 };
 
 struct World {
@@ -63,6 +64,7 @@ fn policy() -> domain::Policy {
             ("open".parse().unwrap(), inbox(Channel::Email, None)),
             ("trusted".parse().unwrap(), inbox(Channel::Email, Some("trusted"))),
             ("sms".parse().unwrap(), inbox(Channel::Sms, None)),
+            ("page".parse().unwrap(), inbox(Channel::Messenger, None)),
         ]
         .into(),
         queues: [(queue, domain::policy::Queue { priority: 0, offer_timeout: domain::Millis::seconds(30) })]
@@ -85,7 +87,7 @@ impl World {
         let mut inputs = Vec::new();
         for number in 0..TOPOLOGY.conversation {
             let partition = Topic(Kind::Conversation.intake_topic()).partition(number);
-            for record in self.log.read(partition, 0, Limit::default()).await.unwrap() {
+            for record in self.log.read(partition, 0, ALL).await.unwrap() {
                 inputs.push((number, wire::decode_intake::<Decider>(&record.bytes).unwrap()));
             }
         }
@@ -98,6 +100,14 @@ impl World {
             _ => None,
         };
         self.inputs().await.into_iter().filter_map(received).collect()
+    }
+
+    async fn open(&self, party: Party, item: vault::Id, sealed: &[u8]) -> Vec<u8> {
+        let subject = Subject { tenant: "acme".into(), party: party.0 };
+        match self.vault.open_sealed(&subject, &item, sealed).await.unwrap() {
+            Opened::Plain(bytes) => bytes,
+            Opened::Erased => panic!("erased"),
+        }
     }
 
     fn party(&self, inbox: &str, address: &str) -> Party {
@@ -186,20 +196,66 @@ async fn a_redelivery_is_the_same_fact_and_nothing_written_is_plaintext() {
     assert_eq!(ids[0], ids[1]);
     for number in 0..TOPOLOGY.conversation {
         let partition = Topic(Kind::Conversation.intake_topic()).partition(number);
-        for record in world.log.read(partition, 0, Limit::default()).await.unwrap() {
+        for record in world.log.read(partition, 0, ALL).await.unwrap() {
             for plain in [&b"Secret"[..], b"ann@", b"example.org"] {
                 assert!(!record.bytes.windows(plain.len()).any(|window| window == plain));
             }
         }
     }
     let (_, received) = &world.received().await[0];
-    let subject = Subject { tenant: "acme".into(), party: received.from.party.0 };
-    let opened =
-        world.vault.open_sealed(&subject, &received.message.0, &received.content.bytes).await.unwrap();
-    let Opened::Plain(bytes) = opened else { panic!("erased") };
+    let bytes = world.open(received.from.party, received.message.0, &received.content.bytes).await;
     let content = wire::decode_content(&bytes).unwrap();
     assert_eq!(content.text, "Secret words");
     assert!(content.raw.is_some_and(|raw| raw.starts_with(b"From: ann")));
+}
+
+#[tokio::test]
+async fn a_batch_of_new_parties_is_wholly_durable_and_in_order() {
+    const PARTIES: usize = 1_000;
+    let world = world();
+    // Everyone writes twice.
+    let fact = |at: usize| Fact {
+        external_id: Some(format!("m{at}")),
+        sent_at: Some(at as i64),
+        ..Fact::new(FactKind::Message, Channel::Messenger, "page", (at % PARTIES).to_string())
+    };
+    world.intake.accept("page", (0..2 * PARTIES).map(fact).collect(), None).await.unwrap();
+    let received = world.received().await;
+    assert_eq!(received.len(), 2 * PARTIES);
+    for partition in 0..TOPOLOGY.conversation {
+        let here = received.iter().filter(|(number, _)| *number == partition);
+        let times: Vec<i64> = here.map(|(_, received)| received.sent_at.0).collect();
+        assert!(times.len() > PARTIES / 2 && times.is_sorted(), "partition {partition}: {times:?}");
+    }
+    let (_, last) = received.iter().max_by_key(|(_, received)| received.sent_at).unwrap();
+    let address = world.open(last.from.party, last.from.party.0, &last.from.address.bytes).await;
+    assert_eq!(address, (PARTIES - 1).to_string().into_bytes());
+}
+
+#[tokio::test]
+async fn an_unknown_item_of_a_batch_is_kept_without_the_others() {
+    let world = world();
+    let item = |at: usize| format!(r#"{{"sender":{{"id":"{at}"}},"timestamp":{at},"novelty":"{at}"}}"#);
+    let items: Vec<String> = (0..100).map(item).collect();
+    let body = format!(r#"{{"object":"page","entry":[{{"id":"1","messaging":[{}]}}]}}"#, items.join(","));
+    let kind = channels::messenger::Kind::Messenger;
+    let facts = channels::messenger::normalize(kind, Some("page"), body.as_bytes()).unwrap();
+    world.intake.accept("page", facts, Some(Bytes::from(body))).await.unwrap();
+    let mut kept = Vec::new();
+    for (_, input) in world.inputs().await {
+        let Intake::Input { command: Command::Note { from, message, content: Some(content), .. }, .. } =
+            input
+        else {
+            panic!("{input:?}")
+        };
+        let content = world.open(from.party, message.0, &content.bytes).await;
+        let raw = wire::decode_content(&content).unwrap().raw.unwrap();
+        kept.push(String::from_utf8(raw.to_vec()).unwrap());
+    }
+    kept.sort();
+    let mut items = items;
+    items.sort();
+    assert_eq!(kept, items);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use bytes::Bytes;
-use domain::{Kind, MessageId, Party, Peer, Sealed, TenantId, Timestamp};
+use domain::{InboxId, Kind, MessageId, Party, Peer, Sealed, TenantId, Timestamp};
 
 use crate::entry::Unnamed;
 
@@ -38,7 +38,7 @@ pub enum Kept {
     /// The intake record as it came; what is personal in it is sealed.
     Input(Bytes),
     /// A message that could not be understood: a sealed [`domain::Content`] under item `message`.
-    Message { party: Party, message: MessageId, content: Sealed },
+    Message { inbox: InboxId, party: Party, message: MessageId, content: Sealed },
 }
 
 impl fmt::Display for SetAsideId {

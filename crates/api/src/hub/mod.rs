@@ -16,7 +16,7 @@ use std::{
 
 use domain::{
     AgentId, BotId, Channel, CommandId, ContentHash, InboxId, Kind, Peer, Policy, TenantId, Timestamp,
-    Topology, TurnId, contact, conversation, delivery, desk, workspace,
+    Topology, contact, conversation, delivery, desk, workspace,
 };
 use log::Log;
 use tokio::{
@@ -161,11 +161,6 @@ impl Hub {
         bot: &BotId,
     ) -> (Vec<Arc<Turn>>, mpsc::Receiver<Arc<Turn>>) {
         lock(&self.0.turns).join(tenant, bot)
-    }
-
-    /// The turn, if it waits for its answer.
-    pub(crate) fn asked(&self, turn: TurnId) -> Option<Arc<Turn>> {
-        lock(&self.0.turns).asked(turn)
     }
 
     /// Waits for the answer to a command: begin before it is appended.

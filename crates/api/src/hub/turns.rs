@@ -51,10 +51,6 @@ impl Turns {
         (pending, turns)
     }
 
-    pub(super) fn asked(&self, turn: TurnId) -> Option<Arc<Turn>> {
-        self.pending.get(&turn).cloned()
-    }
-
     pub(super) fn fold(&mut self, event: &Event) {
         match &event.what {
             What::TurnAsked { turn, bot, content, message, answer_by } => {

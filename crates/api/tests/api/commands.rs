@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Kind, Peer, workspace};
+use domain::{Intake, Kind, Peer, workspace};
+use log::{Limit, Log, Topic};
 use tonic::Code;
 use wire::api::v1::{self as pb, workspace_client::WorkspaceClient};
 
@@ -50,6 +51,24 @@ async fn a_workspace_is_applied_once_however_often_it_is_asked() {
     let policy = client.get(pb::GetWorkspaceRequest {}).await.unwrap().into_inner();
     assert_eq!((policy.version, policy.tenant.as_str()), (2, "acme"));
     assert_eq!(policy.queues["acme/desk/all"].priority, 2);
+}
+
+#[tokio::test]
+async fn a_command_is_decided_by_the_policy_its_server_knew_or_a_newer_one() {
+    let world = World::led().await;
+    let mut client = client(&world).await;
+    for (priority, name) in [(1, "one"), (2, "two"), (3, "three")] {
+        client.apply(document(name, priority)).await.unwrap();
+    }
+    let intake = Topic(Kind::Workspace.intake_topic()).partition(0);
+    let commands = world.log.read(intake, 0, Limit::default()).await.unwrap();
+    let versions = commands.iter().map(|record| {
+        match wire::decode_intake::<workspace::Decider>(&record.bytes).unwrap() {
+            Intake::Input { policy_version, .. } => policy_version,
+            Intake::Applied { .. } => panic!("nobody relays to a workspace"),
+        }
+    });
+    assert_eq!(versions.collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod commands;
 mod desk_stream;
 mod reads;
 mod serving;
+mod set_aside;
 mod subscribe;
 mod turns;
 mod world;

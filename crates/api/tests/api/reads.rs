@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use domain::{Route, SetAside, Step, conversation};
 use tonic::{Code, Status};
 use wire::api::v1::{
     self as pb, address, body, contacts_client::ContactsClient, get_timeline_request::Of,
-    operator_client::OperatorClient, timelines_client::TimelinesClient,
+    timelines_client::TimelinesClient,
 };
 
-use super::world::{Leader, TOPOLOGY, World, append, policy, soon, step};
+use super::world::{World, soon};
 
 /// Asks until the projection has come so far.
-async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     soon(what, async {
         loop {
             if let Some(found) = ask().await {
@@ -148,65 +146,6 @@ async fn contacts_are_listed_tagged_linked_and_exported() {
     assert_eq!(denied(other.get(request).await), Code::NotFound);
 }
 
-#[tokio::test]
-async fn an_input_set_aside_is_handed_in_again_once() {
-    let mut world = World::silent(|_| {}).await;
-    let received = world.received("acme", "alice", "hello").await;
-    let from = received.from.clone();
-    let partition = TOPOLOGY.peer(&Route::Party(from.party)).partition;
-    let input = world.fact(received);
-    let mut leader = Leader::<conversation::Decider>::new(world.log.clone(), partition);
-    leader.announce().await;
-    let set_aside = SetAside { bytes: input.clone(), reason: "a bug, mended since".into() };
-    leader.decide(vec![Step { set_aside: Some(set_aside), ..step(vec![], &from) }]).await;
-    world.running.spawn(leader.run(vec![policy("acme").into()]));
-    world.project();
-
-    let mut admin = OperatorClient::new(world.with_token("admin").await);
-    let listed = eventually("the input set aside", async || {
-        let page = admin.list_set_aside(pb::ListSetAsideRequest::default()).await.unwrap().into_inner();
-        page.inputs.into_iter().next()
-    })
-    .await;
-    assert_eq!((listed.reason.as_str(), listed.size), ("a bug, mended since", input.len() as u64));
-    let mut other = OperatorClient::new(world.with_token("other-admin").await);
-    let again = || pb::ReplaySetAsideRequest { command_id: "again".into(), input: listed.id.clone() };
-    assert_eq!(denied(other.replay_set_aside(again()).await), Code::NotFound);
-    admin.replay_set_aside(again()).await.unwrap();
-    admin.replay_set_aside(again()).await.unwrap();
-
-    let mut timelines = TimelinesClient::new(world.with_token("admin").await);
-    let request =
-        pb::GetTimelineRequest { of: Some(Of::Party(from.party.to_string())), ..Default::default() };
-    let kinds = eventually("the message", async || {
-        let entries = timelines.get(request.clone()).await.unwrap().into_inner().entries;
-        let kinds: Vec<_> = entries.into_iter().map(|entry| entry.kind).collect();
-        kinds.contains(&"agent_wanted".to_owned()).then_some(kinds)
-    })
-    .await;
-    assert_eq!(kinds.iter().filter(|kind| *kind == "message_received").count(), 1, "{kinds:?}");
-}
-
-fn denied<T>(result: Result<T, Status>) -> Code {
+pub(crate) fn denied<T>(result: Result<T, Status>) -> Code {
     result.err().expect("refused").code()
-}
-
-#[tokio::test]
-async fn an_unreadable_input_is_no_tenants_and_cannot_be_replayed_by_one() {
-    let world = World::led().await;
-    append(&world.log, "conversation.in", 0, Bytes::from_static(b"\xff not an intake record")).await;
-    let all = eventually("the input set aside", async || {
-        let rows = world.store.set_aside(None, None, 10).await.unwrap();
-        (!rows.is_empty()).then_some(rows)
-    })
-    .await;
-    let mut admin = OperatorClient::new(world.with_token("admin").await);
-    let listed = admin.list_set_aside(pb::ListSetAsideRequest::default()).await.unwrap().into_inner();
-    assert_eq!(listed.inputs, vec![]);
-    let replay = |input: String| pb::ReplaySetAsideRequest { command_id: "again".into(), input };
-    assert_eq!(denied(admin.replay_set_aside(replay(all[0].id.to_string())).await), Code::NotFound);
-    assert_eq!(denied(admin.replay_set_aside(replay("nonsense".into())).await), Code::InvalidArgument);
-    let mut reader = OperatorClient::new(world.with_token("reader").await);
-    let refused = reader.list_set_aside(pb::ListSetAsideRequest::default()).await;
-    assert_eq!(denied(refused), Code::PermissionDenied);
 }

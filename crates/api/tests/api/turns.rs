@@ -1,5 +1,6 @@
 //! `Bots.Serve`: turns out, answers in, each turn once.
 
+use domain::TurnId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -18,14 +19,14 @@ struct Bot {
 }
 
 impl Bot {
-    async fn connect(world: &World, token: &'static str) -> Result<Bot, Status> {
+    async fn connect(world: &World, name: &str, token: &'static str) -> Result<Bot, Status> {
         let (say, said) = mpsc::channel(64);
-        let hello = Say::Hello(bot_message::Hello { bot: "helper".into() });
+        let hello = Say::Hello(bot_message::Hello { bot: name.into() });
         say.send(pb::BotMessage { item: Some(hello) }).await.unwrap();
         let mut client = BotsClient::new(world.with_token(token).await);
         let hear = client.serve(ReceiverStream::new(said)).await?.into_inner();
         let mut bot = Bot { say, hear };
-        assert!(matches!(bot.next().await, Item::Welcome(welcome) if welcome.bot == "helper"));
+        assert!(matches!(bot.next().await, Item::Welcome(welcome) if welcome.bot == name));
         Ok(bot)
     }
 
@@ -67,7 +68,7 @@ fn code(result: answered::Result) -> String {
 #[tokio::test]
 async fn a_bot_answers_its_turns_and_hands_over() {
     let world = World::led().await;
-    let mut bot = Bot::connect(&world, "other-helper").await.unwrap();
+    let mut bot = Bot::connect(&world, "helper", "other-helper").await.unwrap();
     world.write("other", "alice", "hello").await;
     let turn = bot.turn().await;
     assert!(matches!(turn.body.unwrap().state, Some(body::State::Content(said)) if said.text == "hello"));
@@ -89,11 +90,11 @@ async fn a_bot_answers_its_turns_and_hands_over() {
 #[tokio::test]
 async fn an_unanswered_turn_comes_again_on_the_next_stream() {
     let world = World::led().await;
-    let mut bot = Bot::connect(&world, "other-helper").await.unwrap();
+    let mut bot = Bot::connect(&world, "helper", "other-helper").await.unwrap();
     world.write("other", "alice", "hello").await;
     let turn = bot.turn().await;
     drop(bot);
-    let mut bot = Bot::connect(&world, "other-helper").await.unwrap();
+    let mut bot = Bot::connect(&world, "helper", "other-helper").await.unwrap();
     assert_eq!(bot.turn().await, turn);
     let accepted = bot.answer(&turn.turn, vec![]).await;
     assert!(matches!(accepted, answered::Result::Accepted(_)), "{accepted:?}");
@@ -102,17 +103,26 @@ async fn an_unanswered_turn_comes_again_on_the_next_stream() {
 #[tokio::test]
 async fn a_turn_is_its_own_bots_alone() {
     let world = World::led().await;
-    let mut theirs = Bot::connect(&world, "other-helper").await.unwrap();
-    let mut namesake = Bot::connect(&world, "acme-helper").await.unwrap();
+    let mut theirs = Bot::connect(&world, "helper", "other-helper").await.unwrap();
+    let mut namesake = Bot::connect(&world, "helper", "acme-helper").await.unwrap();
     world.write("other", "alice", "hello").await;
     let turn = theirs.turn().await;
-    assert_eq!(code(namesake.answer(&turn.turn, vec![say("Mine!")]).await), "not_found");
+    let mut rival = Bot::connect(&world, "rival", "other-rival").await.unwrap();
+    // The same words, so that only who says them tells the answers apart.
+    assert_eq!(code(namesake.answer(&turn.turn, vec![say("Mine.")]).await), "not_found");
+    assert_eq!(code(rival.answer(&turn.turn, vec![say("Mine.")]).await), "not_owner");
     assert_eq!(code(theirs.answer("nonsense", vec![]).await), "invalid");
     assert_eq!(code(theirs.answer(&turn.turn, vec![say("")]).await), "invalid");
     let foreign = Action::HandOff(bot_message::HandOff { queue: "acme/desk/all".into() });
     assert_eq!(code(theirs.answer(&turn.turn, vec![foreign]).await), "not_found");
     let accepted = theirs.answer(&turn.turn, vec![say("Mine.")]).await;
     assert!(matches!(accepted, answered::Result::Accepted(_)), "{accepted:?}");
+    // Nor does it help to name a turn that nobody waits for.
+    let next: TurnId = turn.turn.parse().unwrap();
+    let next = TurnId { number: next.number + 1, ..next }.to_string();
+    assert_eq!(code(namesake.answer(&next, vec![say("Mine!")]).await), "not_found");
+    assert_eq!(code(rival.answer(&next, vec![say("Mine!")]).await), "not_owner");
+    assert_eq!(code(theirs.answer(&next, vec![say("Mine!")]).await), "stale");
 
-    assert_eq!(Bot::connect(&world, "ann").await.err().unwrap().code(), Code::PermissionDenied);
+    assert_eq!(Bot::connect(&world, "helper", "ann").await.err().unwrap().code(), Code::PermissionDenied);
 }

@@ -85,7 +85,11 @@ impl World {
 
     /// The same, with a leader for every partition but those of deliveries, and projections.
     pub(crate) async fn led() -> World {
-        let mut world = World::silent(|_| {}).await;
+        World::led_with(|_| {}).await
+    }
+
+    pub(crate) async fn led_with(change: impl FnOnce(&mut Config)) -> World {
+        let mut world = World::silent(change).await;
         let policies = ["acme", "other"].map(|tenant| Arc::new(policy(tenant)));
         for partition in 0..TOPOLOGY.conversation {
             world.lead::<conversation::Decider>(partition, &policies);
@@ -123,7 +127,7 @@ impl World {
         Party(self.vault.party(tenant, &format!("{tenant}-chat"), who))
     }
 
-    async fn seal(&self, tenant: &str, party: Party, item: MessageId, plaintext: &[u8]) -> Sealed {
+    pub(crate) async fn seal(&self, tenant: &str, party: Party, item: MessageId, plaintext: &[u8]) -> Sealed {
         let subject = Subject { tenant: tenant.into(), party: party.0 };
         Sealed { subject: party, bytes: self.vault.seal(&subject, &item.0, plaintext).await.unwrap().into() }
     }
@@ -181,15 +185,16 @@ fn tokens() -> Tokens {
         (Tokens::hash(name), Principal { tenant, name: name.into(), role, pii })
     };
     let agent = |name: &str| Role::Agent(name.parse().unwrap());
-    let helper = || Role::Bot("helper".parse().unwrap());
+    let bot = |name: &str| Role::Bot(name.parse().unwrap());
     Tokens::new([
         principal("acme", "admin", Role::Admin, true),
         principal("acme", "reader", Role::Reader, false),
         principal("acme", "ann", agent("acme/desk/ann"), true),
         principal("acme", "stranger", agent("acme/desk/stranger"), true),
-        principal("acme", "acme-helper", helper(), false),
+        principal("acme", "acme-helper", bot("helper"), false),
         principal("other", "other-admin", Role::Admin, true),
-        principal("other", "other-helper", helper(), false),
+        principal("other", "other-helper", bot("helper"), false),
+        principal("other", "other-rival", bot("rival"), false),
     ])
 }
 

@@ -14,7 +14,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -31,7 +31,7 @@ pub use door::{HttpInbox, Inboxes};
 pub use serve::serve;
 
 use crate::messenger::edge::challenge;
-use crate::{FactKind, Intake, Malformed, Refused, metrics};
+use crate::{Fact, FactKind, Intake, Malformed, Refused, metrics};
 
 const ROUTES: &str = "\
 GET  /webhooks/meta/{inbox}            Meta's verification of this endpoint
@@ -61,11 +61,27 @@ impl Default for Limits {
     }
 }
 
+/// Between two warnings that nothing can be stored: every webhook has the same cause then, and the metrics count them.
+const WARN_EVERY: Duration = Duration::from_secs(1);
+
 struct Edge {
     intake: Arc<dyn Intake>,
     inboxes: Arc<dyn Inboxes>,
     limits: Limits,
     large: Semaphore,
+    warned: Mutex<Option<Instant>>,
+}
+
+impl Edge {
+    /// Whether to warn now; no more often than [`WARN_EVERY`].
+    fn warns(&self, now: Instant) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = warned.is_none_or(|before| now.saturating_duration_since(before) >= WARN_EVERY);
+        if due {
+            *warned = Some(now);
+        }
+        due
+    }
 }
 
 /// The edge's routes.
@@ -85,7 +101,13 @@ pub fn router(intake: Arc<dyn Intake>, inboxes: Arc<dyn Inboxes>, limits: Limits
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, format!("Not by this method. There is:\n\n{ROUTES}"))
         })
-        .with_state(Arc::new(Edge { intake, inboxes, limits, large: Semaphore::new(limits.large) }))
+        .with_state(Arc::new(Edge {
+            intake,
+            inboxes,
+            limits,
+            large: Semaphore::new(limits.large),
+            warned: Mutex::default(),
+        }))
 }
 
 /// The kind of inbox a path is for.
@@ -132,6 +154,12 @@ async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) 
     match received {
         Ok(()) => route.accepted(),
         Err(failure) => {
+            // Its cause is ours: nothing of the request stands in it.
+            if let Failure::Unavailable(cause) = &failure
+                && edge.warns(Instant::now())
+            {
+                tracing::warn!(channel, cause, "webhooks are asked to come again: they cannot be stored now");
+            }
             tracing::debug!(inbox, channel, outcome, %failure, "webhook not accepted");
             failure.into_response()
         }
@@ -146,7 +174,8 @@ async fn receive(edge: &Edge, inbox: &str, door: Option<HttpInbox>, request: Req
     if facts.is_empty() {
         return Ok(());
     }
-    let raw = facts.iter().any(|fact| fact.kind == FactKind::Unknown).then_some(body);
+    let whole = |fact: &Fact| fact.kind == FactKind::Unknown && fact.raw.is_none();
+    let raw = facts.iter().any(whole).then_some(body);
     edge.intake.accept(inbox, facts, raw).await.map_err(|refused| match refused {
         Refused::UnknownInbox(_) => Failure::UnknownInbox,
         Refused::Unavailable(reason) => Failure::Unavailable(reason),

@@ -20,6 +20,7 @@ const TEXT: &str = include_str!("../messenger/samples/messenger-text.json");
 const BATCH: &str = include_str!("../messenger/samples/messenger-batch.json");
 const UNKNOWN: &str = include_str!("../messenger/samples/messenger-unknown.json");
 const SMS: &str = include_str!("../twilio/samples/text.form");
+const CALL: &str = include_str!("../twilio/samples/call.form");
 const DELIVERED: &str = include_str!("../twilio/samples/delivered.form");
 
 /// One call of `accept`.
@@ -183,7 +184,13 @@ async fn signed_webhooks_are_taken_whole_and_once() {
 async fn what_is_unknown_is_kept_with_its_bytes() {
     let edge = running().await;
     assert_eq!(edge.meta("messenger", UNKNOWN).await.0, 200);
-    assert_eq!(edge.taken()[0].2.as_deref(), Some(UNKNOWN.as_bytes()));
+    assert_eq!(edge.twilio("/webhooks/twilio/sms", CALL).await.0, 200);
+    let taken = edge.taken();
+    let (_, facts, body) = &taken[0];
+    let item = std::str::from_utf8(facts[0].raw.as_deref().unwrap()).unwrap();
+    assert!(item.starts_with('{') && UNKNOWN.contains(item) && item.len() < UNKNOWN.len(), "{item}");
+    assert_eq!(*body, None, "an item of a batch is kept alone");
+    assert_eq!(taken[1].2.as_deref(), Some(CALL.as_bytes()));
 }
 
 #[tokio::test]
@@ -271,6 +278,21 @@ async fn what_is_not_durable_is_never_acknowledged() {
     assert_eq!(edge.meta("messenger", TEXT).await.0, 404);
     *edge.intake.refuse.lock().unwrap() = None;
     assert_eq!(edge.meta("messenger", TEXT).await.0, 200);
+}
+
+#[test]
+fn the_cause_of_refusals_is_told_once_a_second() {
+    let edge = Edge {
+        intake: Arc::new(Recorder::default()),
+        inboxes: Arc::new(Known(HashMap::new())),
+        limits: Limits::default(),
+        large: Semaphore::new(1),
+        warned: Mutex::default(),
+    };
+    let start = Instant::now();
+    let told: Vec<bool> =
+        [0, 1, 999, 1_000, 1_001, 5_000].map(|after| edge.warns(start + Duration::from_millis(after))).into();
+    assert_eq!(told, [true, false, false, true, false, true]);
 }
 
 #[tokio::test]

@@ -252,10 +252,12 @@ pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
         facts.push(Fact { sent_at: at.or(source.time), ..source.unknown(sender, raw, name_of(raw)) });
     }
 
-    for fact in &mut facts[start..] {
-        if fact.address.is_empty() && fact.kind != FactKind::Unknown {
-            *fact = source.unknown("", raw, format!("a {} without a customer's id", fact.kind.as_str()));
-        }
+    // All facts of one item are of one customer.
+    let nobodys = |fact: &&Fact| fact.address.is_empty() && fact.kind != FactKind::Unknown;
+    if let Some(fact) = facts[start..].iter().find(nobodys) {
+        let reason = format!("a {} without a customer's id", fact.kind.as_str());
+        facts.truncate(start);
+        facts.push(source.unknown("", raw, reason));
     }
     // A referral may stand beside what it led to, or alone.
     if let (Some(referral), [fact]) = (item.referral, &mut facts[start..]) {

@@ -1,6 +1,7 @@
 //! From a webhook's bytes to facts: every entry, every item. An item that cannot be read becomes an `unknown` fact and
 //! costs the others nothing; only bytes that are no webhook at all are malformed.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -61,9 +62,12 @@ pub fn normalize(kind: Kind, inbox: Option<&str>, body: &[u8]) -> Result<Vec<Fac
     }
 
     let mut facts = Vec::with_capacity(entries.len());
+    let mut empty = false;
     for entry in entries {
         let source = source(&entry);
-        if entry.messaging.is_none() && entry.standby.is_none() && entry.changes.is_none() {
+        if entry.messaging.is_none() && entry.standby.is_none() && entry.changes.is_none() && !empty {
+            // All such entries of a body are one fact, known by the body: it is kept once.
+            empty = true;
             let reason = "an entry without messaging, standby or changes".to_owned();
             facts.push(source.unknown("", body, reason));
         }
@@ -95,9 +99,10 @@ impl Source {
         Fact { sent_at: at.or(self.time), ..Fact::new(kind, self.channel, self.inbox.as_str(), address) }
     }
 
-    /// An item we cannot make sense of, told apart from others by its own bytes.
+    /// An item we cannot make sense of, told apart from others by its own bytes, which it keeps.
     pub(super) fn unknown(&self, address: &str, item: &str, reason: String) -> Fact {
         let external_id = Some(derived("item", &[item]));
-        Fact { external_id, reason: Some(reason), ..self.fact(FactKind::Unknown, address, None) }
+        let raw = Some(Bytes::copy_from_slice(item.as_bytes()));
+        Fact { external_id, reason: Some(reason), raw, ..self.fact(FactKind::Unknown, address, None) }
     }
 }

@@ -150,6 +150,38 @@ fn a_thousand_items_are_a_thousand_facts_in_order() {
     }
 }
 
+#[test]
+fn what_is_unknown_keeps_its_own_bytes_and_never_the_batch() {
+    let item = |at: usize| format!(r#"{{"sender":{{"id":"{at}"}},"timestamp":{at},"novelty":{{}}}}"#);
+    let items: Vec<String> = (0..1000).map(item).collect();
+    let facts = normalize(Kind::Messenger, Some("shop"), page(&items).as_bytes()).unwrap();
+    assert_eq!(facts.len(), items.len());
+    for (fact, item) in facts.iter().zip(&items) {
+        assert_eq!(fact.kind, FactKind::Unknown);
+        assert_eq!(fact.raw.as_deref(), Some(item.as_bytes()));
+    }
+    let statuses: Vec<String> = (0..1000).map(|at| format!(r#"{{"id":"{at}","status":"new"}}"#)).collect();
+    let body = format!(
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"1","changes":[{{"field":"messages","value":{{"statuses":[{}]}}}}]}}]}}"#,
+        statuses.join(",")
+    );
+    let facts = normalize(Kind::Whatsapp, Some("shop"), body.as_bytes()).unwrap();
+    assert_eq!(facts.len(), statuses.len());
+    assert!(facts.iter().zip(&statuses).all(|(fact, item)| fact.raw.as_deref() == Some(item.as_bytes())));
+}
+
+#[test]
+fn what_only_whole_bytes_tell_is_kept_once_however_much_it_holds() {
+    let mids: Vec<String> = (0..1000).map(|at| format!("\"m{at}\"")).collect();
+    let receipts = format!(r#"{{"timestamp":1,"delivery":{{"mids":[{}]}}}}"#, mids.join(","));
+    let entries = format!(r#"{{"object":"page","entry":[{}]}}"#, vec![r#"{"id":"1"}"#; 1000].join(","));
+    for body in [page(&[receipts]), entries] {
+        let facts = normalize(Kind::Messenger, Some("shop"), body.as_bytes()).unwrap();
+        assert_eq!(facts.len(), 1);
+        assert!(facts[0].kind == FactKind::Unknown && facts[0].raw.is_some());
+    }
+}
+
 proptest! {
     /// Whatever a customer can type arrives as typed.
     #[test]

@@ -32,14 +32,22 @@ pub(super) fn answer(
     state: &Conversations,
     context: &Context,
     turn: TurnId,
+    tenant: &TenantId,
+    bot: &BotId,
     actions: &[BotAction],
 ) -> Decided {
     let id = turn.conversation;
-    let found = Found::find(state, id).ok_or_else(|| no_conversation(id))?;
-    let Some(owner) = found.conversation.owner() else {
+    // Another tenant is not even told that there is such a conversation.
+    let found = Found::find(state, id).filter(|found| found.customer.tenant == *tenant);
+    let found = found.ok_or_else(|| no_conversation(id))?;
+    let owner = found.conversation.owner();
+    if matches!(owner, Some(Owner::Bot { bot: asked, .. }) if asked != bot) {
+        return Err(Rejection::new(Code::NotOwner, "the conversation is another bot's"));
+    }
+    let Some(owner) = owner else {
         return Err(Rejection::new(Code::Closed, "the conversation is closed"));
     };
-    let (Owner::Bot { bot, queue: kept, turn: Some(open) }, true) =
+    let (Owner::Bot { queue: kept, turn: Some(open), .. }, true) =
         (owner, turn.owner_epoch == found.conversation.owner_epoch)
     else {
         return Err(Rejection::new(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, Channel, CommandId, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed,
+    AgentId, BotId, Channel, CommandId, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed,
     TenantId, Timestamp, TurnId,
 };
 
@@ -50,9 +50,11 @@ pub enum Command {
     },
 
     // Commands, from bots and people.
-    /// A bot answers a turn; the first answer to a turn counts.
+    /// A bot answers a turn of its own; the first answer to a turn counts.
     BotAnswer {
         turn: TurnId,
+        tenant: TenantId,
+        bot: BotId,
         actions: Vec<BotAction>,
     },
     /// An agent writes to the customer.

@@ -26,7 +26,9 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             Ok(receipts::progress(state, *conversation, *message, progress))
         }
 
-        Command::BotAnswer { turn, actions } => bots::answer(state, context, *turn, actions),
+        Command::BotAnswer { turn, tenant, bot, actions } => {
+            bots::answer(state, context, *turn, tenant, bot, actions)
+        }
         Command::TimerFired(TimerId::BotSilent(conversation)) => bots::silent(state, context, *conversation),
 
         Command::Assign { conversation, owner_epoch, offer, agent, command } => {

@@ -215,11 +215,12 @@ pub(crate) fn set_aside_input(
     tenant: Option<&TenantId>,
     id: SetAsideId,
 ) -> rusqlite::Result<Option<SetAside>> {
-    let sql = "SELECT aggregate, partition, position, place, tenant, set_aside.at, reason,
-                      length(coalesce(bytes, body)), bytes, party, message, subject, body
+    let sql = "SELECT aggregate, partition, position, place, set_aside.tenant, set_aside.at, reason,
+                      length(coalesce(bytes, body)), bytes, entries.party, message, subject, body, inbox
                FROM set_aside LEFT JOIN entries ON entries.id = entry
+                              LEFT JOIN parties ON parties.party = entries.party
                WHERE aggregate = ?1 AND partition = ?2 AND position = ?3 AND place = ?4
-                 AND (?5 IS NULL OR tenant = ?5)";
+                 AND (?5 IS NULL OR set_aside.tenant = ?5)";
     let SetAsideId { peer, position, index } = id;
     let tenant = tenant.map(TenantId::as_str);
     one(db, sql, params![peer.kind.as_str(), peer.partition, position, index, tenant], |row| {
@@ -229,7 +230,7 @@ pub(crate) fn set_aside_input(
                 let party = Party(row.get(9)?);
                 let subject = row.get::<_, Option<_>>(11)?.map_or(party, Party);
                 let content = Sealed { subject, bytes: Bytes::from(row.get::<_, Vec<u8>>(12)?) };
-                Kept::Message { party, message: MessageId(row.get(10)?), content }
+                Kept::Message { inbox: parsed(row, 13)?, party, message: MessageId(row.get(10)?), content }
             }
         };
         Ok(SetAside { row: set_aside_row(row)?, kept })

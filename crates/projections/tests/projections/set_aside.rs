@@ -51,7 +51,7 @@ async fn what_was_set_aside_is_listed_and_kept_whole() {
         at: Timestamp(1),
     };
     world.say(130, [unreadable.clone()]).await;
-    world.say(140, [unreadable]).await;
+    world.say(140, [unreadable.clone()]).await;
     world.project().await;
 
     let row = |id, tenant, at, reason: &str, size| SetAsideRow {
@@ -89,7 +89,8 @@ async fn what_was_set_aside_is_listed_and_kept_whole() {
         async |id| world.store.set_aside_input(Some(&acme()), id).await.unwrap().map(|found| found.kept);
     assert_eq!(kept(expected[0].id).await, Some(Kept::Input(command())));
     let (party, message, content) = (party(2), message(7), sealed(2, "sealed mail"));
-    assert_eq!(kept(expected[2].id).await, Some(Kept::Message { party, message, content }));
+    let kept_message = Kept::Message { inbox: of_acme(unreadable).inbox, party, message, content };
+    assert_eq!(kept(expected[2].id).await, Some(kept_message));
     assert_eq!(kept(expected[1].id).await, None, "it does not tell that it is acme's");
     let found = world.store.set_aside_input(None, expected[1].id).await.unwrap().unwrap();
     assert_eq!((found.row, found.kept), (expected[1].clone(), Kept::Input(garbage)));

@@ -29,7 +29,8 @@ impl Bot {
         message.0[0] = 200;
         let say = BotAction::Say { message, body: sealed(party) };
         let actions = vec![say, BotAction::HandOff { queue: None }];
-        let answer = input(Origin::Report, 1, conversation::Command::BotAnswer { turn, actions });
+        let answer = conversation::Command::BotAnswer { turn, tenant: tenant(), bot: greeter(), actions };
+        let answer = input(Origin::Report, 1, answer);
         tokio::spawn(self.0.send::<conversation::Decider>(&Route::Party(party), &answer));
     }
 }

@@ -68,7 +68,7 @@ async fn tell(world: World, restarts: Restarts) -> World {
     let id = turn.conversation;
     let say = BotAction::Say { message: message_id(100), body: sealed(CUSTOMER) };
     let actions = vec![say, BotAction::HandOff { queue: None }];
-    let answer = conversation::Command::BotAnswer { turn, actions };
+    let answer = conversation::Command::BotAnswer { turn, tenant: tenant(), bot: greeter(), actions };
     // However often it answers, one answer counts.
     for _ in 0..2 {
         let answer = input(Origin::Report, 1, answer.clone());

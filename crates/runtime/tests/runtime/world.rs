@@ -9,9 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    AgentId, Channel, Code, CommandId, ContentHash, ConversationId, FactId, Intake, Kind, Lane, MessageId,
-    Millis, Origin, Partition, Party, Peer, Policies, Policy, QueueId, Rejection, Route, Sealed, TenantId,
-    Timestamp, Topology,
+    AgentId, BotId, Channel, Code, CommandId, ContentHash, ConversationId, FactId, Intake, Kind, Lane,
+    MessageId, Millis, Origin, Partition, Party, Peer, Policies, Policy, QueueId, Rejection, Route, Sealed,
+    TenantId, Timestamp, Topology,
     conversation::{self, Correspondent, MessageKind, Received, What},
     policy::{Agent, Bot, BotKind, Capacity, Inbox, Queue},
 };
@@ -43,6 +43,10 @@ pub(crate) fn ann() -> AgentId {
     "acme/support/ann".parse().unwrap()
 }
 
+pub(crate) fn greeter() -> BotId {
+    "greeter".parse().unwrap()
+}
+
 pub(crate) fn first(kind: Kind) -> Peer {
     Peer { kind, partition: 0 }
 }
@@ -52,7 +56,7 @@ pub(crate) fn policy(version: u64, answer_within: Millis, total: u32) -> Policy 
     let inbox = Inbox {
         channel: Channel::Sms,
         address: "+15550100".into(),
-        bot: Some("greeter".parse().unwrap()),
+        bot: Some(greeter()),
         queue: queue(),
         reopen_within: Millis::hours(24),
         sandbox: true,
@@ -68,7 +72,7 @@ pub(crate) fn policy(version: u64, answer_within: Millis, total: u32) -> Policy 
         inboxes: BTreeMap::from([("sms".parse().unwrap(), inbox)]),
         queues: BTreeMap::from([(queue(), Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
         agents: BTreeMap::from([(ann(), agent)]),
-        bots: BTreeMap::from([("greeter".parse().unwrap(), Bot { answer_within, kind: BotKind::Stream })]),
+        bots: BTreeMap::from([(greeter(), Bot { answer_within, kind: BotKind::Stream })]),
         hours: BTreeMap::new(),
     }
 }

@@ -4,7 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use wire::api::v1::{ListSetAsideRequest, ReplaySetAsideRequest, SetAside, operator_client::OperatorClient};
+use tonic::Code;
+use wire::api::v1::{
+    Body, GetSetAsideRequest, GetSetAsideResponse, ListSetAsideRequest, ReplaySetAsideRequest, SetAside,
+    body::State, operator_client::OperatorClient, replay_set_aside_response::Outcome,
+};
 
 use super::remote::{Remote, RemoteArgs, refused};
 use crate::{args::Source, exit};
@@ -19,8 +23,8 @@ Exit codes: 0 done, 1 failed or refused, 2 usage or configuration.";
 
 /// Lists and replays inputs that could not be handled
 ///
-/// What cannot be read, or makes the rules fail, is kept whole inside the log with the reason, and the rest goes on.
-/// Asks the running process over its API, with an administrator's token.
+/// What cannot be read, or makes the rules fail, is kept whole inside the log with the reason, and the rest goes on;
+/// so is a mail that cannot be understood. Asks the running process over its API, with an administrator's token.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SetAsideArgs {
@@ -32,8 +36,8 @@ pub struct SetAsideArgs {
 enum Command {
     /// Prints what is set aside: its id, when, its size and why
     List(AskArgs),
-    /// Prints one of them in full
-    Show(OneArgs),
+    /// Prints what can be told of one of them
+    Show(ShowArgs),
     /// Hands one in again, after an upgrade or once what broke it is mended
     Replay(OneArgs),
 }
@@ -55,6 +59,15 @@ struct OneArgs {
     id: String,
 }
 
+#[derive(Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Show what a message says: its subject, and how it begins. Needs a token with the scope `pii`
+    #[arg(long)]
+    pii: bool,
+}
+
 type Operator = OperatorClient<Remote>;
 
 impl AskArgs {
@@ -66,7 +79,7 @@ impl AskArgs {
 pub async fn run(args: SetAsideArgs) -> anyhow::Result<u8> {
     match args.command {
         Command::List(ask) => list(ask.operator().await?).await,
-        Command::Show(one) => show(one.ask.operator().await?, &one.id).await,
+        Command::Show(ShowArgs { one, pii }) => show(one.ask.operator().await?, one.id, pii).await,
         Command::Replay(one) => replay(one.ask.operator().await?, one.id).await,
     }
 }
@@ -90,33 +103,74 @@ async fn list(mut operator: Operator) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-async fn show(mut operator: Operator, id: &str) -> anyhow::Result<u8> {
-    let mut after = Some(String::new());
-    while let Some(from) = after {
-        let (inputs, next) = page(&mut operator, from).await?;
-        if let Some(input) = inputs.iter().find(|input| input.id == id) {
-            let text = format!(
-                "id      {id}\nat      {}\nsize    {} bytes, sealed where personal\nreason  {}\n",
-                at(input),
-                input.size,
-                input.reason
-            );
-            io::stdout().write_all(text.as_bytes()).map_err(exit::writing)?;
-            return Ok(exit::DONE);
+async fn show(mut operator: Operator, input: String, include_pii: bool) -> anyhow::Result<u8> {
+    let found = operator.get_set_aside(GetSetAsideRequest { input: input.clone(), include_pii }).await;
+    let found = found.map_err(|status| match status.code() {
+        Code::NotFound => {
+            anyhow!("nothing is set aside under {input}; `tributary set-aside list` prints what is")
         }
-        after = next;
+        _ => refused(status),
+    })?;
+    io::stdout().write_all(told(&found.into_inner()).as_bytes()).map_err(exit::writing)?;
+    Ok(exit::DONE)
+}
+
+/// Line by line; what people wrote comes last.
+fn told(found: &GetSetAsideResponse) -> String {
+    let GetSetAsideResponse { input, message } = found;
+    let input = input.clone().unwrap_or_default();
+    let mut lines = vec![("id", input.id.clone()), ("at", at(&input))];
+    match message {
+        Some(message) => lines.extend([
+            ("kind", "a message that could not be understood".into()),
+            ("inbox", message.inbox.clone()),
+            ("party", message.party.clone()),
+        ]),
+        None => {
+            let aggregate = input.id.split('-').next().unwrap_or_default();
+            lines.push(("kind", format!("an input that the {aggregate} worker could not handle")));
+        }
     }
-    Err(anyhow!("nothing is set aside under {id}; `tributary set-aside list` prints what is"))
+    lines.extend([
+        ("size", format!("{} bytes, sealed where personal", input.size)),
+        ("reason", printable(&input.reason)),
+    ]);
+    if let Some(message) = message {
+        lines.push(("subject", subject(message.body.as_ref())));
+        lines.extend(message.original.lines().map(|line| (">", printable(line))));
+    }
+    lines.into_iter().map(|(name, text)| format!("{}\n", format!("{name:<8} {text}").trim_end())).collect()
+}
+
+fn subject(body: Option<&Body>) -> String {
+    match body.and_then(|body| body.state.as_ref()) {
+        Some(State::Content(content)) => {
+            printable(content.subject.as_deref().unwrap_or("(none could be read)"))
+        }
+        Some(State::Withheld(())) => "(withheld; --pii shows it)".into(),
+        Some(State::Erased(())) => "(the customer was erased)".into(),
+        Some(State::Unreadable(())) | None => "(it could not be opened)".into(),
+    }
+}
+
+/// Anyone can send anything: nothing of it may steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 async fn replay(mut operator: Operator, input: String) -> anyhow::Result<u8> {
-    // Replaying the same input again within hours is the same command, and changes nothing.
     let command_id = format!("replay {input}");
-    let accepted =
+    let replayed =
         operator.replay_set_aside(ReplaySetAsideRequest { command_id, input: input.clone() }).await;
-    let position = accepted.map_err(refused)?.into_inner().position;
-    writeln!(io::stdout(), "{input} was handed in again and accepted at position {position}")
-        .map_err(exit::writing)?;
+    let text = match replayed.map_err(refused)?.into_inner().outcome {
+        Some(Outcome::Position(position)) => {
+            format!("{input} was handed in again and accepted at position {position}")
+        }
+        Some(Outcome::Facts(1)) => format!("{input} was read again and taken"),
+        Some(Outcome::Facts(facts)) => format!("{input} was read again and taken, as {facts} facts"),
+        None => return Err(anyhow!("the API answered without saying what became of {input}")),
+    };
+    writeln!(io::stdout(), "{text}").map_err(exit::writing)?;
     Ok(exit::DONE)
 }
 

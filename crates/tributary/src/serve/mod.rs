@@ -3,14 +3,15 @@
 
 mod directory;
 mod listeners;
+mod read_again;
 mod stages;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use channels::{Deliverer, LogIntake, email::smtp};
-use domain::{InboxId, Policies, Topology, contact, conversation, delivery, desk, workspace};
-use log::{LocalConfig, LocalLog, Log};
+use domain::{InboxId, Kind, Policies, Topology, contact, conversation, delivery, desk, workspace};
+use log::{LocalConfig, LocalLog, Log, Topic};
 use runtime::{NoEffects, Post, Readiness, Setup, Snapshots};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,7 +19,7 @@ use vault::Vault;
 
 pub use listeners::{Listeners, address};
 
-use self::{directory::Directory, stages::Stages};
+use self::{directory::Directory, read_again::ReadAgain, stages::Stages};
 use crate::{
     config::{Config, Role},
     layout::Layout,
@@ -73,6 +74,7 @@ impl Process {
         let post = Post { log: log.clone(), topology };
 
         let mut stages = Stages::default();
+        stages.spawn("log", watch_log(local.clone(), stages.last.clone()));
         let followers = TaskTracker::new();
         let policies = runtime::follow_policies(log.clone(), topology, &followers, stages.last.child_token())
             .await
@@ -164,6 +166,15 @@ async fn open_log(layout: &Layout, topology: Topology) -> anyhow::Result<LocalLo
     opened.await?.context("could not create the log's folder")?.context("could not open the log")
 }
 
+/// Until `stop`, or until the log stops for good, which it does when it cannot know what its disk holds. Nothing can be
+/// taken then: the process must end, so that the next one reads what is there.
+async fn watch_log(log: LocalLog, stop: CancellationToken) -> anyhow::Result<()> {
+    let anywhere = Topic(Kind::Workspace.log_topic()).partition(0);
+    // No record comes there: what ends this wait is the end of the log.
+    let ended = stop.run_until_cancelled(log.wait(anywhere, u64::MAX)).await;
+    ended.unwrap_or(Ok(())).context("nothing more can be written; what stopped it was logged before")
+}
+
 /// A read model that cannot be written for now (its disk is full) stays behind. It ends nothing: the edges must go on
 /// telling providers to come back.
 async fn project(
@@ -215,11 +226,7 @@ fn start_channels(
     let stop = stages.workers.clone();
     stages.spawn_workers(shared.setup::<delivery::Decider>(Arc::new(deliverer)), stop);
 
-    let intake = Arc::new(LogIntake {
-        post: shared.post.clone(),
-        vault: shared.vault.clone(),
-        policies: shared.policies.clone(),
-    });
+    let intake = Arc::new(shared.intake());
     if let Some(listener) = http {
         let router =
             channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default());
@@ -265,19 +272,26 @@ fn start_api(
         };
         tokens.push((api::Tokens::hash(&text), principal));
     }
-    let config = api::Config::new(
+    let mut config = api::Config::new(
         shared.log.clone(),
         shared.topology,
         shared.vault.clone(),
         store,
         api::Tokens::new(tokens),
     );
+    if shared.config.roles.contains(&Role::Channels) {
+        config.read_again = Some(Arc::new(ReadAgain(shared.intake())));
+    }
     let stop = stages.api.clone();
     stages.spawn("grpc", async move { Ok(api::Server::new(config).run(listener, stop).await?) });
     Ok(())
 }
 
 impl Shared {
+    fn intake(&self) -> LogIntake {
+        LogIntake { post: self.post.clone(), vault: self.vault.clone(), policies: self.policies.clone() }
+    }
+
     fn setup<A: wire::Codec>(&self, effects: Arc<dyn runtime::Effects<A>>) -> Setup<A> {
         Setup {
             log: self.log.clone(),
@@ -288,5 +302,28 @@ impl Shared {
             snapshots: Some(self.snapshots.clone()),
             readiness: self.readiness.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_stops_ends_the_process_and_one_that_goes_on_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let topology = Topology { conversation: 1, desk: 1, delivery: 1, contact: 1, workspace: 1 };
+        let log = open_log(&layout, topology).await.unwrap();
+        let stop = CancellationToken::new();
+        let watched = tokio::spawn(watch_log(log.clone(), stop.clone()));
+        tokio::task::yield_now().await;
+        assert!(!watched.is_finished());
+        log.close().await;
+        assert!(watched.await.unwrap().is_err());
+
+        let log = open_log(&layout, topology).await.unwrap();
+        stop.cancel();
+        assert!(watch_log(log, stop).await.is_ok());
     }
 }

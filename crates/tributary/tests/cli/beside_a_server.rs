@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lettre::{SmtpTransport, Transport as _, address::Envelope};
+
 use super::*;
 
 /// `tributary dev` on free ports; killed when dropped.
@@ -16,6 +18,7 @@ struct Dev {
     child: Child,
     data: PathBuf,
     http: String,
+    smtp: String,
     grpc: String,
 }
 
@@ -35,10 +38,11 @@ impl Dev {
             }
         };
         let http = address("HTTP webhooks").replace("http://", "");
+        let smtp = address("SMTP");
         let grpc = address("gRPC");
         // Read on, so that the process never waits for us; ends with the process.
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Dev { child, data: data.to_owned(), http, grpc }
+        Dev { child, data: data.to_owned(), http, smtp, grpc }
     }
 
     /// Posts a message as the owner of the sample's generic inbox would: until it is taken, since the inboxes are
@@ -55,6 +59,19 @@ impl Dev {
                 return;
             }
             assert!(begun.elapsed() < Duration::from_secs(20), "{answer}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Hands a mail over as a mail server would: again until it is taken, too.
+    fn mail(&self, from: &str, raw: &str) {
+        let (host, port) = self.smtp.rsplit_once(':').unwrap();
+        let server = SmtpTransport::builder_dangerous(host).port(port.parse().unwrap()).build();
+        let to = "support@example.test".parse().unwrap();
+        let envelope = Envelope::new(Some(from.parse().unwrap()), vec![to]).unwrap();
+        let begun = Instant::now();
+        while let Err(refused) = server.send_raw(&envelope, raw.as_bytes()) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{refused}");
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -218,4 +235,50 @@ fn a_running_process_is_asked_over_its_api() {
     let output = dev.ask(&["set-aside", "show", "conversation-0-1-0"], "dev");
     expect(&output, 1);
     assert!(stderr(&output).contains("set-aside list"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_mail_that_cannot_be_understood_is_kept_whole_and_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dev = Dev::start(&dir.path().join("data"));
+    let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(100);
+    dev.mail("ann@x.test", &format!("From: ann@x.test\r\nSubject: A \x1briddle\r\n{nested}hello\r\n"));
+    dev.until(&["events"], "unreadable_kept");
+
+    let begun = Instant::now();
+    let listed = loop {
+        let output = dev.ask(&["set-aside", "list"], "dev");
+        expect(&output, 0);
+        if !output.stdout.is_empty() {
+            break stdout(&output);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is listed");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert!(listed.starts_with("conversation-") && listed.lines().count() == 1, "{listed}");
+    assert!(listed.contains("it nests too deeply"), "{listed}");
+    let id = listed.split(' ').next().unwrap();
+
+    let show = |args: &[&str]| {
+        let output = dev.ask(&[&["set-aside", "show", id], args].concat(), "dev");
+        expect(&output, 0);
+        stdout(&output)
+    };
+    let told = show(&[]);
+    for line in ["inbox    email\n", "reason   it nests too deeply\n", "(withheld; --pii shows it)\n"] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    assert!(!told.contains("ann@x.test") && !told.contains("riddle"), "{told}");
+    let told = show(&["--pii"]);
+    assert!(told.contains(">        From: ann@x.test\n>        Subject: A  riddle\n"), "{told}");
+
+    for _ in 0..2 {
+        let output = dev.ask(&["set-aside", "replay", id], "dev");
+        expect(&output, 1);
+        let said = stderr(&output);
+        assert!(said.contains("refused: it still cannot be read: it nests too deeply"), "{said}");
+    }
+    let events = stdout(&dev.run(&["events"]));
+    assert_eq!(events.matches("unreadable_kept").count(), 1, "{events}");
+    assert!(!events.contains("message_received"), "{events}");
 }

@@ -686,13 +686,17 @@ pub mod conversation_command {
         #[prost(int64, tag = "5")]
         pub at: i64,
     }
-    /// A bot answers a turn.
+    /// A bot answers a turn; whose turn it is, the conversation decides.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct BotAnswer {
         #[prost(message, optional, tag = "1")]
         pub turn: ::core::option::Option<super::TurnId>,
         #[prost(message, repeated, tag = "2")]
         pub actions: ::prost::alloc::vec::Vec<super::BotAction>,
+        #[prost(string, tag = "3")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(string, tag = "4")]
+        pub bot: ::prost::alloc::string::String,
     }
     /// An agent writes to the customer.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

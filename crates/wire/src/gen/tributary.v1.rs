@@ -2987,6 +2987,38 @@ pub struct SetAside {
     pub size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSetAsideRequest {
+    /// The `id` of the input.
+    #[prost(string, tag = "1")]
+    pub input: ::prost::alloc::string::String,
+    /// Show what a message says. PERMISSION_DENIED without the `pii` scope.
+    #[prost(bool, tag = "2")]
+    pub include_pii: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSetAsideResponse {
+    #[prost(message, optional, tag = "1")]
+    pub input: ::core::option::Option<SetAside>,
+    /// Where a customer's message was kept because it could not be understood; absent for any other input.
+    #[prost(message, optional, tag = "2")]
+    pub message: ::core::option::Option<KeptMessage>,
+}
+/// A customer's message that could not be understood.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeptMessage {
+    #[prost(string, tag = "1")]
+    pub inbox: ::prost::alloc::string::String,
+    /// Whose timeline shows it.
+    #[prost(string, tag = "2")]
+    pub party: ::prost::alloc::string::String,
+    /// What of it could be read, if anything.
+    #[prost(message, optional, tag = "3")]
+    pub body: ::core::option::Option<Body>,
+    /// How it begins as it came, at most 4 KiB; of a mail the header. Empty where the body is not shown.
+    #[prost(string, tag = "4")]
+    pub original: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReplaySetAsideRequest {
     /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
     #[prost(string, tag = "1")]
@@ -2994,6 +3026,23 @@ pub struct ReplaySetAsideRequest {
     /// The `id` of the input.
     #[prost(string, tag = "2")]
     pub input: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaySetAsideResponse {
+    #[prost(oneof = "replay_set_aside_response::Outcome", tags = "1, 2")]
+    pub outcome: ::core::option::Option<replay_set_aside_response::Outcome>,
+}
+/// Nested message and enum types in `ReplaySetAsideResponse`.
+pub mod replay_set_aside_response {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// Of an input: where the decision that answered it stands in its partition of the log.
+        #[prost(uint64, tag = "1")]
+        Position(u64),
+        /// Of a message: how many facts it turned out to hold. They are durable, and are decided on like any others.
+        #[prost(uint32, tag = "2")]
+        Facts(u32),
+    }
 }
 /// Generated client implementations.
 pub mod operator_client {
@@ -3112,12 +3161,43 @@ pub mod operator_client {
                 .insert(GrpcMethod::new("tributary.v1.Operator", "ListSetAside"));
             self.inner.unary(req, path, codec).await
         }
-        /// Hands such an input in again, as a new command: after an upgrade, or once what broke it is mended. A message
-        /// that was kept because it could not be understood cannot be handed in again; read it in the timeline.
+        /// One of them, with what can be told of it.
+        pub async fn get_set_aside(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSetAsideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Operator/GetSetAside",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Operator", "GetSetAside"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Hands such an input in again: after an upgrade, or once what broke it is mended. Whoever asks, and under
+        /// whichever id, replaying an input is one command, and as any command it is done once while its answer is
+        /// remembered, for some hours. A message that could not be understood is read again, by a process with the role
+        /// `channels`, and becomes the same facts however often; where it still cannot be understood, FAILED_PRECONDITION
+        /// says why.
         pub async fn replay_set_aside(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplaySetAsideRequest>,
-        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaySetAsideResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -3158,12 +3238,26 @@ pub mod operator_server {
             tonic::Response<super::ListSetAsideResponse>,
             tonic::Status,
         >;
-        /// Hands such an input in again, as a new command: after an upgrade, or once what broke it is mended. A message
-        /// that was kept because it could not be understood cannot be handed in again; read it in the timeline.
+        /// One of them, with what can be told of it.
+        async fn get_set_aside(
+            &self,
+            request: tonic::Request<super::GetSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSetAsideResponse>,
+            tonic::Status,
+        >;
+        /// Hands such an input in again: after an upgrade, or once what broke it is mended. Whoever asks, and under
+        /// whichever id, replaying an input is one command, and as any command it is done once while its answer is
+        /// remembered, for some hours. A message that could not be understood is read again, by a process with the role
+        /// `channels`, and becomes the same facts however often; where it still cannot be understood, FAILED_PRECONDITION
+        /// says why.
         async fn replay_set_aside(
             &self,
             request: tonic::Request<super::ReplaySetAsideRequest>,
-        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaySetAsideResponse>,
+            tonic::Status,
+        >;
     }
     /// What an operator looks after. Administrators only.
     #[derive(Debug)]
@@ -3287,6 +3381,51 @@ pub mod operator_server {
                     };
                     Box::pin(fut)
                 }
+                "/tributary.v1.Operator/GetSetAside" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSetAsideSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::GetSetAsideRequest>
+                    for GetSetAsideSvc<T> {
+                        type Response = super::GetSetAsideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSetAsideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::get_set_aside(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSetAsideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/tributary.v1.Operator/ReplaySetAside" => {
                     #[allow(non_camel_case_types)]
                     struct ReplaySetAsideSvc<T: Operator>(pub Arc<T>);
@@ -3294,7 +3433,7 @@ pub mod operator_server {
                         T: Operator,
                     > tonic::server::UnaryService<super::ReplaySetAsideRequest>
                     for ReplaySetAsideSvc<T> {
-                        type Response = super::Accepted;
+                        type Response = super::ReplaySetAsideResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,

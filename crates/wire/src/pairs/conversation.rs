@@ -11,7 +11,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     OptOut { from },
     OptIn { from },
     Unreadable { from, message, content, reason, at },
-    BotAnswer { turn, actions },
+    BotAnswer { turn, tenant, bot, actions },
     Reply { conversation, agent, assignment, message, body },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },

@@ -218,7 +218,7 @@ choices! {
         OptOut { from },
         OptIn { from },
         Unreadable { from, message, content, reason, at },
-        BotAnswer { turn, actions },
+        BotAnswer { turn, tenant, bot, actions },
         Reply { conversation, agent, assignment, message, body },
         Transfer { conversation, agent, assignment, to, note },
         Close { conversation, agent, assignment },

@@ -4,10 +4,10 @@
 use proptest::prelude::*;
 
 use super::{story::received, world::World, *};
-use crate::Aggregate;
 use crate::conversation::{
     BotAction, Command, Conversations, Decider, NoteKind, Owner, ReceiptKind, Received, Transfer,
 };
+use crate::{Aggregate, Code};
 
 const CUSTOMERS: u8 = 4;
 const AGENTS: [&str; 5] = ["ann", "bob", "cid", "dee", "eve"];
@@ -33,6 +33,14 @@ impl Plan {
         }
         policy
     }
+}
+
+/// Who answers a turn.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum By {
+    WhoWasAsked,
+    AnotherBot,
+    AnotherTenant,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +76,7 @@ enum Action {
     },
     Answer {
         turn: usize,
+        by: By,
         says: usize,
         end: Option<BotAction>,
         says_more: bool,
@@ -128,6 +137,8 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         1 => Just(Some(BotAction::Close)),
     ];
+    let by =
+        prop_oneof![18 => Just(By::WhoWasAsked), 1 => Just(By::AnotherBot), 1 => Just(By::AnotherTenant)];
     let to = prop_oneof![
         (0..4_usize).prop_map(|n| Transfer::Queue(queue(["sales", "support", "care", "nowhere"][n]))),
         (0..AGENTS.len()).prop_map(|n| Transfer::Agent(agent(AGENTS[n]))),
@@ -144,8 +155,8 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(customer, kind, message)| Action::StrangeReceipt { customer, kind, message }),
         1 => (customer(), kind()).prop_map(|(customer, kind)| Action::Watermark { customer, kind }),
         2 => (customer(), prop::bool::weighted(0.5)).prop_map(|(customer, out)| Action::Opt { customer, out }),
-        8 => (any_of(), 0..3_usize, end, prop::bool::weighted(0.05))
-            .prop_map(|(turn, says, end, says_more)| Action::Answer { turn, says, end, says_more }),
+        8 => (any_of(), by, 0..3_usize, end, prop::bool::weighted(0.05))
+            .prop_map(|(turn, by, says, end, says_more)| Action::Answer { turn, by, says, end, says_more }),
         10 => (any_of(), prop::bool::weighted(0.8)).prop_map(|(which, works)| Action::Deliver { which, works }),
         7 => any_of().prop_map(|waiting| Action::Accept { waiting }),
         5 => (any_of(), prop::option::weighted(0.1, 0..AGENTS.len()))
@@ -205,14 +216,21 @@ fn act(world: &mut World, version: u64, action: &Action) {
             let from = correspondent(*customer);
             world.fact(if *out { Command::OptOut { from } } else { Command::OptIn { from } });
         }
-        Action::Answer { turn, says, end, says_more } => {
-            let Some(turn) = pick(&world.turns, *turn) else { return };
+        Action::Answer { turn, by, says, end, says_more } => {
+            let Some((turn, asked)) = pick(&world.turns, *turn) else { return };
             let mut actions: Vec<_> = (0..*says).map(|_| say(world, turn.conversation)).collect();
             actions.extend(end.clone());
             if *says_more {
                 actions.push(say(world, turn.conversation));
             }
-            world.command(Command::BotAnswer { turn, actions });
+            let (tenant, bot) = match by {
+                By::WhoWasAsked => (tenant(), asked),
+                By::AnotherBot => (tenant(), bot("stranger")),
+                By::AnotherTenant => ("globex".parse().unwrap(), asked),
+            };
+            let refused = world.command(Command::BotAnswer { turn, tenant, bot, actions });
+            assert!(*by == By::WhoWasAsked || refused.is_some(), "a bot answered another's turn: {turn}");
+            assert!(*by != By::AnotherTenant || refused == Some(Code::NotFound), "{refused:?}");
         }
         Action::Deliver { which, works } => world.deliver(*which, *works),
         Action::Accept { waiting } => {

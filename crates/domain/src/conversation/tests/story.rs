@@ -127,7 +127,12 @@ pub(super) fn receive(n: u128) -> Command {
 }
 
 pub(super) fn answer(turn: TurnId, actions: &[BotAction]) -> Command {
-    Command::BotAnswer { turn, actions: actions.to_vec() }
+    answer_of("greeter", turn, actions)
+}
+
+/// What a bot says to a turn, whosever that is.
+pub(super) fn answer_of(name: &str, turn: TurnId, actions: &[BotAction]) -> Command {
+    Command::BotAnswer { turn, tenant: tenant(), bot: bot(name), actions: actions.to_vec() }
 }
 
 pub(super) fn say(n: u128) -> BotAction {

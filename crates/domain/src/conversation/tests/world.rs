@@ -8,8 +8,8 @@ use std::{
 
 use super::{receipts::Receipts, *};
 use crate::{
-    Cause, ContentHash, FactId, Intake, Kind, Lane, Origin, Partition, Peer, Recorded, Relay, Route, Step,
-    Taken, Topology, contact,
+    Cause, Code, ContentHash, FactId, Intake, Kind, Lane, Origin, Partition, Peer, Recorded, Relay, Route,
+    Step, Taken, Topology, contact,
     conversation::{Command, Conversations, Decider, Event, Owner, Progress, ReceiptKind, What},
     delivery, desk,
 };
@@ -61,7 +61,7 @@ pub(super) struct World {
     /// Messages of ours, whether they left or not.
     pub(super) written: Vec<(Party, MessageId)>,
     /// What a bot or an agent holds on to, though it may be stale: everything that was ever theirs.
-    pub(super) turns: Vec<TurnId>,
+    pub(super) turns: Vec<(TurnId, BotId)>,
     pub(super) assignments: Vec<(ConversationId, AgentId, OfferId)>,
     generations_fired: BTreeSet<u64>,
 }
@@ -149,8 +149,8 @@ impl World {
         }
     }
 
-    /// Someone asks, and repeats it until an answer is there.
-    pub(super) fn command(&mut self, command: Command) {
+    /// Someone asks, and repeats it until an answer is there: why it was refused, if it was.
+    pub(super) fn command(&mut self, command: Command) -> Option<Code> {
         self.commands_given += 1;
         let id = command_id(self.commands_given);
         let intake = self.intake(Origin::Command { id, content: ContentHash::default() }, command);
@@ -169,6 +169,7 @@ impl World {
             (0, &result),
             "the same answer, and no more"
         );
+        result.err().map(|rejection| rejection.code)
     }
 
     /// The next message to one of those who wait for some arrives, and is acted upon.
@@ -317,7 +318,7 @@ impl World {
                 assert_eq!((entry.turn, turn.owner_epoch), (None, entry.owner_epoch), "{event:?}");
                 assert_eq!(turn.number, entry.turns + 1, "turns are numbered densely");
                 (entry.turn, entry.turns) = (Some(*turn), turn.number);
-                self.turns.push(*turn);
+                self.turns.push((*turn, bot.clone()));
             }
             What::TurnAnswered { turn } => assert_eq!(entry.turn.take(), Some(*turn)),
             What::BotReplied { .. } => assert!(matches!(entry.owner, Some(Owned::Bot(_))), "{event:?}"),

@@ -73,6 +73,39 @@ fn a_turn_is_answered_once() {
 }
 
 #[test]
+fn a_bot_answers_its_own_turns_alone() {
+    bot_is_asked()
+        .when(answer_of("other", first(), &[say(2)]))
+        .then_rejected(Code::NotOwner)
+        // Whose it is comes before what is said, and before which turn it is.
+        .when(answer_of("other", second(), &[BotAction::Close, say(2)]))
+        .then_rejected(Code::NotOwner)
+        .when(answer(first(), &[say(2)]))
+        .then([answered(first()), bot_replied(1, 2)])
+        .when(answer_of("other", first(), &[say(3)]))
+        .then_rejected(Code::NotOwner);
+}
+
+#[test]
+fn to_another_tenants_bot_there_is_no_such_conversation() {
+    let namesake = || Command::BotAnswer {
+        turn: first(),
+        tenant: "globex".parse().unwrap(),
+        bot: bot("greeter"),
+        actions: vec![say(2)],
+    };
+    bot_is_asked()
+        .when(namesake())
+        .then_rejected(Code::NotFound)
+        .when(answer(first(), &[BotAction::Close]))
+        .then([answered(first()), closed_by_bot()])
+        // Not even that it is closed, or a person's, is told.
+        .when(namesake())
+        .then_rejected(Code::NotFound);
+    with_ann().when(namesake()).then_rejected(Code::NotFound);
+}
+
+#[test]
 fn a_bot_hands_over_to_the_inboxs_queue_or_to_another() {
     bot_is_asked()
         .at(7)
