@@ -54,7 +54,6 @@ impl Installation {
             format!("[[tokens]]\ntoken = \"text:{token}\"\ntenant = \"dev\"\nname = \"{token}\"\n{role}\n")
         };
         config += "secrets.dev.dev = \"text:dev\"\n";
-        config += "[secrets.dev]\ndev = \"text:dev\"\n";
         config += &token("admin", "admin = true");
         for agent in agents {
             config += &token(agent, &format!("agent = \"{agent}\""));

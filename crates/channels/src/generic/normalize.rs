@@ -1,5 +1,6 @@
 //! From posted JSON to facts.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -83,6 +84,7 @@ fn read_one(inbox: &str, raw: &str) -> Result<Fact, String> {
             kind: FactKind::Unknown,
             external_id: Some(derived("item", &[raw])),
             reason,
+            raw: Some(Bytes::copy_from_slice(raw.as_bytes())),
             ..fact
         });
     }
