@@ -1,6 +1,7 @@
 //! The real binary: installed in a folder of its own, started with the roles a bench asks for, and stopped.
 
 use std::{
+    ffi::OsString,
     fs::File,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
@@ -13,13 +14,17 @@ use vault::{MasterKey, Vault};
 
 use super::{Outcome, load::get, report::folder};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_tributary");
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What the kernel counts a process's time in, a second.
 const TICKS: f64 = 100.0;
 
 /// The workspace that `tributary dev` begins with.
 pub(crate) const SAMPLE: &str = include_str!("../../crates/tributary/src/dev.toml");
+
+/// The binary to measure; the environment may name another build of it, to compare the two.
+fn binary() -> OsString {
+    std::env::var_os("TRIBUTARY_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_tributary").into())
+}
 
 /// An installation with a workspace in force; gone when dropped.
 pub(crate) struct Installation {
@@ -75,7 +80,7 @@ impl Installation {
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.arg(name).arg("-c").arg(self.path("tributary.toml"));
         command.env("TRIBUTARY_TOKEN", "admin").env("RUST_LOG", "warn").stdin(Stdio::null());
         command
