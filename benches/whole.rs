@@ -3,7 +3,8 @@
 //! which this process stands in.
 //!
 //! The lag is the time from the last acknowledgement until nothing is left to do: every worker has read its whole
-//! intake, and every decision stands in the read model. A rate holds if it was kept and the lag is a second at most.
+//! intake, and every decision stands in the read model. A rate holds if 99 of 100 acknowledgements came within 40 ms of
+//! when their webhook was due, and the lag is a second at most.
 //! After every run each acknowledged webhook is looked up in the timelines, and the answers are counted.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
@@ -60,9 +61,10 @@ const ROUNDS: usize = 3;
 const NEW_EVERY: usize = 5;
 /// The rate to hold.
 const REACH: f64 = 7_000.0;
+const MOST_P99_MS: f64 = 40.0;
 const MOST_LAG: Duration = Duration::from_secs(1);
 /// Rates are told apart to this part of the rate.
-const STEP: f64 = 1.15;
+const STEP: f64 = 1.1;
 /// Nothing new for so long: nothing is under way any more.
 const STILL: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -100,7 +102,7 @@ async fn bench() -> Outcome<()> {
         rate = if up { rate * STEP } else { rate / STEP };
         let run = run(rate, during, number).await?;
         if run.holds() {
-            highest = run.rate;
+            highest = rate;
         }
         if run.holds() != up || rate < 100.0 {
             break;
@@ -111,15 +113,13 @@ async fn bench() -> Outcome<()> {
     rates.add(highest);
     rates.at_least("whole.rate", "webhooks/s", REACH);
     println!("at {REACH}/s:");
-    p99s.at_most("whole.p99_ms", "ms", 40.0);
+    p99s.at_most("whole.p99_ms", "ms", MOST_P99_MS);
     lags.at_most("whole.lag_ms", "ms", MOST_LAG.as_secs_f64() * 1e3);
     memory.at_most("whole.rss_mib", "MiB", 150.0);
     Ok(())
 }
 
 struct Run {
-    offered: f64,
-    rate: f64,
     p99: f64,
     lag: Duration,
     memory: f64,
@@ -127,7 +127,7 @@ struct Run {
 
 impl Run {
     fn holds(&self) -> bool {
-        self.rate >= self.offered * 0.99 && self.lag <= MOST_LAG
+        self.p99 <= MOST_P99_MS && self.lag <= MOST_LAG
     }
 }
 
@@ -158,7 +158,7 @@ async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
     drop(installation);
     tokio::time::sleep(PAUSE).await;
     let p99 = percentile(&loaded.waits(), 99);
-    Ok(Run { offered: rate, rate: loaded.rate(), p99, lag, memory })
+    Ok(Run { p99, lag, memory })
 }
 
 /// Looks from outside at what the process writes.
