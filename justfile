@@ -26,6 +26,10 @@ fmt:
 kill-soak N="200":
     TRIBUTARY_KILLS={{N}} cargo test -p tributary --test system -- --nocapture kill_9
 
+# Runs the simulator on new seeds for that long; TRIBUTARY_SEED is the first of them. See docs/simulator.md.
+soak MINUTES="10":
+    TRIBUTARY_SOAK={{MINUTES}} cargo test --release -p tributary-runtime --test sim -- --nocapture soaks
+
 # Runs every bench (release build), times a first build, and ends with the table that docs/performance.md keeps.
 figures:
     #!/usr/bin/env bash

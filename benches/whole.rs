@@ -11,51 +11,17 @@
 
 mod shared;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
-use domain::{Kind, Topology};
-use log::{LocalLog, Log as _, Topic};
-use projections::Store;
 use rusqlite::{Connection, OpenFlags};
 use shared::{
     Outcome,
     load::{CONNECTIONS, Loaded, Pace, Platform, load},
-    process::{Effort, Installation, Server},
+    process::{Effort, GREETED, Installation},
     report::{Rounds, machine, percentile, seconds},
+    watch::{Watch, settled},
     webhooks::Webhooks,
 };
-use tokio::time::Instant;
-
-/// `PLATFORM` is where messages are sent to.
-const WORKSPACE: &str = r#"
-tenant = "dev"
-
-[inboxes.messenger]
-channel = "messenger"
-address = "1"
-bot = "welcome"
-queue = "support/general"
-
-[inboxes.messenger.settings]
-app_secret = "secret:dev"
-verify_token = "secret:dev"
-access_token = "secret:dev"
-base_url = "http://PLATFORM"
-
-[bots.welcome]
-kind = "built_in"
-greeting = "Welcome! Tell us what you need, or say \"I want a person\"."
-quick_replies = ["I want a person"]
-person_words = ["person"]
-answers = [{ words = ["opening hours"], text = "We are here around the clock." }]
-
-[queues."support/general"]
-"#;
 
 const ROUNDS: usize = 3;
 const NEW_EVERY: usize = 5;
@@ -65,9 +31,6 @@ const MOST_P99_MS: f64 = 40.0;
 const MOST_LAG: Duration = Duration::from_secs(1);
 /// Rates are told apart to this part of the rate.
 const STEP: f64 = 1.1;
-/// Nothing new for so long: nothing is under way any more.
-const STILL: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(120);
 /// A disk that was just written to a lot is slow for a while.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -135,8 +98,7 @@ async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
     let count = (rate * during.as_secs_f64()) as usize;
     let webhooks = Arc::new(Webhooks::prepare(&format!("{number}"), count, NEW_EVERY, "Where is my parcel?"));
     let platform = Platform::open().await?;
-    let installation =
-        Installation::new(&WORKSPACE.replace("PLATFORM", &platform.at.to_string()), &[]).await?;
+    let installation = Installation::new(&GREETED.replace("PLATFORM", &platform.at.to_string()), &[]).await?;
     let server = installation.start(&[]).await?;
     let before = Watch::open(&installation)?.intakes().await?;
     let effort = Effort::of(server.id())?;
@@ -159,84 +121,6 @@ async fn run(rate: f64, during: Duration, number: usize) -> Outcome<Run> {
     tokio::time::sleep(PAUSE).await;
     let p99 = percentile(&loaded.waits(), 99);
     Ok(Run { p99, lag, memory })
-}
-
-/// Looks from outside at what the process writes.
-struct Watch {
-    log: LocalLog,
-    store: Store,
-    topology: Topology,
-}
-
-impl Watch {
-    fn open(installation: &Installation) -> Outcome<Watch> {
-        let topics: Vec<_> = Kind::ALL
-            .into_iter()
-            .flat_map(|kind| [kind.intake_topic(), kind.log_topic()])
-            .map(Topic)
-            .collect();
-        let log = LocalLog::open_read_only(&installation.data().join("log"), &topics)?;
-        let store = Store::open(installation.data().join("readmodel"))?;
-        let count = |kind: Kind| log.partitions(Topic(kind.log_topic()));
-        let topology = Topology {
-            conversation: count(Kind::Conversation)?,
-            desk: count(Kind::Desk)?,
-            delivery: count(Kind::Delivery)?,
-            contact: count(Kind::Contact)?,
-            workspace: count(Kind::Workspace)?,
-        };
-        Ok(Watch { log, store, topology })
-    }
-
-    /// How many inputs each aggregate was given so far.
-    async fn intakes(&self) -> Outcome<BTreeMap<&'static str, u64>> {
-        let mut intakes = BTreeMap::new();
-        for kind in Kind::ALL {
-            for number in 0..self.topology.partitions(kind) {
-                let end = self.log.end(Topic(kind.intake_topic()).partition(number)).await?;
-                *intakes.entry(kind.as_str()).or_default() += end;
-            }
-        }
-        Ok(intakes)
-    }
-
-    async fn is_projected(&self) -> Outcome<bool> {
-        let lags = projections::lag(&self.log, &self.topology, &self.store).await?;
-        Ok(lags.iter().all(|(_, lag)| lag.records == 0))
-    }
-}
-
-/// Waits until nothing is left to do. Yields since when that is so. `before`: what had been read when the process
-/// began to count.
-async fn settled(
-    installation: &Installation,
-    server: &Server,
-    before: &BTreeMap<&'static str, u64>,
-) -> Outcome<Instant> {
-    let watch = Watch::open(installation)?;
-    let began = Instant::now();
-    let mut still: Option<(Instant, BTreeMap<_, _>)> = None;
-    while began.elapsed() < PATIENCE {
-        let looked = Instant::now();
-        let read: BTreeMap<_, _> =
-            server.by_aggregate("tributary_worker_inputs_total").await?.into_iter().collect();
-        let given = watch.intakes().await?;
-        let is_read = given.iter().all(|(kind, given)| {
-            read.get(*kind).copied().unwrap_or(0.0) as u64 + before.get(kind).copied().unwrap_or(0) >= *given
-        });
-        let done = is_read && watch.is_projected().await?;
-        still = match still {
-            Some((since, known)) if done && known == given => Some((since, known)),
-            _ => done.then_some((looked, given)),
-        };
-        if let Some((since, _)) = &still
-            && since.elapsed() >= STILL
-        {
-            return Ok(*since);
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    Err(format!("it is not done {PATIENCE:?} after the load: {}", server.said()).into())
 }
 
 /// How many acknowledged webhooks no timeline has.

@@ -6,6 +6,7 @@
 pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod report;
+pub(crate) mod watch;
 pub(crate) mod webhooks;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

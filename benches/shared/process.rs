@@ -21,6 +21,32 @@ const TICKS: f64 = 100.0;
 /// The workspace that `tributary dev` begins with.
 pub(crate) const SAMPLE: &str = include_str!("../../crates/tributary/src/dev.toml");
 
+/// One Messenger inbox whose bot greets each new party; `PLATFORM` is where messages are sent to.
+pub(crate) const GREETED: &str = r#"
+tenant = "dev"
+
+[inboxes.messenger]
+channel = "messenger"
+address = "1"
+bot = "welcome"
+queue = "support/general"
+
+[inboxes.messenger.settings]
+app_secret = "secret:dev"
+verify_token = "secret:dev"
+access_token = "secret:dev"
+base_url = "http://PLATFORM"
+
+[bots.welcome]
+kind = "built_in"
+greeting = "Welcome! Tell us what you need, or say \"I want a person\"."
+quick_replies = ["I want a person"]
+person_words = ["person"]
+answers = [{ words = ["opening hours"], text = "We are here around the clock." }]
+
+[queues."support/general"]
+"#;
+
 /// The binary to measure; the environment may name another build of it, to compare the two.
 fn binary() -> OsString {
     std::env::var_os("TRIBUTARY_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_tributary").into())

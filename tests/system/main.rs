@@ -22,6 +22,7 @@ mod clients;
 mod count;
 
 // The stories.
+mod story_full_disk;
 mod story_kill;
 mod story_one_of_each;
 mod story_stop;

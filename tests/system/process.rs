@@ -275,6 +275,10 @@ impl Binary {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.running.child.id()
+    }
+
     /// The last that the binary said.
     pub(crate) fn tail(&self) -> String {
         self.running.output.tail()

@@ -56,9 +56,23 @@ impl<A: Codec> Follow<A> {
 
     /// What comes next, waiting for it. Cancel-safe.
     pub(crate) async fn batch(&mut self) -> Result<Batch<A>, Error> {
+        self.batch_if(|| true).await
+    }
+
+    /// The same for who does not always care for the decisions: `wanted` is asked once there is a batch, and if it is
+    /// not, that is only judged, not decoded.
+    pub(crate) async fn batch_if(&mut self, wanted: impl FnOnce() -> bool) -> Result<Batch<A>, Error> {
         let peer = self.peer;
         let records = self.tail.batch().await.map_err(|source| Error::Log { peer, source })?;
-        let mut decisions = Vec::with_capacity(records.len());
+        let mut decisions = Vec::new();
+        if !wanted() {
+            for record in &records {
+                let judged = self.reader.judge(record.position, &record.bytes);
+                judged.map_err(|source| Error::Wire { peer, source })?;
+            }
+            return Ok(Batch { decisions, point: self.reader.point() });
+        }
+        decisions.reserve(records.len());
         for record in &records {
             let verdict = self.reader.read(record.position, &record.bytes);
             match verdict.map_err(|source| Error::Wire { peer, source })? {

@@ -1,6 +1,6 @@
 //! The server: what it needs, the services it offers, how it starts and stops.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use domain::Topology;
 use log::Log;
@@ -47,6 +47,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Reads messages that could not be understood once more, in a process that can.
     pub read_again: Option<Arc<dyn ReadAgain>>,
+    /// Where views of the log are kept from one start to the next; without it they are read anew from the beginning.
+    pub keep_in: Option<PathBuf>,
     /// How long a caller waits for a command's answer before it is told that the outcome is unknown.
     pub patience: Duration,
     /// Messages that may wait for one client.
@@ -72,6 +74,7 @@ impl Config {
             store,
             tokens,
             read_again: None,
+            keep_in: None,
             patience: Duration::from_secs(15),
             buffer: 256,
             stall: Duration::from_secs(30),
@@ -113,9 +116,20 @@ pub struct Server {
 impl Server {
     pub fn new(config: Config) -> Server {
         metrics::describe();
-        let Config { log, topology, vault, store, tokens, read_again, patience, buffer, stall, heartbeat } =
-            config;
-        let hub = Hub::new(log.clone(), topology);
+        let Config {
+            log,
+            topology,
+            vault,
+            store,
+            tokens,
+            read_again,
+            keep_in,
+            patience,
+            buffer,
+            stall,
+            heartbeat,
+        } = config;
+        let hub = Hub::new(log.clone(), topology, keep_in);
         let commander =
             Commander { hub: hub.clone(), log: log.clone(), vault: vault.clone(), topology, patience };
         let streams = Streams {
@@ -175,17 +189,20 @@ impl Server {
             std::future::pending::<Infallible>().await
         };
         tokio::pin!(serving, following);
-        let mut served = false;
+        let (mut served, mut followed) = (false, false);
         // Whatever ends first, the streams are ended too: their clients resume elsewhere.
         let ended = tokio::select! {
             ended = &mut serving => {
                 served = true;
                 ended.map_err(Error::Serve)
             }
-            ended = &mut following => match ended {
-                Ok(followed) => followed.map_err(Error::Follow),
-                Err(failed) => Err(Error::Follow(follow::Error::Task(failed))),
-            },
+            ended = &mut following => {
+                followed = true;
+                match ended {
+                    Ok(ended) => ended.map_err(Error::Follow),
+                    Err(failed) => Err(Error::Follow(follow::Error::Task(failed))),
+                }
+            }
             never = ready => match never {},
             () = stop.cancelled() => Ok(()),
         };
@@ -202,6 +219,9 @@ impl Server {
             tracing::warn!("some calls had not ended when the server stopped");
         }
         reading.cancel();
+        if !followed && tokio::time::timeout(FAREWELL, following).await.is_err() {
+            tracing::warn!("the views of the log were not kept in time; the next start will read more of it");
+        }
         ended
     }
 }

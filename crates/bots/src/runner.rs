@@ -101,7 +101,7 @@ impl BuiltIn {
                 actions,
             },
         };
-        self.post.send::<Decider>(&Route::Party(party), &intake).await?;
+        self.post.report::<Decider>(&Route::Party(party), &intake).await?;
         Ok(outcome)
     }
 
@@ -161,7 +161,7 @@ impl Effects<Decider> for BuiltIn {
 
     fn resume(&self, partition: &Partition<Decider>) {
         for (id, customer, bot, turn) in partition.state().open_turns() {
-            self.ask(&customer.tenant, bot, id, turn.message, &turn.content);
+            self.ask(&customer.endpoint.tenant, bot, id, turn.message, &turn.content.sealed());
         }
     }
 }

@@ -187,15 +187,9 @@ impl Deliverer {
             policy_version: 0,
             command: Command::Report { message: attempt.message, attempt: attempt.number, outcome },
         };
-        // While this process leads, nobody else would ask; told twice it is one. Once the log is closed, the next leader
-        // asks.
-        while let Err(error) = self.post.send::<Decider>(&route, &intake).await {
+        if let Err(error) = self.post.report::<Decider>(&route, &intake).await {
+            // The log is closed: the next leader asks.
             tracing::warn!(%error, "an attempt's outcome could not be recorded");
-            use log::Error::{DiskFull, Full, Storage, Unknown};
-            if !matches!(error, Full(_) | DiskFull | Unknown { .. } | Storage { .. }) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
     }
 }

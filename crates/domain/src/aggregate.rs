@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CommandId, Kind, Policies, Rejection, Relay, Route, Timers, Timestamp};
+use crate::{CommandId, Kind, Millis, Party, Policies, Rejection, Relay, Route, Timers, Timestamp};
 
 /// A family of entities that are decided about together, one partition at a time.
 ///
@@ -43,6 +43,26 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
     /// way is in nobody's hands now.
     fn recovered() -> Option<Self::Command> {
         None
+    }
+
+    /// The party that the command is about, if the state knows nothing of it: it may have been retired.
+    fn unknown_party(_state: &Self::State, _command: &Self::Command) -> Option<Party> {
+        None
+    }
+
+    /// What retires the parties for whom nothing has been under way for this long, `most` of them at a time.
+    fn retire(_state: &Self::State, _now: Timestamp, _quiet_for: Millis, _most: usize) -> Vec<Self::Event> {
+        Vec::new()
+    }
+
+    /// If this event, on this state, retires a party: the event that will bring it back as it is now.
+    fn tombstone(_state: &Self::State, _event: &Self::Event) -> Option<(Party, Self::Event)> {
+        None
+    }
+
+    /// Whether a fact that led to this event, first of all, is remembered for ever.
+    fn lasts(_policies: &Policies, _event: &Self::Event) -> bool {
+        false
     }
 
     /// The message that this event is for another aggregate, if it is one.

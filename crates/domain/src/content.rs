@@ -51,6 +51,37 @@ pub struct Sealed {
     pub bytes: Bytes,
 }
 
+/// What is sealed, as a state keeps it: in memory of its own and no more, where [`Sealed`] shares the record's that it was
+/// read from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "Sealed", into = "Sealed")]
+pub struct Kept {
+    subject: Party,
+    bytes: Box<[u8]>,
+}
+
+impl Kept {
+    pub fn new(sealed: &Sealed) -> Self {
+        Kept { subject: sealed.subject, bytes: Box::from(&sealed.bytes[..]) }
+    }
+
+    pub fn sealed(&self) -> Sealed {
+        Sealed { subject: self.subject, bytes: Bytes::copy_from_slice(&self.bytes) }
+    }
+}
+
+impl From<Sealed> for Kept {
+    fn from(sealed: Sealed) -> Self {
+        Kept { subject: sealed.subject, bytes: Vec::from(sealed.bytes).into_boxed_slice() }
+    }
+}
+
+impl From<Kept> for Sealed {
+    fn from(kept: Kept) -> Self {
+        Sealed { subject: kept.subject, bytes: kept.bytes.into() }
+    }
+}
+
 /// A message's plaintext. Exists only at the edges; the log holds it [`Sealed`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Content {

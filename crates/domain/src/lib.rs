@@ -13,6 +13,8 @@ mod time;
 
 // What every aggregate is made of.
 mod aggregate;
+mod departed;
+mod facts;
 mod partition;
 mod relay;
 mod step;
@@ -26,7 +28,9 @@ pub mod desk;
 pub mod workspace;
 
 pub use aggregate::{Aggregate, Context, Settles};
-pub use content::{Attachment, Channel, Content, MailThread, Sealed};
+pub use content::{Attachment, Channel, Content, Kept, MailThread, Sealed};
+pub use departed::{Departed, Question};
+pub use facts::{Batch, FACTS_KEPT};
 pub use ids::{
     AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
     InboxId, Lane, MessageId, OfferId, Party, QueueId, TenantId, TurnId,

@@ -3,6 +3,8 @@
 //! The leader asks ([`Partition::take`], [`Partition::fire`], …) and gets a [`Step`]; everyone who reads the log
 //! folds the step ([`Partition::fold`]). Asking changes nothing, folding decides nothing.
 
+mod memory;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -12,13 +14,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Answer, Cause, Code, CommandId, ContentHash, Context, FactId, Intake, Millis, Origin, Peer,
-    Policies, Policy, Recorded, Rejection, Relay, SetAside, Settles, Step, Timestamp, Topology,
+    Aggregate, Answer, Cause, Code, CommandId, ContentHash, Context, Departed, Intake, Millis, Origin, Peer,
+    Policies, Policy, Recorded, Rejection, Relay, SetAside, Settles, Step, Timestamp, Topology, facts::Facts,
 };
 
-/// Facts are remembered this long, so that a redelivery is recognized. WhatsApp redelivers for 7 days; see
-/// DESIGN: at least 14.
-const FACTS_KEPT: Millis = Millis::hours(14 * 24);
 /// Answers are remembered this long, so that a repeated command gets the same one.
 const ANSWERS_KEPT: Millis = Millis::hours(6);
 
@@ -28,7 +27,8 @@ pub struct Partition<A: Aggregate> {
     topology: Topology,
     decided_at: Timestamp,
     policies: Policies,
-    facts: Remembered<FactId, ()>,
+    facts: Facts,
+    lasting_facts: Facts,
     answers: Remembered<CommandId, (ContentHash, Result<(), Rejection>)>,
     /// Commands whose answer waits for another aggregate.
     pending: BTreeMap<CommandId, ContentHash>,
@@ -36,6 +36,9 @@ pub struct Partition<A: Aggregate> {
     inbound: BTreeMap<Peer, u64>,
     outbound: BTreeMap<Peer, Outbox>,
     state: A::State,
+    /// On its way out of memory, and no part of the state any more.
+    #[serde(skip)]
+    departed: Departed<A>,
 }
 
 /// Relays to one target: numbered densely, kept until the target says it has applied them.
@@ -73,12 +76,14 @@ impl<A: Aggregate> Partition<A> {
             topology,
             decided_at: Timestamp::default(),
             policies: Policies::default(),
-            facts: Remembered::default(),
+            facts: Facts::default(),
+            lasting_facts: Facts::default(),
             answers: Remembered::default(),
             pending: BTreeMap::new(),
             inbound: BTreeMap::new(),
             outbound: BTreeMap::new(),
             state: A::State::default(),
+            departed: Departed::default(),
         }
     }
 
@@ -103,7 +108,7 @@ impl<A: Aggregate> Partition<A> {
     /// Whether an input of this origin is out of its turn: applied before, under way, or ahead of its predecessors.
     pub fn is_out_of_turn(&self, origin: Origin) -> bool {
         match origin {
-            Origin::Fact(id) => self.facts.get(&id).is_some(),
+            Origin::Fact(id) => self.knows(id),
             Origin::Command { id, .. } => self.answers.get(&id).is_some() || self.pending.contains_key(&id),
             Origin::Relay { source, number } => number != self.applied(source) + 1,
             Origin::Report => false,
@@ -124,7 +129,7 @@ impl<A: Aggregate> Partition<A> {
         A::timers(&self.state).first().map(|timer| timer.due)
     }
 
-    /// Decides one intake record.
+    /// Decides one intake record. What memory does not know of it was asked for before ([`Partition::question`]).
     pub fn take(&self, now: Timestamp, intake: &Intake<A::Command>) -> Taken<A> {
         let (origin, command) = match intake {
             Intake::Applied { by, through } => {
@@ -139,7 +144,7 @@ impl<A: Aggregate> Partition<A> {
         };
         match origin {
             Origin::Fact(id) => {
-                if self.facts.get(&id).is_some() {
+                if self.knows(id) {
                     return Taken::Again;
                 }
                 self.decide_unasked(now, Cause::Fact(id), command)
@@ -288,7 +293,6 @@ impl<A: Aggregate> Partition<A> {
     pub fn fold(&mut self, at: Timestamp, step: &Step<A>) {
         self.decided_at = self.decided_at.max(at);
         match &step.cause {
-            Cause::Fact(id) => self.facts.put(*id, (), at),
             Cause::Relay { source, number } => {
                 self.inbound.insert(*source, *number);
             }
@@ -303,9 +307,15 @@ impl<A: Aggregate> Partition<A> {
                 A::timers_mut(&mut self.state).take(timer);
             }
             Cause::PolicyInForce(policy) => self.policies.put(policy.clone()),
-            Cause::Command { .. } | Cause::Report | Cause::Recovered | Cause::Unreadable => {}
+            Cause::Fact(_)
+            | Cause::Command { .. }
+            | Cause::Report
+            | Cause::Recovered
+            | Cause::Memory
+            | Cause::Unreadable => {}
         }
         for recorded in &step.events {
+            self.departed.parties.extend(A::tombstone(&self.state, &recorded.event));
             A::evolve(&mut self.state, at, &recorded.event);
             if let (Some((peer, number)), Some((_, relay))) = (recorded.relay, A::relay(&recorded.event)) {
                 let outbox = self.outbound.entry(peer).or_default();
@@ -329,7 +339,9 @@ impl<A: Aggregate> Partition<A> {
                 self.answers.put(answer.command, (answer.content, answer.result.clone()), at);
             }
         }
-        self.facts.forget_before(at, FACTS_KEPT);
+        if let Cause::Fact(id) = step.cause {
+            self.remember(id, at, step);
+        }
         self.answers.forget_before(at, ANSWERS_KEPT);
     }
 

@@ -171,7 +171,7 @@ impl Topology {
 }
 
 /// FNV-1a, 64 bits: small, stable, and good enough to spread names.
-fn fnv1a<const N: usize>(parts: [&[u8]; N]) -> u64 {
+pub(crate) fn fnv1a<const N: usize>(parts: [&[u8]; N]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in parts.into_iter().flatten() {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -72,6 +72,8 @@ pub enum Cause<A: Aggregate> {
     Timer(Timer<A::TimerId>),
     PolicyInForce(Arc<Policy>),
     Recovered,
+    /// The leader keeps memory in order: what is quiet is retired, what is needed again is brought back.
+    Memory,
     /// The input's bytes could not be read.
     Unreadable,
 }

@@ -380,3 +380,30 @@ async fn the_write_ahead_log_stays_small_under_constant_writing() {
     }
     assert!(largest < 60 << 20, "120 MB were written and {largest} bytes of write-ahead log gathered");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_trimmed_makes_room_for_what_comes() {
+    let dir = tempdir().expect("tempdir");
+    let partition = TOPIC.partition(0);
+    let body = Bytes::from(vec![7; 50_000]);
+    let (mut end, mut sizes) = (0, Vec::new());
+    for _ in 0..8 {
+        let log = open(&dir);
+        for _ in 0..100 {
+            end = log.append(partition, vec![body.clone()]).await.expect("append") + 1;
+        }
+        log.trim(partition, end).await.expect("trim");
+        let file = rusqlite::Connection::open(dir.path().join("log.sqlite")).expect("open");
+        let left = || {
+            let count = "SELECT count(*) FROM blocks_1";
+            file.query_row(count, [], |row| row.get::<_, usize>(0)).expect("count")
+        };
+        while left() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(file);
+        log.close().await;
+        sizes.push(std::fs::metadata(dir.path().join("log.sqlite")).expect("its size").len());
+    }
+    assert!(sizes[7] <= sizes[0] + (1 << 20), "the file grew although all was trimmed: {sizes:?}");
+}

@@ -74,3 +74,61 @@ async fn a_held_log_queues_up_to_its_capacity_and_shows_nothing() {
     assert_eq!(second.await.expect("append"), 1);
     assert_eq!(texts(&log).await, ["first", "second"]);
 }
+
+#[tokio::test]
+async fn what_is_late_or_doubled_lands_when_it_is_let() {
+    let log = MemoryLog::new(&[(TOPIC, 1)]);
+    let partition = TOPIC.partition(0);
+    for fault in [Fault::Late, Fault::Doubled] {
+        log.fail_next_append(partition, fault);
+    }
+    for on_its_way in ["late", "doubled"] {
+        let error = log.append(partition, text(on_its_way)).await.expect_err("a fault");
+        assert!(error.is_unknown());
+    }
+    log.append(partition, text("after")).await.expect("append");
+    assert_eq!(texts(&log).await, ["doubled", "after"]);
+    assert_eq!(log.land(), 2);
+    assert_eq!(log.land(), 0, "once");
+    assert_eq!(texts(&log).await, ["doubled", "after", "late", "doubled"]);
+    assert_eq!(log.faults_met().into_iter().collect::<Vec<_>>(), [(Fault::Late, 1), (Fault::Doubled, 1)]);
+}
+
+#[tokio::test]
+async fn a_stalled_partition_holds_up_no_other() {
+    let log = MemoryLog::new(&[(TOPIC, 2)]);
+    log.stall(TOPIC.partition(0));
+    let mut stalled = log.append(TOPIC.partition(0), text("stalled"));
+    log.append(TOPIC.partition(1), text("elsewhere")).await.expect("append");
+    assert!(timeout(Duration::from_millis(10), &mut stalled).await.is_err(), "not durable yet");
+    log.resume(TOPIC.partition(0));
+    assert_eq!(stalled.await.expect("append"), 0);
+}
+
+#[tokio::test]
+async fn a_paused_reader_sees_nothing_new_and_still_can_append() {
+    let log = MemoryLog::new(&[(TOPIC, 1)]);
+    let (partition, paused) = (TOPIC.partition(0), log.another_reader());
+    log.append(partition, text("before")).await.expect("append");
+    paused.pause_reading();
+    paused.append(partition, text("meanwhile")).await.expect("append");
+    assert_eq!(texts(&paused).await, ["before"]);
+    assert_eq!(paused.end(partition).await.expect("end"), 1);
+    assert_eq!(texts(&log).await, ["before", "meanwhile"], "others see it");
+    assert!(timeout(Duration::from_millis(10), paused.wait(partition, 1)).await.is_err());
+
+    let waits = paused.clone();
+    let waiting = tokio::spawn(async move { waits.wait(partition, 1).await });
+    tokio::task::yield_now().await;
+    paused.resume_reading();
+    waiting.await.expect("no panic").expect("there is more");
+    assert_eq!(texts(&paused).await, ["before", "meanwhile"]);
+}
+
+#[tokio::test]
+async fn records_are_stamped_by_the_clock_it_is_given() {
+    let log = MemoryLog::new(&[(TOPIC, 1)]).with_clock(|| 42);
+    log.append(TOPIC.partition(0), text("then")).await.expect("append");
+    let records = log.read(TOPIC.partition(0), 0, Limit::default()).await.expect("read");
+    assert_eq!(records[0].appended_at, 42);
+}

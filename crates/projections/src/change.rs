@@ -76,6 +76,8 @@ impl Source for conversation::Decider {
             // These are inner workings; what comes of them are other events.
             Redirected { .. }
             | ReceiptKept { .. }
+            | Retired { .. }
+            | Returned { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AssignmentRefused { .. }

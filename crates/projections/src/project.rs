@@ -1,10 +1,10 @@
 //! The projection: a reader for each partition, one writer for all.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{Kind, Peer, Topology, contact, conversation, delivery, desk, workspace};
 use log::Log;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use wire::Point;
 
@@ -18,6 +18,10 @@ use crate::{
 /// Changes written in one transaction, at most and unless a single batch brings more. While one is written, the
 /// next ones queue; so batches grow by themselves when there is much to do.
 const MOST_CHANGES: usize = 2_000;
+
+/// From one transaction to the next, unless there is enough for one before: pages that many changes touch are then
+/// written once for all of them. After a quiet moment the first change is written at once.
+const PACE: Duration = Duration::from_millis(40);
 
 /// Batches that may wait for the writer; then the readers wait.
 const MOST_WAITING: usize = 8;
@@ -118,11 +122,15 @@ async fn project(
 
     // The first failure is told; the readers stop, and what they have handed on is still written.
     let mut outcome = Ok(());
+    let mut paced = Instant::now();
     loop {
         tokio::select! {
             batch = batches.recv() => match batch {
-                Some(batch) => match write(store, batch, &mut batches).await {
-                    Ok(records) => written(records),
+                Some(batch) => match write(store, batch, &mut batches, paced).await {
+                    Ok(records) => {
+                        paced = Instant::now() + PACE;
+                        written(records);
+                    }
                     Err(error) => {
                         outcome = outcome.and(Err(error));
                         break;
@@ -146,13 +154,18 @@ async fn project(
     outcome
 }
 
-/// Writes this batch and those that already wait behind it. Yields how many records they cover.
-async fn write(store: &Store, first: Batch, waiting: &mut mpsc::Receiver<Batch>) -> Result<u64, Error> {
+/// Writes this batch and those that come until `paced`, or wait already. Yields how many records they cover.
+async fn write(
+    store: &Store,
+    first: Batch,
+    waiting: &mut mpsc::Receiver<Batch>,
+    paced: Instant,
+) -> Result<u64, Error> {
     let mut changes = first.changes.len();
     let mut batches = vec![first];
-    while changes < MOST_CHANGES
-        && let Ok(next) = waiting.try_recv()
-    {
+    while changes < MOST_CHANGES {
+        // What waits already is taken even when the time is over; all readers at their end is no reason to wait.
+        let Ok(Some(next)) = tokio::time::timeout_at(paced, waiting.recv()).await else { break };
         changes += next.changes.len();
         batches.push(next);
     }

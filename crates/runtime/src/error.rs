@@ -18,14 +18,27 @@ pub enum Error {
         #[source]
         source: wire::Error,
     },
-    #[error("{peer}: the rules failed on the input at {position}; it will be set aside")]
-    Poison { peer: Peer, position: u64 },
+    #[error("{peer}: what the rules decided on {matter} could not be folded; it will be set aside")]
+    Poison { peer: Peer, matter: String },
     #[error("{peer}: what was read back is not what was appended")]
     ReadBack { peer: Peer },
     #[error("the fold of a partition broke off")]
     Fold {
         #[source]
         source: tokio::task::JoinError,
+    },
+    #[error("{peer}: the archive cannot be read; it is folded again")]
+    Archive {
+        peer: Peer,
+        #[source]
+        source: crate::archive::Error,
+    },
+    #[error("could not {operation} the index of reading points {path}")]
+    Points {
+        operation: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
     },
     #[error("could not {operation} snapshot {path}")]
     Snapshot {

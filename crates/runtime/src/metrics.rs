@@ -12,6 +12,15 @@ pub fn describe() {
         "tributary_worker_set_aside_total",
         "Inputs kept for an operator instead of being applied"
     );
+    describe_counter!("tributary_worker_effect_panics_total", "Effects that failed by a mistake of ours");
+    describe_counter!(
+        "tributary_worker_policies_missing_total",
+        "Times a leader decided by an older policy than an edge knew, because the newer one did not come"
+    );
+    describe_gauge!(
+        "tributary_worker_clock_off",
+        "Partitions led by this process that decide nothing, because its clock is not the log's"
+    );
     describe_counter!(
         "tributary_worker_step_downs_total",
         "Times a leader dropped its state and folded again"
@@ -37,6 +46,18 @@ pub(crate) fn decided(kind: Kind, steps: usize, seconds: f64) {
 
 pub(crate) fn set_aside(kind: Kind) {
     counter!("tributary_worker_set_aside_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn effect_panicked(kind: Kind) {
+    counter!("tributary_worker_effect_panics_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn policy_missing(kind: Kind) {
+    counter!("tributary_worker_policies_missing_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn clock_off(kind: Kind, by: f64) {
+    gauge!("tributary_worker_clock_off", "aggregate" => kind.as_str()).increment(by);
 }
 
 pub(crate) fn stepped_down(kind: Kind) {

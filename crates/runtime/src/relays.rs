@@ -5,12 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use domain::{Aggregate, Intake, Outbox, Partition, Peer, Relay, Timestamp};
 use futures::FutureExt as _;
+use tokio::time::Instant;
 
 use crate::{Post, metrics};
 

@@ -1,8 +1,9 @@
 //! Snapshots: state at an accepted position, so that a restart need not fold from zero.
 //!
-//! One file a snapshot, `DIR/AGGREGATE-PARTITION/POSITION.snapshot`: a fixed header and the encoded state. Written to
-//! another name, synced, renamed; verified against its digest when read; a damaged one is skipped with a
-//! warning, because the log is the truth and a snapshot only saves time.
+//! One file a snapshot, `DIR/AGGREGATE-PARTITION/POSITION.snapshot`: a fixed header, what it says of the archive, and the
+//! encoded state. The archive's segments stand in a folder of that name, and share their files with the snapshots before
+//! and behind. Written to another name, synced, renamed; verified when read; a damaged one is skipped with a warning,
+//! because the log is the truth and a snapshot only saves time.
 
 use std::{
     fs, io,
@@ -13,11 +14,13 @@ use std::{
 use domain::{Partition, Peer};
 use wire::{Codec, Point};
 
-use crate::Error;
+use crate::{Archive, Error};
 
-const MAGIC: &[u8; 8] = b"TRIBSNP1";
+const MAGIC: &[u8; 8] = b"TRIBSNP2";
 /// Snapshots kept of each partition: the newest, and one to fall back on.
 const KEPT: usize = 2;
+/// Of the folder with a snapshot's segments.
+const SEGMENTS: &str = "segments";
 
 /// Where snapshots are kept.
 #[derive(Clone, Debug)]
@@ -27,9 +30,16 @@ pub struct Snapshots {
 
 pub struct Snapshot<A: Codec> {
     pub partition: Partition<A>,
+    pub archive: Archive,
     pub point: Point,
     pub intake_through: u64,
+    /// Of state and archive; see [`digest`].
     pub digest: [u8; 32],
+}
+
+/// Of a state, by its own digest, and of what has left it.
+pub(crate) fn digest(state: [u8; 32], archive: &Archive) -> [u8; 32] {
+    wire::digest(&[&state[..], &archive.summary()].concat())
 }
 
 impl Snapshots {
@@ -37,37 +47,74 @@ impl Snapshots {
         Snapshots { dir: dir.into() }
     }
 
-    /// Writes a snapshot and removes the ones it makes superfluous. Blocks on the disk.
-    pub fn write(
+    /// Writes a snapshot and removes the ones it makes superfluous. The archive is put in order on the way. Blocks on the
+    /// disk.
+    pub fn write<A: Codec>(
         &self,
         peer: Peer,
-        state: &[u8],
+        partition: &Partition<A>,
+        archive: &mut Archive,
         point: &Point,
         intake_through: u64,
     ) -> Result<[u8; 32], Error> {
         let dir = self.dir_of(peer);
         fs::create_dir_all(&dir).map_err(failed("create the folder of", &dir))?;
         let path = dir.join(format!("{:020}.snapshot", point.position));
+        let segments = path.with_extension(SEGMENTS);
+        archive
+            .settle(&segments, partition.decided_at())
+            .map_err(failed("put in order the archive of", &path))?;
         let partial = path.with_extension("partial");
-        let digest = wire::digest(state);
-        let point = point.encode();
+        let state = wire::encode_state(partition);
+        let of_state = wire::digest(&state);
+        let digest = digest(of_state, archive);
+        let head = Head { digest, point: point.encode(), archive: archive.encode() }.encode();
         let write = || -> io::Result<()> {
             let mut file = fs::File::create(&partial)?;
             file.write_all(MAGIC)?;
             file.write_all(&intake_through.to_be_bytes())?;
-            file.write_all(&digest)?;
-            file.write_all(&u32::try_from(point.len()).map_err(io::Error::other)?.to_be_bytes())?;
-            file.write_all(&point)?;
-            file.write_all(state)?;
+            file.write_all(&check(intake_through, &head, of_state))?;
+            file.write_all(&(head.len() as u64).to_be_bytes())?;
+            file.write_all(&head)?;
+            file.write_all(&state)?;
             file.sync_all()?;
             fs::rename(&partial, &path)?;
             fs::File::open(&dir)?.sync_all()
         };
         write().map_err(failed("write", &path))?;
-        for old in self.list(peer).into_iter().rev().skip(KEPT) {
+        self.prune(peer)?;
+        Ok(digest)
+    }
+
+    /// Removes all but the newest, and segments that are left of snapshots before them.
+    fn prune(&self, peer: Peer) -> Result<(), Error> {
+        let mut kept = self.list(peer);
+        let old = kept.drain(..kept.len().saturating_sub(KEPT)).collect::<Vec<_>>();
+        for old in old {
             fs::remove_file(&old).map_err(failed("remove", &old))?;
         }
-        Ok(digest)
+        let Some(oldest) = kept.first().map(|oldest| oldest.with_extension(SEGMENTS)) else { return Ok(()) };
+        for segments in self.paths(peer, SEGMENTS).into_iter().filter(|segments| *segments < oldest) {
+            fs::remove_dir_all(&segments).map_err(failed("remove", &segments))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the snapshots that name this segment of the archive: it cannot be read.
+    pub(crate) fn distrust(&self, peer: Peer, segment: &str) {
+        let file = format!("{segment}.segment");
+        for path in self.list(peer) {
+            if path.with_extension(SEGMENTS).join(&file).exists() {
+                let removed = fs::remove_file(&path);
+                tracing::warn!(path = %path.display(), segment, ?removed, "removed a snapshot whose archive is damaged");
+            }
+        }
+    }
+
+    /// Where the archive goes that is too large for memory before there is a snapshot: as if it were the segments of one
+    /// at the beginning, so that the next one removes it.
+    pub(crate) fn spill_dir(&self, peer: Peer) -> PathBuf {
+        self.dir_of(peer).join(format!("{:020}.{SEGMENTS}", 0))
     }
 
     /// The newest snapshot that can be trusted. Blocks on the disk.
@@ -81,26 +128,69 @@ impl Snapshots {
         })
     }
 
-    /// Every snapshot of a partition that can be trusted, oldest first, and the reasons why others cannot.
+    /// Every snapshot of a partition that can be trusted, oldest first, and the reasons why others cannot. Reads their
+    /// archives whole.
     pub fn all<A: Codec>(&self, peer: Peer) -> Vec<Result<Snapshot<A>, String>> {
-        let read = |path: PathBuf| read(&path).map_err(|reason| format!("{}: {reason}", path.display()));
+        let read = |path: PathBuf| {
+            let whole = read::<A>(&path).and_then(|snapshot| match snapshot.archive.check() {
+                Ok(()) => Ok(snapshot),
+                Err(error) => Err(format!("{error}: {}", error.source)),
+            });
+            whole.map_err(|reason| format!("{}: {reason}", path.display()))
+        };
         self.list(peer).into_iter().map(read).collect()
     }
 
-    fn dir_of(&self, peer: Peer) -> PathBuf {
+    /// How far the intake was read at the oldest snapshot kept; none without one. Blocks on the disk.
+    pub(crate) fn oldest_intake(&self, peer: Peer) -> Option<u64> {
+        self.list(peer).iter().filter_map(|path| intake_through(path)).min()
+    }
+
+    pub(crate) fn dir_of(&self, peer: Peer) -> PathBuf {
         self.dir.join(format!("{}-{}", peer.kind, peer.partition))
     }
 
     /// Oldest first.
     fn list(&self, peer: Peer) -> Vec<PathBuf> {
+        self.paths(peer, "snapshot")
+    }
+
+    fn paths(&self, peer: Peer, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir_of(peer)).into_iter().flatten().flatten();
         let mut paths: Vec<_> = entries
             .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "snapshot"))
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
             .collect();
         paths.sort();
         paths
     }
+}
+
+/// What stands between the fixed header and the state.
+struct Head {
+    digest: [u8; 32],
+    point: Vec<u8>,
+    archive: Vec<u8>,
+}
+
+impl Head {
+    fn encode(&self) -> Vec<u8> {
+        let Head { digest, point, archive } = self;
+        [&digest[..], &(point.len() as u64).to_be_bytes(), point, archive].concat()
+    }
+
+    fn decode(mut bytes: &[u8]) -> Result<Self, String> {
+        let rest = &mut bytes;
+        let digest = array(take(rest, 32)?);
+        let length = u64::from_be_bytes(array(take(rest, 8)?));
+        let point = take(rest, usize::try_from(length).map_err(|error| error.to_string())?)?.to_vec();
+        Ok(Head { digest, point, archive: rest.to_vec() })
+    }
+}
+
+/// Speaks for everything in the file.
+fn check(intake_through: u64, head: &[u8], state: [u8; 32]) -> [u8; 32] {
+    wire::digest(&[&intake_through.to_be_bytes()[..], &wire::digest(head), &state].concat())
 }
 
 fn read<A: Codec>(path: &Path) -> Result<Snapshot<A>, String> {
@@ -110,15 +200,26 @@ fn read<A: Codec>(path: &Path) -> Result<Snapshot<A>, String> {
         return Err("it does not begin as a snapshot does".into());
     }
     let intake_through = u64::from_be_bytes(array(take(&mut rest, 8)?));
-    let digest: [u8; 32] = array(take(&mut rest, 32)?);
-    let length = u32::from_be_bytes(array(take(&mut rest, 4)?));
-    let point = take(&mut rest, usize::try_from(length).map_err(|error| error.to_string())?)?;
-    let point = Point::decode(point).map_err(|error| error.to_string())?;
-    if wire::digest(rest) != digest {
+    let expected: [u8; 32] = array(take(&mut rest, 32)?);
+    let length = u64::from_be_bytes(array(take(&mut rest, 8)?));
+    let head = take(&mut rest, usize::try_from(length).map_err(|error| error.to_string())?)?;
+    if check(intake_through, head, wire::digest(rest)) != expected {
         return Err("its content does not match its digest".into());
     }
+    let Head { digest, point, archive } = Head::decode(head)?;
+    let point = Point::decode(&point).map_err(|error| error.to_string())?;
+    let archive = Archive::decode(&archive, &path.with_extension(SEGMENTS));
+    let archive = archive.map_err(|error| format!("its archive: {error}"))?;
     let partition = wire::decode_state(rest).map_err(|error| error.to_string())?;
-    Ok(Snapshot { partition, point, intake_through, digest })
+    Ok(Snapshot { partition, archive, point, intake_through, digest })
+}
+
+/// Of a file that begins as a snapshot does. Its content may be damaged all the same.
+fn intake_through(path: &Path) -> Option<u64> {
+    let mut head = [0; 16];
+    io::Read::read_exact(&mut fs::File::open(path).ok()?, &mut head).ok()?;
+    let (magic, through) = head.split_at(MAGIC.len());
+    (magic == MAGIC).then(|| u64::from_be_bytes(array(through)))
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], String> {

@@ -6,7 +6,7 @@ use domain::{Partition, Peer, Topology};
 use log::{Log, Record, Tail, Topic};
 use wire::{Codec, Point, Reader, Verdict};
 
-use crate::{Error, Snapshot};
+use crate::{Archive, Error, Snapshot, snapshot};
 
 /// The intake of a peer.
 pub fn intake(peer: Peer) -> log::Partition {
@@ -22,8 +22,12 @@ pub fn log_of(peer: Peer) -> log::Partition {
 pub struct Standing<A: Codec> {
     pub peer: Peer,
     pub partition: Partition<A>,
+    /// What has left the partition's memory.
+    pub archive: Archive,
     /// Where the next leader continues reading the intake.
     pub intake_through: u64,
+    /// Steps folded since the beginning, or since the snapshot this began with.
+    pub(crate) folded: usize,
     reader: Reader<A>,
 }
 
@@ -33,16 +37,25 @@ impl<A: Codec> Standing<A> {
         Standing {
             peer: Peer { kind: A::KIND, partition: number },
             partition: Partition::new(topology),
+            archive: Archive::default(),
             intake_through: 0,
+            folded: 0,
             reader: Reader::new(Point::default()),
         }
+    }
+
+    /// The same for a reader who never leads: what leaves memory is only counted.
+    pub(crate) fn counting(number: u32, topology: Topology) -> Self {
+        Standing { archive: Archive::counting(), ..Standing::new(number, topology) }
     }
 
     pub fn from_snapshot(number: u32, snapshot: Snapshot<A>) -> Self {
         Standing {
             peer: Peer { kind: A::KIND, partition: number },
             partition: snapshot.partition,
+            archive: snapshot.archive,
             intake_through: snapshot.intake_through,
+            folded: 0,
             reader: Reader::new(snapshot.point),
         }
     }
@@ -51,8 +64,13 @@ impl<A: Codec> Standing<A> {
         self.reader.point()
     }
 
-    pub(crate) fn into_parts(self) -> (Partition<A>, u64, Reader<A>) {
-        (self.partition, self.intake_through, self.reader)
+    /// Of all that was folded. Equal prefixes give equal digests.
+    pub fn digest(&self) -> [u8; 32] {
+        snapshot::digest(wire::digest(&wire::encode_state(&self.partition)), &self.archive)
+    }
+
+    pub(crate) fn into_parts(self) -> (Partition<A>, Archive, u64, Reader<A>) {
+        (self.partition, self.archive, self.intake_through, self.reader)
     }
 
     /// A place in the log that goes on from here.
@@ -70,6 +88,8 @@ impl<A: Codec> Standing<A> {
             for step in &decision.steps {
                 self.partition.fold(decision.decided_at, step);
             }
+            self.archive.keep(self.partition.take_departed());
+            self.folded += decision.steps.len();
             self.intake_through = decision.intake_through;
         }
         Ok(verdict)

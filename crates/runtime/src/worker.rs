@@ -2,26 +2,29 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    marker::PhantomData,
     panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use domain::{Epoch, Peer, Policies, Timestamp, Topology};
+use domain::{Epoch, Millis, Peer, Policies, Timestamp, Topology};
 use futures::FutureExt as _;
-use log::{Log, Topic, clock};
-use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use log::{Limit, Log, Tail, Topic};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use wire::{Announce, Codec};
 
 use crate::{
-    Effects, Error, Post, Snapshots, Standing,
-    leader::{End, Leader},
+    Clock, Effects, Error, Points, Post, Random, Readiness, Retention, Snapshots, Standing,
+    clock::Guard,
+    leader::{End, Leader, Poison},
     metrics,
+    off_thread::off_thread,
+    readiness::Counted,
+    retention,
     standing::log_of,
 };
 
@@ -38,8 +41,19 @@ pub struct Setup<A: Codec> {
     pub name: String,
     pub effects: Arc<dyn Effects<A>>,
     pub policies: watch::Receiver<Policies>,
+    /// Where snapshots are left, and the index of reading points beside them.
     pub snapshots: Option<Snapshots>,
     pub readiness: Arc<Readiness>,
+    /// What the log stamps records by, give or take two seconds.
+    pub clock: Clock,
+    /// How long the intakes of what is led are kept. Nothing is removed where there are no snapshots.
+    pub retention: Retention,
+    /// Parties for whom nothing has been under way for this long leave memory. They come back when they are needed, as
+    /// they were.
+    pub retire_after: Millis,
+    /// Whether partitions that are led elsewhere are folded here, so that taking over is quick. It costs as much memory
+    /// as leading them.
+    pub standby: bool,
 }
 
 impl<A: Codec> Setup<A> {
@@ -48,64 +62,52 @@ impl<A: Codec> Setup<A> {
     }
 }
 
-/// How many partitions this process should lead, and how many it leads.
-#[derive(Default)]
-pub struct Readiness {
-    wanted: AtomicUsize,
-    leading: AtomicUsize,
-}
-
-impl Readiness {
-    pub fn is_ready(&self) -> bool {
-        self.leading.load(Ordering::Acquire) >= self.wanted.load(Ordering::Acquire)
-    }
-}
-
-/// Counts a partition as led for as long as it lives.
-struct Leading<'a, A: Codec>(&'a Readiness, PhantomData<A>);
-
-impl<'a, A: Codec> Leading<'a, A> {
-    fn begin(readiness: &'a Readiness) -> Self {
-        readiness.leading.fetch_add(1, Ordering::AcqRel);
-        metrics::leading(A::KIND, 1.0);
-        Leading(readiness, PhantomData)
-    }
-}
-
-impl<A: Codec> Drop for Leading<'_, A> {
-    fn drop(&mut self) {
-        metrics::leading(A::KIND, -1.0);
-        self.0.leading.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// Leads one partition for as long as it may.
 pub struct Worker<A: Codec> {
     setup: Arc<Setup<A>>,
     number: u32,
+    random: Random,
 }
 
-/// Leads the partitions that the group gives this process, until cancelled. Returns once all have ended.
+/// A fold that goes on from the tail.
+struct Folded<A: Codec> {
+    standing: Standing<A>,
+    tail: Tail,
+}
+
+/// A worker under way, and what it is told.
+struct Running {
+    assigned: watch::Sender<bool>,
+    cancel: CancellationToken,
+}
+
+/// Leads the partitions that the group gives this process, until cancelled; with `standby` it folds the others. Returns
+/// once all have ended.
 pub async fn run_all<A: Codec>(setup: Setup<A>, cancel: CancellationToken) -> Result<(), log::Error> {
-    let mut given = setup.log.join("workers", Topic(A::KIND.intake_topic())).await?;
+    let topic = Topic(A::KIND.intake_topic());
+    let mut given = setup.log.join("workers", topic).await?;
+    let folded = if setup.standby { 0..setup.log.partitions(topic)? } else { 0..0 };
     let setup = Arc::new(setup);
     let tasks = TaskTracker::new();
-    let mut running: BTreeMap<u32, CancellationToken> = BTreeMap::new();
+    let mut running: BTreeMap<u32, Running> = BTreeMap::new();
     loop {
-        let numbers = given.borrow_and_update().clone();
-        running.retain(|number, token| {
-            let kept = numbers.contains(number);
+        let led: BTreeSet<u32> = given.borrow_and_update().iter().copied().collect();
+        running.retain(|number, worker| {
+            let kept = led.contains(number) || folded.contains(number);
             if !kept {
-                token.cancel();
+                worker.cancel.cancel();
             }
             kept
         });
-        for number in numbers {
-            running.entry(number).or_insert_with(|| {
-                let token = cancel.child_token();
-                tasks.spawn(Worker { setup: setup.clone(), number }.run(token.clone()));
-                token
+        for number in folded.clone().chain(led.iter().copied()) {
+            let assigned = led.contains(&number);
+            let worker = running.entry(number).or_insert_with(|| {
+                let worker = Running { assigned: watch::Sender::new(assigned), cancel: cancel.child_token() };
+                let (told, cancel) = (worker.assigned.subscribe(), worker.cancel.clone());
+                tasks.spawn(Worker::new(setup.clone(), number).run_while(told, cancel));
+                worker
             });
+            worker.assigned.send_if_modified(|told| std::mem::replace(told, assigned) != assigned);
         }
         tokio::select! {
             () = cancel.cancelled() => break,
@@ -122,24 +124,101 @@ pub async fn run_all<A: Codec>(setup: Setup<A>, cancel: CancellationToken) -> Re
 
 impl<A: Codec> Worker<A> {
     pub fn new(setup: Arc<Setup<A>>, number: u32) -> Self {
-        Worker { setup, number }
+        Worker { setup, number, random: Random::default() }
+    }
+
+    /// Draws epochs and the length of pauses from elsewhere than the operating system.
+    pub fn with_random(self, random: Random) -> Self {
+        Worker { random, ..self }
     }
 
     fn peer(&self) -> Peer {
         Peer { kind: A::KIND, partition: self.number }
     }
 
-    /// Until cancelled: what was under way is then read back, and a snapshot is left behind.
+    /// Leads until cancelled: what was under way is then read back, and a snapshot is left behind.
     pub async fn run(self, cancel: CancellationToken) {
-        self.setup.readiness.wanted.fetch_add(1, Ordering::AcqRel);
-        // The intake positions that the rules failed on, so that they are set aside next time.
-        let mut poison = BTreeSet::new();
+        self.lead(None, &cancel).await;
+    }
+
+    /// Leads while it is assigned, and folds what others decide while it is not, so that taking over is quick.
+    pub async fn run_while(self, mut assigned: watch::Receiver<bool>, cancel: CancellationToken) {
+        while !cancel.is_cancelled() {
+            let mut folded = None;
+            let leads = *assigned.borrow_and_update();
+            if !leads {
+                folded = self.stand_by(&mut assigned, &cancel).await;
+                if folded.is_none() {
+                    return;
+                }
+            }
+            let revoked = cancel.child_token();
+            let revoking = async {
+                drop(assigned.wait_for(|assigned| !assigned).await);
+                revoked.cancel();
+                std::future::pending().await
+            };
+            tokio::select! {
+                biased;
+                () = self.lead(folded, &revoked) => {}
+                () = revoking => {}
+            }
+        }
+    }
+
+    /// Folds until it is assigned; none once cancelled, or once nobody is left to assign it.
+    async fn stand_by(
+        &self,
+        assigned: &mut watch::Receiver<bool>,
+        cancel: &CancellationToken,
+    ) -> Option<Folded<A>> {
+        let mut pause = PAUSE.0;
+        loop {
+            let folding = AssertUnwindSafe(self.fold_along(assigned, cancel)).catch_unwind();
+            match folding.await {
+                Ok(Ok(folded)) => return folded,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "standing by begins again");
+                }
+                Err(_) => tracing::error!(peer = %self.peer(), "a fold panicked; standing by begins again"),
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return None,
+                () = tokio::time::sleep(self.jittered(pause)) => pause = (pause * 2).min(PAUSE.1),
+            }
+        }
+    }
+
+    async fn fold_along(
+        &self,
+        assigned: &mut watch::Receiver<bool>,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Folded<A>>, Error> {
+        let mut folded = self.load().await?;
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(None),
+                told = assigned.wait_for(|assigned| *assigned) => return Ok(told.is_ok().then_some(folded)),
+                records = folded.tail.batch() => {
+                    let records = records.map_err(|source| folded.standing.failed("read the log", source))?;
+                    records.iter().try_for_each(|record| folded.standing.fold(record).map(drop))?;
+                }
+            }
+        }
+    }
+
+    /// Until cancelled. It begins with what was folded already, and folds again by itself whenever it must.
+    async fn lead(&self, mut folded: Option<Folded<A>>, cancel: &CancellationToken) {
+        let _wanted = Counted::wanted(&self.setup.readiness, A::KIND);
+        let mut poison = Poison::default();
         let mut pause = PAUSE.0;
         while !cancel.is_cancelled() {
-            let began = tokio::time::Instant::now();
-            // Inputs that the rules fail on are caught one by one. What fails besides (a timer, an effect) must not
-            // leave the partition without a worker; the log is as whole as ever.
-            let reign = AssertUnwindSafe(self.reign(&mut poison, &cancel)).catch_unwind().await;
+            let began = Instant::now();
+            // What the rules and the effects fail on is caught one by one. What fails besides must not leave the
+            // partition without a worker; the log is as whole as ever.
+            let reign = AssertUnwindSafe(self.reign(folded.take(), &mut poison, cancel)).catch_unwind().await;
             match reign {
                 Ok(Ok(End::Cancelled)) => break,
                 Ok(Ok(End::Deposed)) => tracing::info!(peer = %self.peer(), "another worker leads now"),
@@ -149,9 +228,6 @@ impl<A: Codec> Worker<A> {
                 }
                 Ok(Err(error)) => {
                     metrics::stepped_down(A::KIND);
-                    if let Error::Poison { position, .. } = &error {
-                        poison.insert(*position);
-                    }
                     tracing::warn!(error = &error as &dyn std::error::Error, "folding the log again");
                 }
             }
@@ -159,35 +235,65 @@ impl<A: Codec> Worker<A> {
                 pause = PAUSE.0;
             }
             tokio::select! {
+                biased;
                 () = cancel.cancelled() => break,
-                () = tokio::time::sleep(jittered(pause)) => pause = (pause * 2).min(PAUSE.1),
+                () = tokio::time::sleep(self.jittered(pause)) => pause = (pause * 2).min(PAUSE.1),
             }
         }
-        self.setup.readiness.wanted.fetch_sub(1, Ordering::AcqRel);
     }
 
-    async fn reign(&self, poison: &mut BTreeSet<u64>, cancel: &CancellationToken) -> Result<End, Error> {
-        let mut standing = self.load().await?;
-        let mut tail = standing.tail(self.setup.log.clone());
+    async fn reign(
+        &self,
+        folded: Option<Folded<A>>,
+        poison: &mut Poison<A::TimerId>,
+        cancel: &CancellationToken,
+    ) -> Result<End, Error> {
+        let folded = match folded {
+            Some(folded) => folded,
+            None => self.load().await?,
+        };
+        let Folded { mut standing, mut tail } = folded;
         standing.catch_up(&mut tail).await?;
 
-        let epoch = self.announce(&standing).await?;
+        let (epoch, guard) = self.announce(&standing).await?;
         standing.catch_up(&mut tail).await?;
         if standing.point().epoch != Some(epoch) {
             return Ok(End::Deposed);
         }
-        poison.retain(|position| *position >= standing.intake_through);
-        let _leading = Leading::<A>::begin(&self.setup.readiness);
+        poison.forget_inputs_before(standing.intake_through);
+        let _leading = Counted::leading(&self.setup.readiness, A::KIND);
         tracing::debug!(peer = %self.peer(), %epoch, "leading");
-        Leader::new(self.setup.clone(), standing, tail, epoch, poison).lead(cancel).await
+        let _house = self.keep_house();
+        Leader::new(self.setup.clone(), standing, tail, epoch, guard, poison).lead(cancel).await
     }
 
-    async fn load(&self) -> Result<Standing<A>, Error> {
+    /// What whoever leads does besides, in a task of its own: trims the intake, and keeps the index of reading points.
+    fn keep_house(&self) -> Option<AbortOnDropHandle<()>> {
+        let (setup, peer) = (&self.setup, self.peer());
+        let snapshots = setup.snapshots.clone()?;
+        let points = Points::new(snapshots.clone()).keep(setup.log.clone(), peer);
+        let intake =
+            retention::keep(setup.log.clone(), snapshots, setup.clock.clone(), setup.retention, peer);
+        Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            futures::join!(points, intake);
+        })))
+    }
+
+    /// The newest snapshot that can be used, or the beginning.
+    async fn load(&self) -> Result<Folded<A>, Error> {
+        let mut standing = self.load_standing().await?;
+        if let Some(snapshots) = &self.setup.snapshots {
+            standing.archive.spill_to(snapshots.spill_dir(self.peer()));
+        }
+        Ok(Folded { tail: standing.tail(self.setup.log.clone()), standing })
+    }
+
+    async fn load_standing(&self) -> Result<Standing<A>, Error> {
         let Some(snapshots) = self.setup.snapshots.clone() else {
             return Ok(Standing::new(self.number, self.setup.topology));
         };
         let peer = self.peer();
-        let newest = tokio::task::spawn_blocking(move || snapshots.newest::<A>(peer)).await;
+        let newest = off_thread(move || snapshots.newest::<A>(peer)).await;
         let from_zero = Standing::new(self.number, self.setup.topology);
         let Some(snapshot) = newest.ok().flatten() else { return Ok(from_zero) };
         let end = self.setup.log.end(log_of(peer)).await;
@@ -200,34 +306,38 @@ impl<A: Codec> Worker<A> {
         Ok(Standing::from_snapshot(self.number, snapshot))
     }
 
-    /// Claims the partition. Whether the claim was accepted is for the log to say.
-    async fn announce(&self, standing: &Standing<A>) -> Result<Epoch, Error> {
-        let mut epoch = [0; 16];
+    /// Claims the partition. Whether the claim was accepted is for the log to say. What the log stamps on it tells how
+    /// our clock is.
+    async fn announce(&self, standing: &Standing<A>) -> Result<(Epoch, Guard), Error> {
         // Without randomness there is no safe epoch; the operating system's cannot fail once it has begun.
-        if getrandom::fill(&mut epoch).is_err() {
+        let epoch = self.random.draw().map(Epoch).map_err(|error| {
             let source =
-                log::Error::Storage { operation: "draw a random epoch", source: "no randomness".into() };
-            return Err(standing.failed("announce", source));
-        }
-        let epoch = Epoch(epoch);
+                log::Error::Storage { operation: "draw a random epoch", source: error.to_string().into() };
+            standing.failed("announce", source)
+        })?;
+        let (log, clock) = (&self.setup.log, &self.setup.clock);
+        let (shown, since) = (clock.now(), Instant::now());
         let announce = Announce {
             epoch,
             follows: standing.point().epoch,
             leader: self.setup.name.clone(),
             version: RECORD_VERSION,
-            at: Timestamp(clock::now()),
+            at: shown,
         };
         let record = wire::encode_announce(&announce);
-        let appended = self.setup.log.append(log_of(self.peer()), vec![record]).await;
-        appended.map_err(|source| standing.failed("announce", source))?;
-        Ok(epoch)
+        let appended = log.append(log_of(self.peer()), vec![record]).await;
+        let position = appended.map_err(|source| standing.failed("announce", source))?;
+        let (now, moment) = (clock.now(), Instant::now());
+        let announced = log.read(log_of(self.peer()), position, Limit { records: 1, bytes: 0 }).await;
+        let announced = announced.map_err(|source| standing.failed("read the announcement", source))?;
+        let appended_at = announced.first().map_or(shown, |record| Timestamp(record.appended_at));
+        Ok((epoch, Guard::measured((shown, since), appended_at, (now, moment))))
     }
-}
 
-/// Between half of the span and the whole, so that rivals do not meet again and again.
-fn jittered(span: Duration) -> Duration {
-    let mut byte = [0];
-    // A failure leaves the byte at zero: less jitter, nothing worse.
-    let _ = getrandom::fill(&mut byte);
-    span / 2 + span * u32::from(byte[0]) / 512
+    /// Between half of the span and the whole, so that rivals do not meet again and again.
+    fn jittered(&self, span: Duration) -> Duration {
+        // Without randomness there is less jitter, nothing worse.
+        let [byte] = self.random.draw().unwrap_or_default();
+        span / 2 + span * u32::from(byte) / 512
+    }
 }

@@ -1,14 +1,13 @@
 //! A person's desk in a terminal: `Desk.Work`, one stream for as long as the agent works.
 //!
 //! What the desk says is printed as it comes; what is typed becomes commands. Conversations get short numbers.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a terminal's program")]
 
 mod shared;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Parser;
-use shared::{Connection, clock, connect, exit, refused, text};
+use shared::{Connection, clock, connect, exit, refused, say, text};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use wire::api::v1::{
@@ -69,7 +68,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             line = typed.recv() => match line.as_deref().map(str::trim) {
                 None => return Ok(()),
                 Some("") => {}
-                Some("help" | "?") => println!("{HELP}"),
+                Some("help" | "?") => say!("{HELP}"),
                 Some("list") => desk.list(),
                 Some("quit") => {
                     commands.send(desk.command(presence(Presence::Offline))).await?;
@@ -84,7 +83,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
                 }
                 Some(line) => match desk.read(line) {
                     Ok(item) => commands.send(desk.command(item)).await?,
-                    Err(why) => println!("! {why}"),
+                    Err(why) => say!("! {why}"),
                 },
             },
         }
@@ -199,20 +198,17 @@ impl Desk {
 
     fn list(&self) {
         if self.held.is_empty() {
-            println!("Nothing is offered to you and nothing is yours.");
+            say!("Nothing is offered to you and nothing is yours.");
         }
         for (number, held) in &self.held {
-            println!("[{number}] {}  {}", if held.ours { "yours  " } else { "offered" }, held.conversation);
+            say!("[{number}] {}  {}", if held.ours { "yours  " } else { "offered" }, held.conversation);
         }
     }
 
     async fn hear(&mut self, item: Heard) {
         match item {
             Heard::Welcome(welcome) => {
-                println!(
-                    "You are {}. `help` lists what you can type; offers come by themselves.",
-                    welcome.agent
-                );
+                say!("You are {}. `help` lists what you can type; offers come by themselves.", welcome.agent);
                 self.me = welcome.agent;
                 for offered in welcome.offers {
                     self.offer(offered);
@@ -227,7 +223,7 @@ impl Desk {
                     match ended.how() {
                         hear::offer_ended::How::Accepted => {}
                         how => {
-                            println!("[{number}] is no longer offered to you ({how:?})");
+                            say!("[{number}] is no longer offered to you ({how:?})");
                             self.held.remove(&number);
                         }
                     }
@@ -236,7 +232,7 @@ impl Desk {
             Heard::Assigned(assigned) => self.assign(assigned).await,
             Heard::Released(released) => {
                 if let Some(number) = self.number_of(&released.assignment) {
-                    println!("[{number}] is no longer yours");
+                    say!("[{number}] is no longer yours");
                     self.held.remove(&number);
                 }
             }
@@ -247,17 +243,17 @@ impl Desk {
                     Author::Agent => "you",
                     Author::Unspecified => "someone",
                 };
-                println!("[{number}] {}  {author}: {}", clock!(message.at), text(message.body.as_ref()));
+                say!("[{number}] {}  {author}: {}", clock!(message.at), text(message.body.as_ref()));
             }
             Heard::Delivery(note) => {
                 let number = self.number(&note.conversation);
-                println!("[{number}] your message: {:?} {}", note.status(), note.reason);
+                say!("[{number}] your message: {:?} {}", note.status(), note.reason);
             }
             Heard::Answer(answer) => match answer.result {
                 Some(hear::answer::Result::Rejected(no)) => {
-                    println!("! refused ({}): {}", no.code, no.detail)
+                    say!("! refused ({}): {}", no.code, no.detail)
                 }
-                Some(hear::answer::Result::Unanswered(unknown)) => println!("! {}", unknown.detail),
+                Some(hear::answer::Result::Unanswered(unknown)) => say!("! {}", unknown.detail),
                 Some(hear::answer::Result::Accepted(_)) | None => {}
             },
         }
@@ -276,7 +272,7 @@ impl Desk {
         let number = self.number(&offered.conversation);
         let channel = offered.channel().as_str_name().trim_start_matches("CHANNEL_").to_lowercase();
         let until = clock!(offered.expires_at);
-        println!(
+        say!(
             "[{number}] offered: {channel}, from {}, until {until} (`accept {number}`, `decline {number}`)",
             offered.queue
         );
@@ -286,9 +282,9 @@ impl Desk {
 
     async fn assign(&mut self, assigned: hear::Assigned) {
         let number = self.number(&assigned.conversation);
-        println!("[{number}] yours, in {}: write with `{number} TEXT`. So far:", assigned.inbox);
+        say!("[{number}] yours, in {}: write with `{number} TEXT`. So far:", assigned.inbox);
         if let Err(error) = self.story(&assigned.conversation).await {
-            println!("    (not to be had: {error})");
+            say!("    (not to be had: {error})");
         }
         let held = Held { conversation: assigned.conversation, offer: assigned.assignment, ours: true };
         self.held.insert(number, held);
@@ -301,7 +297,7 @@ impl Desk {
         let request = GetTimelineRequest { of, after: String::new(), page_size: 1_000, include_pii: true };
         let page = client.get(request).await.map_err(|status| refused(&status))?.into_inner();
         for entry in page.entries.iter().filter(|entry| entry.body.is_some()) {
-            println!("    {}  {}: {}", clock!(entry.at), entry.author, text(entry.body.as_ref()));
+            say!("    {}  {}: {}", clock!(entry.at), entry.author, text(entry.body.as_ref()));
         }
         Ok(())
     }

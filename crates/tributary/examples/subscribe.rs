@@ -2,7 +2,6 @@
 //!
 //! Handling here is printing. The cursor is stored after that, so a subscriber that dies in between sees the last
 //! event again and none is lost; an event's id tells a repetition.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a terminal's program")]
 
 mod shared;
 
@@ -15,7 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser;
-use shared::{clock, connect, exit, refused, text};
+use shared::{clock, connect, exit, note, refused, say, text};
 use tonic::Code;
 use wire::api::v1::{
     Event, EventFilter, Source, StartAt, SubscribeRequest, event::Kind, events_client::EventsClient,
@@ -76,7 +75,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         match follow(&args).await? {
             End::Done => return Ok(()),
             End::Broken(why) => {
-                eprintln!("{why}; going on from the cursor in a second");
+                note(format_args!("{why}; going on from the cursor in a second"));
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
@@ -126,7 +125,7 @@ async fn follow(args: &Args) -> anyhow::Result<End> {
         };
         match item {
             Some(Item::Event(event)) => {
-                println!("{}", line(&event));
+                say!("{}", line(&event));
                 write(&args.cursor, &event.cursor)?;
             }
             Some(Item::Checkpoint(checkpoint)) => write(&args.cursor, &checkpoint.cursor)?,
@@ -135,10 +134,10 @@ async fn follow(args: &Args) -> anyhow::Result<End> {
                 if args.once {
                     return Ok(End::Done);
                 }
-                eprintln!(
+                note(format_args!(
                     "caught up; waiting for more (Ctrl-C stops, the cursor is in {})",
                     args.cursor.display()
-                );
+                ));
             }
             Some(Item::Heartbeat(_)) | None => {}
         }

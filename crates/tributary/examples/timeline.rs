@@ -1,12 +1,11 @@
 //! What happened with a customer, in order: `Contacts.List` to find the person, `Timelines.Get` for the story.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a terminal's program")]
 
 mod shared;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::{Connection, clock, connect, exit, refused, text};
+use shared::{Connection, clock, connect, exit, refused, say, text};
 use wire::api::v1::{
     Contact, DeliveryStatus, GetTimelineRequest, ListContactsRequest, TimelineEntry, address,
     contacts_client::ContactsClient, get_timeline_request::Of, timelines_client::TimelinesClient,
@@ -37,14 +36,14 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let connection = connect(&args.addr, &args.token).await?;
     let contacts = contacts(connection.clone()).await?;
     let Some(who) = args.who else {
-        println!("{} contacts. Ask for one by an address or an id.\n", contacts.len());
-        contacts.iter().for_each(|contact| println!("{}", line_of(contact)));
+        say!("{} contacts. Ask for one by an address or an id.\n", contacts.len());
+        contacts.iter().for_each(|contact| say!("{}", line_of(contact)));
         return Ok(());
     };
     let found = contacts.iter().find(|contact| contact.id == who || addresses(contact).any(|it| it == who));
     let of = match found {
         Some(contact) => {
-            println!("{}\n", line_of(contact));
+            say!("{}\n", line_of(contact));
             Of::Contact(contact.id.clone())
         }
         None if who.contains('-') => Of::Conversation(who),
@@ -80,7 +79,7 @@ async fn show(connection: Connection, of: Of) -> anyhow::Result<()> {
         if page.entries.is_empty() {
             return Ok(());
         }
-        page.entries.iter().for_each(|entry| println!("{}", line(entry)));
+        page.entries.iter().for_each(|entry| say!("{}", line(entry)));
         after = page.next;
     }
 }

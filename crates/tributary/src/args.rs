@@ -44,6 +44,8 @@ pub enum Command {
     Verify(commands::verify::VerifyArgs),
     Contacts(commands::contacts::ContactsArgs),
     SetAside(commands::set_aside::SetAsideArgs),
+    Backup(commands::backup::BackupArgs),
+    Restore(commands::restore::RestoreArgs),
     Rebuild(commands::rebuild::RebuildArgs),
     Doctor(commands::doctor::DoctorArgs),
 }

@@ -1,6 +1,11 @@
 //! `tributary dev`: everything on loopback, with a sample workspace, for trying things out.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use domain::{CommandId, ContentHash, Intake, Origin, Route, Timestamp, workspace};
@@ -24,10 +29,8 @@ pub async fn run(args: DevArgs, cancel: CancellationToken) -> anyhow::Result<()>
     let welcome = welcome(&args.data, &listeners);
     let process = Process::start(config, listeners).await?;
     apply(&process).await?;
-    #[allow(clippy::print_stdout)]
-    {
-        println!("{welcome}");
-    }
+    // Whoever closed standard output does not want to know.
+    let _ = writeln!(io::stdout(), "{welcome}");
     process.run_until(cancel).await
 }
 

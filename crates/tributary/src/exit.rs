@@ -1,6 +1,10 @@
 //! What the shell is told: an exit code, and on standard error one line that says what is wrong, then its causes.
 
-use std::{fmt, io, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use crate::config;
 
@@ -47,13 +51,18 @@ pub fn writing(error: io::Error) -> anyhow::Error {
     }
 }
 
+/// A line on standard error, for a person. That nobody reads it is no failure, nor a reason to panic.
+pub fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Says what went wrong, if anything did.
 pub fn report(outcome: anyhow::Result<u8>) -> ExitCode {
     let code = match outcome {
         Ok(code) => code,
         Err(error) if error.is::<ReaderGone>() => DONE,
         Err(error) => {
-            eprintln!("{}", explain(&error));
+            say(explain(&error));
             code_of(&error)
         }
     };

@@ -35,6 +35,11 @@ impl Layout {
         self.data.join("keys")
     }
 
+    /// Where the master key is, unless the configuration names another place.
+    pub fn master_key_file(&self) -> PathBuf {
+        self.keys().join("master.key")
+    }
+
     pub fn read_model(&self) -> PathBuf {
         self.data.join("readmodel")
     }
@@ -64,7 +69,7 @@ impl Layout {
     /// store but never after it: another key would open nothing.
     pub fn master_key(&self, config: &Config) -> anyhow::Result<MasterKey> {
         let Some(secret) = &config.vault.master_key else {
-            let path = self.keys().join("master.key");
+            let path = self.master_key_file();
             let key = if self.has_keys() { MasterKey::read(&path) } else { MasterKey::create_or_read(&path) };
             return Ok(key?);
         };

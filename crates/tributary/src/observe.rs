@@ -34,7 +34,9 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 pub fn trace(format: LogFormat, runs_long: bool) {
     let default = if runs_long { "info" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let traces = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let traces = tracing_subscriber::fmt().with_env_filter(filter);
+    // The complaint about a standard error that was closed would go there too, and panic.
+    let traces = traces.with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Text => traces.init(),
         LogFormat::Json => traces.json().flatten_event(true).init(),

@@ -16,23 +16,30 @@ const BAR: u64 = 24;
 /// Shows itself when it is told how far things are; takes itself away when dropped.
 pub struct Progress {
     what: &'static str,
+    unit: &'static str,
     began: Instant,
     terminal: bool,
     shown: Mutex<Option<Instant>>,
 }
 
 impl Progress {
-    /// `what` is being done, as a verb's form: `verifying`.
+    /// `what` is being done, as a verb's form: `verifying`. It is counted in records.
     pub fn new(what: &'static str) -> Self {
+        Progress::counting(what, "records")
+    }
+
+    /// The same, counted in something else.
+    pub fn counting(what: &'static str, unit: &'static str) -> Self {
         Progress {
             what,
+            unit,
             began: Instant::now(),
             terminal: std::io::stderr().is_terminal(),
             shown: Mutex::new(None),
         }
     }
 
-    /// So many of so many records are done.
+    /// So many of so many are done.
     pub fn at(&self, done: u64, total: u64) {
         let took = self.began.elapsed();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +48,7 @@ impl Progress {
             return;
         }
         *shown = Some(Instant::now());
-        let line = line(self.what, done, total, took);
+        let line = line(self.what, self.unit, done, total, took);
         // Nobody to tell is no reason to stop.
         let _ = match self.terminal {
             true => write!(std::io::stderr(), "\r\x1b[K[{}] {line}", bar(done, total)),
@@ -72,10 +79,10 @@ fn share(done: u64, total: u64) -> u64 {
     }
 }
 
-fn line(what: &str, done: u64, total: u64, took: Duration) -> String {
+fn line(what: &str, unit: &str, done: u64, total: u64, took: Duration) -> String {
     let rate = done as f64 / took.as_secs_f64().max(0.001);
     let percent = share(done, total);
-    let mut line = format!("{what}: {percent} %, {} of {} records", count(done), count(total));
+    let mut line = format!("{what}: {percent} %, {} of {} {unit}", count(done), count(total));
     if done > 0 {
         let seconds = (total.saturating_sub(done) as f64 / rate).min(f64::from(u32::MAX));
         let left = span(Duration::from_secs_f64(seconds));
@@ -107,9 +114,9 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {
-        let text = line("verifying", 250_000, 1_000_000, Duration::from_secs(5));
+        let text = line("verifying", "records", 250_000, 1_000_000, Duration::from_secs(5));
         assert_eq!(text, "verifying: 25 %, 250 k of 1.0 M records, 50 k a second, 15 s left");
-        let text = line("verifying", 0, 10, Duration::from_secs(2));
+        let text = line("verifying", "records", 0, 10, Duration::from_secs(2));
         assert_eq!(text, "verifying: 0 %, 0 of 10 records");
     }
 

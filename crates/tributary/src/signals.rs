@@ -1,7 +1,9 @@
-//! Ctrl-C and SIGTERM: the first asks to stop in order, one that comes later does not wait for it.
+//! Ctrl-C and SIGTERM: the first asks to stop in order, one that comes later does not wait for it. And the signal of
+//! a file that may not grow.
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +11,16 @@ use crate::exit;
 
 /// What comes within this time is the first signal again: supervisors tell a process and then its whole group.
 const ECHO: Duration = Duration::from_secs(1);
+
+/// `SIGXFSZ` as Linux numbers it, on all but MIPS and PA-RISC.
+const FILE_TOO_LARGE: i32 = 25;
+
+/// Makes a limit on the size of files (`ulimit -f`) an error of the write that meets it, which the log treats as a full
+/// disk. Unless the signal is caught, the kernel ends the process.
+pub fn survive_file_size_limits() -> anyhow::Result<()> {
+    // It stays caught when nobody listens any more.
+    signal(SignalKind::from_raw(FILE_TOO_LARGE)).map(drop).context("could not catch SIGXFSZ")
+}
 
 /// A token that the first signal cancels.
 pub fn stop() -> anyhow::Result<CancellationToken> {

@@ -127,6 +127,27 @@ impl Blobs {
     }
 }
 
+/// The finished blobs below `dir`, as paths from there; none where there is no such folder.
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut blobs = Vec::new();
+    if !dir.is_dir() {
+        return Ok(blobs);
+    }
+    for first in 0..=u8::MAX {
+        let folder = folder(dir, first);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if parse(&path).is_some() && path.extension().is_none() {
+                blobs.extend(path.strip_prefix(dir).map(Path::to_owned));
+            }
+        }
+    }
+    Ok(blobs)
+}
+
 /// `None` for a file that is not ours; those stay untouched.
 fn parse(path: &Path) -> Option<Name> {
     let mut parts = path.file_stem()?.to_str()?.split('-');

@@ -23,6 +23,14 @@ pub enum Error {
         #[source]
         source: Cause,
     },
+    #[error("could not copy {path}")]
+    Copy {
+        path: PathBuf,
+        #[source]
+        source: Cause,
+    },
+    #[error("{path} is damaged: {reason}")]
+    Damaged { path: PathBuf, reason: String },
     #[error("{path} was written by a newer version (format {found}; this one knows up to {known})")]
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("this is not the master key that {path} was created with")]

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+pub mod backup;
 mod blobs;
 mod cipher;
 mod error;

@@ -30,6 +30,7 @@ pub use error::{Error, Flaw, Problem};
 pub use intake::{decode_intake, decode_origin, encode_intake, encode_relay};
 pub use reader::{Ignored, Judgement, Point, Reader, Verdict};
 pub use record::{
-    Announce, Decision, Header, Record, decode_header, decode_record, encode_announce, encode_decision,
+    Announce, Decision, Header, Record, decode_event, decode_header, decode_record, encode_announce,
+    encode_decision, encode_event,
 };
 pub use state::{STATE_VERSION, decode_state, digest, encode_state};

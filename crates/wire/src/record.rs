@@ -7,7 +7,7 @@ use prost::Message;
 use crate::{
     Codec, Error,
     error::Flaw,
-    message::{Wire, choice, decode, message},
+    message::{Wire, choice, decode, encode, message},
     pb::{self, record::Kind},
 };
 
@@ -79,6 +79,15 @@ pub fn decode_record<A: Codec>(bytes: &Bytes) -> Result<Record<A>, Error> {
 /// Reads the header alone; the steps may be of any aggregate, or damaged.
 pub fn decode_header(bytes: &Bytes) -> Result<Header, Error> {
     decode::<pb::RecordHeader, _>(WHAT, bytes.clone())
+}
+
+/// One event by itself, as it is kept beside the log.
+pub fn encode_event<A: Codec>(event: &A::Event) -> Vec<u8> {
+    encode::<pb::Event>(event)
+}
+
+pub fn decode_event<A: Codec>(bytes: &[u8]) -> Result<A::Event, Error> {
+    decode::<pb::Event, _>("an event", bytes)
 }
 
 choice! { Header => RecordHeader, record_header {

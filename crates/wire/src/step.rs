@@ -76,6 +76,7 @@ impl<A: Codec> Wire<pb::Cause> for Cause<A> {
             }
             Cause::PolicyInForce(policy) => Kind::PolicyInForce(policy.put()),
             Cause::Recovered => Kind::Recovered(cause::Recovered {}),
+            Cause::Memory => Kind::Memory(cause::Memory {}),
             Cause::Unreadable => Kind::Unreadable(cause::Unreadable {}),
         };
         pb::Cause { kind: Some(kind) }
@@ -107,6 +108,7 @@ impl<A: Codec> Wire<pb::Cause> for Cause<A> {
                 Cause::PolicyInForce(Wire::take(policy).map_err(|flaw| flaw.within("policy_in_force"))?)
             }
             Kind::Recovered(_) => Cause::Recovered,
+            Kind::Memory(_) => Cause::Memory,
             Kind::Unreadable(_) => Cause::Unreadable,
         })
     }

@@ -71,7 +71,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 CustomerSeen { .. } => "customer_seen",
                 Opened { .. } => "opened",
                 Reopened { .. } => "reopened",
-                Redirected { .. } | ReceiptKept { .. } => return None,
+                Redirected { .. } | ReceiptKept { .. } | Retired { .. } | Returned { .. } => return None,
                 MessageReceived { .. } => "message_received",
                 Noted { .. } => "noted",
                 ReceiptNoted { .. } => "receipt_noted",
@@ -136,7 +136,7 @@ pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kin
 async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Option<Kind>, Status> {
     use conversation::What::*;
     Ok(Some(match &event.what {
-        Redirected { .. } | ReceiptKept { .. } => return Ok(None),
+        Redirected { .. } | ReceiptKept { .. } | Retired { .. } | Returned { .. } => return Ok(None),
         CustomerSeen { from, .. } => Kind::CustomerSeen(event::CustomerSeen {
             channel: channel(from.channel).into(),
             address: Some(opener.address(&from.address).await?),

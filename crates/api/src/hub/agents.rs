@@ -9,12 +9,13 @@ use domain::{
     conversation::{self, Progress, ReceiptKind, What},
     desk::{self, Presence},
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 /// Updates that may wait for one session. A session that lets more come is dropped.
 const WAITING: usize = 1_024;
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Offer {
     pub(crate) offer: OfferId,
     pub(crate) conversation: ConversationId,
@@ -23,7 +24,7 @@ pub(crate) struct Offer {
     pub(crate) expires_at: Timestamp,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Assignment {
     pub(crate) assignment: OfferId,
     pub(crate) conversation: ConversationId,
@@ -71,7 +72,7 @@ pub(crate) enum Update {
 }
 
 /// What an agent holds now.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Holdings {
     pub(crate) offers: BTreeMap<OfferId, Offer>,
     pub(crate) assignments: BTreeMap<OfferId, Assignment>,
@@ -98,6 +99,21 @@ impl Agents {
         agent.sessions.retain(|session| !session.is_closed());
         agent.sessions.push(session);
         (agent.holdings.clone(), updates)
+    }
+
+    /// What every agent holds.
+    pub(super) fn holdings(&self) -> impl Iterator<Item = (AgentId, Holdings)> {
+        self.agents.iter().map(|(id, agent)| (id.clone(), agent.holdings.clone()))
+    }
+
+    /// Begins with what was held before. Sessions that have joined stay, and are told of what comes from here on.
+    pub(super) fn restore(&mut self, holdings: Vec<(AgentId, Holdings)>) {
+        for (id, holdings) in holdings {
+            for held in holdings.assignments.values() {
+                self.holders.insert(held.conversation, (id.clone(), held.assignment.clone()));
+            }
+            self.agents.entry(id).or_default().holdings = holdings;
+        }
     }
 
     pub(super) fn fold_desk(&mut self, event: &desk::Event) {

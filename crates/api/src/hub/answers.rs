@@ -45,6 +45,11 @@ impl Answers {
         Waiting { answers: self.clone(), id, number, answer }
     }
 
+    /// Whether anybody waits for anything.
+    pub(super) fn are_awaited(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
     /// Tells everyone who asked this. The same id with another content is another question.
     pub(super) fn resolve(&self, position: u64, answer: &Answer) {
         let mut waiters = self.lock();

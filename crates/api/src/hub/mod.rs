@@ -6,12 +6,17 @@
 //!                └─▶ answers  ──▶ waiting commands
 //! ```
 //!
-//! It reads from the beginning at every start, for its views are nowhere else; until it has read what was there,
-//! the server says it is not ready.
+//! It goes on from the views it kept on disk, or from the beginning; until it has read what was there, the server
+//! says it is not ready.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use domain::{
@@ -31,11 +36,19 @@ use crate::follow::{Error, Follow, log_partition};
 
 mod agents;
 mod answers;
+mod kept;
 mod turns;
 
 pub(crate) use agents::{Assignment, Ending, Holdings, Offer, Update};
 pub(crate) use answers::Waiting;
 pub(crate) use turns::Turn;
+
+/// The views are kept again once so many steps were read since the last time, or several times as many as the views
+/// hold, so that writing them stays a small part of the work.
+const KEEP_EVERY: usize = 100_000;
+const KEEP_RATIO: usize = 4;
+/// Between looks whether they should be.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Cheap to clone; every service has one.
 #[derive(Clone)]
@@ -43,6 +56,11 @@ pub(crate) struct Hub(Arc<Inner>);
 
 struct Inner {
     log: Arc<dyn Log>,
+    kept: Option<kept::Kept>,
+    /// Held shared while a batch is folded, so that who holds it alone sees views and points that belong together.
+    folding: RwLock<()>,
+    /// Steps folded since the views were kept.
+    unkept: AtomicUsize,
     /// How far each partition was read.
     read_to: BTreeMap<Peer, watch::Sender<Point>>,
     /// What was in the logs at the start has been read.
@@ -71,12 +89,17 @@ impl From<Lost> for Status {
 }
 
 impl Hub {
-    pub(crate) fn new(log: Arc<dyn Log>, topology: Topology) -> Hub {
+    /// `keep_in` is the folder in which the views are kept from one start to the next; without it they are folded
+    /// from the beginning every time.
+    pub(crate) fn new(log: Arc<dyn Log>, topology: Topology, keep_in: Option<PathBuf>) -> Hub {
         let peers = Kind::ALL
             .into_iter()
             .flat_map(|kind| (0..topology.partitions(kind)).map(move |partition| Peer { kind, partition }));
         Hub(Arc::new(Inner {
             log,
+            kept: keep_in.map(kept::Kept::new),
+            folding: RwLock::new(()),
+            unkept: AtomicUsize::new(0),
             read_to: peers.map(|peer| (peer, watch::Sender::new(Point::default()))).collect(),
             ready: watch::Sender::new(false),
             stopped: CancellationToken::new(),
@@ -90,6 +113,7 @@ impl Hub {
     /// Follows every partition until `stop`, or until one cannot be followed any further.
     pub(crate) async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
         let _stopped = self.0.stopped.clone().drop_guard();
+        self.restore().await?;
         let mut following = JoinSet::new();
         for peer in self.0.read_to.keys().copied() {
             match peer.kind {
@@ -113,10 +137,69 @@ impl Hub {
                 self.0.ready.send_replace(true);
             }
         }
-        tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            Some(ended) = following.join_next() => ended.unwrap_or_else(|failed| Err(Error::Task(failed))),
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut size = 0;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => {
+                    following.shutdown().await;
+                    self.keep().await;
+                    return Ok(());
+                }
+                Some(ended) = following.join_next() => {
+                    return ended.unwrap_or_else(|failed| Err(Error::Task(failed)));
+                }
+                _ = looks.tick() => {
+                    if self.0.unkept.load(Ordering::Relaxed) >= KEEP_EVERY.max(KEEP_RATIO * size) {
+                        size = self.keep().await;
+                    }
+                }
+            }
         }
+    }
+
+    /// Takes up the views that were kept, if they are of this log.
+    async fn restore(&self) -> Result<(), Error> {
+        let Some(kept) = self.0.kept.clone() else { return Ok(()) };
+        let views = tokio::task::spawn_blocking(move || kept.read()).await.map_err(Error::Task)?;
+        let Some(views) = views else { return Ok(()) };
+        for peer in self.0.read_to.keys().copied() {
+            let end = self.0.log.end(log_partition(peer)).await;
+            if views.point(peer).position > end.map_err(|source| Error::Log { peer, source })? {
+                tracing::warn!(%peer, "skipping what the hub kept of another log: ours ends before it");
+                return Ok(());
+            }
+        }
+        for (peer, read_to) in &self.0.read_to {
+            read_to.send_replace(views.point(*peer));
+        }
+        lock(&self.0.agents).restore(views.agents);
+        lock(&self.0.turns).restore(views.turns);
+        lock(&self.0.policies)
+            .extend(views.policies.into_iter().map(|policy| (policy.tenant.clone(), policy)));
+        Ok(())
+    }
+
+    /// Writes the views as they are now. Yields how much there is of them.
+    async fn keep(&self) -> usize {
+        let Some(kept) = self.0.kept.clone() else { return 0 };
+        let views = {
+            let _alone = self.0.folding.write().unwrap_or_else(PoisonError::into_inner);
+            self.0.unkept.store(0, Ordering::Relaxed);
+            let points = self.0.read_to.iter().map(|(peer, read_to)| (*peer, read_to.borrow().encode()));
+            kept::Views {
+                read_to: points.collect(),
+                agents: lock(&self.0.agents).holdings().collect(),
+                turns: lock(&self.0.turns).pending().collect(),
+                policies: lock(&self.0.policies).values().cloned().collect(),
+            }
+        };
+        let size = views.len();
+        let written = tokio::task::spawn_blocking(move || kept.write(&views)).await;
+        if let Err(error) = written.map_err(std::io::Error::other).flatten() {
+            tracing::warn!(%error, "the hub could not keep its views; a restart will read more of the log");
+        }
+        size
     }
 
     /// Yields once everything that was in the logs when the hub started is in its views.
@@ -174,11 +257,14 @@ impl Hub {
     }
 
     async fn follow<A: View>(self, peer: Peer) -> Result<(), Error> {
-        let mut follow = Follow::<A>::new(self.0.log.clone(), peer.partition, Point::default());
+        let mut follow = Follow::<A>::new(self.0.log.clone(), peer.partition, self.point(peer));
         loop {
-            let batch = follow.batch().await?;
+            // Whoever waits for an answer began to before their command was appended, so before its answer was read.
+            let batch = follow.batch_if(|| A::IS_SEEN || self.0.answers.are_awaited()).await?;
+            let _folding = self.0.folding.read().unwrap_or_else(PoisonError::into_inner);
             for accepted in &batch.decisions {
                 let decision = &accepted.decision;
+                self.0.unkept.fetch_add(decision.steps.len(), Ordering::Relaxed);
                 for step in &decision.steps {
                     for recorded in &step.events {
                         A::fold(&self.0, decision.decided_at, &recorded.event);
@@ -198,6 +284,9 @@ impl Hub {
 
 /// What the hub makes of an aggregate's events.
 trait View: Codec {
+    /// Whether anything of its events is kept; of the others only the answers count.
+    const IS_SEEN: bool = true;
+
     fn fold(hub: &Inner, at: Timestamp, event: &Self::Event);
 }
 
@@ -214,13 +303,15 @@ impl View for desk::Decider {
     }
 }
 
-/// Only answers are wanted here.
 impl View for delivery::Decider {
+    const IS_SEEN: bool = false;
+
     fn fold(_hub: &Inner, _at: Timestamp, _event: &delivery::Event) {}
 }
 
-/// Only answers are wanted here.
 impl View for contact::Decider {
+    const IS_SEEN: bool = false;
+
     fn fold(_hub: &Inner, _at: Timestamp, _event: &contact::Event) {}
 }
 
@@ -234,4 +325,74 @@ impl View for workspace::Decider {
 /// Every section under these locks leaves its data whole, so a panic elsewhere does not spoil them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Cause, Epoch, OfferId, Party, Recorded, Step, conversation::What};
+    use log::{MemoryLog, Topic};
+    use wire::{Announce, Decision};
+
+    use super::*;
+
+    const TOPOLOGY: Topology = Topology { conversation: 1, desk: 1, delivery: 1, contact: 1, workspace: 1 };
+    const CONVERSATIONS: Peer = Peer { kind: Kind::Conversation, partition: 0 };
+    const EPOCH: Epoch = Epoch([1; 16]);
+
+    fn log() -> MemoryLog {
+        let topics = Kind::ALL.into_iter().flat_map(|kind| [kind.intake_topic(), kind.log_topic()]);
+        MemoryLog::new(&topics.map(|topic| (Topic(topic), 1)).collect::<Vec<_>>())
+    }
+
+    fn assigned(number: u64) -> conversation::Event {
+        let conversation = domain::ConversationId { party: Party([number as u8; 16]), number: 1 };
+        let assignment = OfferId { desk: "acme/desk".parse().unwrap(), number };
+        let (agent, command) = ("acme/desk/ann".parse().unwrap(), CommandId([3; 16]));
+        let what = What::Assigned { conversation, agent, assignment, owner_epoch: 2, command };
+        conversation::Event { tenant: "acme".parse().unwrap(), inbox: "chat".parse().unwrap(), what }
+    }
+
+    async fn decided(log: &MemoryLog, seq: u64, event: conversation::Event) {
+        let events = vec![Recorded { event, relay: None }];
+        let step = Step { cause: Cause::Report, events, answers: Vec::new(), set_aside: None };
+        let (epoch, decided_at) = (EPOCH, Timestamp(5));
+        let decision: Decision<conversation::Decider> =
+            Decision { epoch, seq, intake_through: 0, decided_at, steps: vec![step] };
+        log.append(log_partition(CONVERSATIONS), vec![wire::encode_decision(&decision)]).await.unwrap();
+    }
+
+    /// Reads what is there with a hub that keeps its views, and stops it.
+    async fn held(log: &MemoryLog, dir: &std::path::Path) -> usize {
+        let hub = Hub::new(Arc::new(log.clone()), TOPOLOGY, Some(dir.to_owned()));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn({
+            let (hub, stop) = (hub.clone(), stop.clone());
+            async move { hub.run(stop).await }
+        });
+        hub.ready().await.unwrap();
+        let (holdings, _) = hub.join_agent(&"acme/desk/ann".parse().unwrap());
+        stop.cancel();
+        running.await.unwrap().unwrap();
+        holdings.assignments.len()
+    }
+
+    #[tokio::test]
+    async fn a_restart_goes_on_from_the_views_that_were_kept() {
+        let (log, dir) = (log(), tempfile::tempdir().unwrap());
+        let announce =
+            Announce { epoch: EPOCH, follows: None, leader: "a".into(), version: 1, at: Timestamp(4) };
+        log.append(log_partition(CONVERSATIONS), vec![wire::encode_announce(&announce)]).await.unwrap();
+        decided(&log, 1, assigned(1)).await;
+        assert_eq!(held(&log, dir.path()).await, 1);
+
+        // What it has read is gone, so it can only come from what it kept.
+        let end = log.end(log_partition(CONVERSATIONS)).await.unwrap();
+        log.trim(log_partition(CONVERSATIONS), end).await.unwrap();
+        decided(&log, 2, assigned(2)).await;
+        assert_eq!(held(&log, dir.path()).await, 2);
+
+        // Kept of a log that went further: not ours.
+        let other = self::log();
+        assert_eq!(held(&other, dir.path()).await, 0);
+    }
 }

@@ -9,12 +9,13 @@ use domain::{
     BotId, ConversationId, InboxId, MessageId, Sealed, TenantId, Timestamp, TurnId,
     conversation::{Event, What},
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 /// Turns that may wait for one session. A session that lets more come is dropped.
 const WAITING: usize = 4_096;
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Turn {
     pub(crate) turn: TurnId,
     pub(crate) tenant: TenantId,
@@ -49,6 +50,14 @@ impl Turns {
         let mut pending: Vec<_> = self.pending.values().filter(mine).cloned().collect();
         pending.sort_by_key(|turn| turn.answer_by);
         (pending, turns)
+    }
+
+    pub(super) fn pending(&self) -> impl Iterator<Item = Arc<Turn>> {
+        self.pending.values().cloned()
+    }
+
+    pub(super) fn restore(&mut self, pending: Vec<Arc<Turn>>) {
+        self.pending = pending.into_iter().map(|turn| (turn.turn, turn)).collect();
     }
 
     pub(super) fn fold(&mut self, event: &Event) {

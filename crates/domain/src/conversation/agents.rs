@@ -65,7 +65,7 @@ pub(super) fn transfer(
     note: Option<Sealed>,
 ) -> Decided {
     let (found, own) = held(state, id, agent, assignment)?;
-    let policy = policy(context, &found.customer.tenant)?;
+    let policy = policy(context, &found.customer.endpoint.tenant)?;
     let (queue, wanted) = match to {
         Transfer::Queue(queue) => (queue, None),
         Transfer::Agent(to) => {
@@ -115,7 +115,7 @@ pub(super) fn give_back(
 ) -> Decided {
     let Some(found) = Found::find(state, id) else { return NOTHING };
     let queue = match found.conversation.owner() {
-        Some(Owner::Agent { assignment: held, queue, .. }) if held == assignment => queue,
+        Some(Owner::Agent { assignment: held, queue, .. }) if **held == *assignment => queue,
         _ => return NOTHING,
     };
     let queue = queue_still_there(context, found.customer, queue);
@@ -135,12 +135,12 @@ fn held<'a>(
 ) -> Result<(Found<'a>, &'a QueueId), Rejection> {
     // The tenant is part of the check: an id of another tenant's conversation is as good as none.
     let found = Found::find(state, id)
-        .filter(|found| found.customer.tenant == agent.desk.tenant)
+        .filter(|found| found.customer.endpoint.tenant == agent.desk.tenant)
         .ok_or_else(|| no_conversation(id))?;
     match found.conversation.owner() {
         None => Err(Rejection::new(Code::Closed, "the conversation is closed")),
         Some(Owner::Agent { agent: owner, assignment: held, queue })
-            if owner == agent && held == assignment =>
+            if **owner == *agent && **held == *assignment =>
         {
             Ok((found, queue))
         }

@@ -38,7 +38,7 @@ pub(super) fn answer(
 ) -> Decided {
     let id = turn.conversation;
     // Another tenant is not even told that there is such a conversation.
-    let found = Found::find(state, id).filter(|found| found.customer.tenant == *tenant);
+    let found = Found::find(state, id).filter(|found| found.customer.endpoint.tenant == *tenant);
     let found = found.ok_or_else(|| no_conversation(id))?;
     let owner = found.conversation.owner();
     if matches!(owner, Some(Owner::Bot { bot: asked, .. }) if asked != bot) {
@@ -73,7 +73,9 @@ pub(super) fn answer(
             }
             BotAction::HandOff { queue } => {
                 let queue = match queue {
-                    Some(named) if policy(context, &found.customer.tenant)?.queues.contains_key(named) => {
+                    Some(named)
+                        if policy(context, &found.customer.endpoint.tenant)?.queues.contains_key(named) =>
+                    {
                         named
                     }
                     Some(named) => {
@@ -93,11 +95,11 @@ pub(super) fn answer(
             }
         }
     }
-    if let Some((message, content)) = &open.next
+    if let Some((message, content)) = open.next.as_deref()
         && !is_over
     {
         let turn = TurnId { number: turn.number + 1, ..turn };
-        draft.push(ask(context, &found.customer.tenant, bot, turn, *message, content.clone()));
+        draft.push(ask(context, &found.customer.endpoint.tenant, bot, turn, *message, content.sealed()));
     }
     Ok(draft.finish())
 }

@@ -104,6 +104,37 @@ pub enum Command {
     TimerFired(TimerId),
 }
 
+impl Command {
+    /// Whose conversations must be known to decide this.
+    pub(super) fn party(&self) -> Option<Party> {
+        match self {
+            // It goes on to its own sender's partition.
+            Command::Receive(received) if received.is_astray() => None,
+            Command::Receive(received) => Some(received.from.party),
+            Command::Note { from, .. }
+            | Command::OptOut { from }
+            | Command::OptIn { from }
+            | Command::Unreadable { from, .. } => Some(from.party),
+            Command::Receipt { party, .. } => Some(*party),
+            Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
+            Command::Reply { conversation, .. }
+            | Command::Transfer { conversation, .. }
+            | Command::Close { conversation, .. }
+            | Command::Assign { conversation, .. }
+            | Command::GiveBack { conversation, .. }
+            | Command::Progress { conversation, .. }
+            | Command::TimerFired(TimerId::BotSilent(conversation)) => Some(conversation.party),
+        }
+    }
+}
+
+impl Received {
+    /// A reference in it names another party's conversation.
+    pub(super) fn is_astray(&self) -> bool {
+        self.placed.is_some_and(|placed| placed.party != self.from.party)
+    }
+}
+
 /// Who is writing, and where.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Correspondent {
@@ -155,11 +186,12 @@ pub enum NoteKind {
     Unknown,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// In the order in which they can come true.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum ReceiptKind {
+    Failed,
     Delivered,
     Read,
-    Failed,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

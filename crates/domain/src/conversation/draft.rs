@@ -6,7 +6,10 @@ use crate::{
     Timestamp, policy,
 };
 
-use super::{Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What};
+use super::{
+    Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What,
+    customer::KeptThread,
+};
 
 /// Events under construction, all of one customer's.
 pub(super) struct Draft {
@@ -17,7 +20,11 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn of(customer: &Customer) -> Self {
-        Draft { tenant: customer.tenant.clone(), inbox: customer.inbox.clone(), events: Vec::new() }
+        Draft {
+            tenant: customer.endpoint.tenant.clone(),
+            inbox: customer.endpoint.inbox.clone(),
+            events: Vec::new(),
+        }
     }
 
     pub(super) fn at(from: &Correspondent) -> Self {
@@ -74,17 +81,17 @@ impl<'a> Found<'a> {
         now: Timestamp,
     ) -> What {
         let next = self.conversation.owner_epoch + 1;
-        wanted(self.id, self.customer.channel, next, queue, reason, agent, now)
+        wanted(self.id, self.customer.endpoint.channel, next, queue, reason, agent, now)
     }
 
     pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {
         Outgoing {
-            tenant: self.customer.tenant.clone(),
-            inbox: self.customer.inbox.clone(),
-            channel: self.customer.channel,
-            to: self.customer.address.clone(),
+            tenant: self.customer.endpoint.tenant.clone(),
+            inbox: self.customer.endpoint.inbox.clone(),
+            channel: self.customer.endpoint.channel,
+            to: self.customer.address.sealed(),
             body,
-            thread: self.conversation.thread.as_deref().cloned(),
+            thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
             by_person,
         }
     }
@@ -141,8 +148,8 @@ pub(super) fn queue_of_inbox<'a>(
     customer: &Customer,
     kept: &'a QueueId,
 ) -> &'a QueueId {
-    let policy = context.policies.of(&customer.tenant);
-    policy.and_then(|policy| policy.inboxes.get(&customer.inbox)).map_or(kept, |inbox| &inbox.queue)
+    let policy = context.policies.of(&customer.endpoint.tenant);
+    policy.and_then(|policy| policy.inboxes.get(&customer.endpoint.inbox)).map_or(kept, |inbox| &inbox.queue)
 }
 
 /// `kept`, or what stands for it where the policy in force no longer has that queue.
@@ -151,7 +158,7 @@ pub(super) fn queue_still_there<'a>(
     customer: &Customer,
     kept: &'a QueueId,
 ) -> &'a QueueId {
-    let policy = context.policies.of(&customer.tenant);
+    let policy = context.policies.of(&customer.endpoint.tenant);
     let is_there = policy.is_some_and(|policy| policy.queues.contains_key(kept));
     if is_there { kept } else { queue_of_inbox(context, customer, kept) }
 }

@@ -7,7 +7,7 @@ use crate::{
     Relay, Route, Sealed, TenantId, Timestamp, TurnId, contact, delivery, desk,
 };
 
-use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received};
+use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone};
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
 /// in the middle knows whose it is.
@@ -83,6 +83,15 @@ pub enum What {
     },
     OptedIn {
         party: Party,
+    },
+    /// Nothing has been under way for the customer for some time: it leaves memory, and is kept beside it.
+    Retired {
+        party: Party,
+    },
+    /// A retired customer is needed again, and is as it was.
+    Returned {
+        party: Party,
+        tombstone: Box<Tombstone>,
     },
 
     /// A bot owns the conversation. `queue` is where it goes from the bot if the inbox is gone by then.
@@ -232,6 +241,8 @@ impl Event {
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
+            | Retired { .. }
+            | Returned { .. }
             | Redirected { .. } => None,
             TurnAsked { turn, .. } | TurnAnswered { turn } => Some(turn.conversation),
             Opened { conversation, .. }
@@ -261,6 +272,8 @@ impl Event {
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
             | What::OptedIn { party }
+            | What::Retired { party }
+            | What::Returned { party, .. }
             | What::Redirected { to: party, .. } => *party,
             _ => self.conversation().map(|conversation| conversation.party).unwrap_or_default(),
         }

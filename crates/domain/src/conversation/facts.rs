@@ -13,7 +13,7 @@ use super::{
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
     let from = &received.from;
-    if received.placed.is_some_and(|placed| placed.party != from.party) {
+    if received.is_astray() {
         // Only the customer of a conversation has a part in it so far; anyone else's mail goes to their own.
         let to_own = Received { placed: None, ..received.clone() };
         let redirected = What::Redirected { to: from.party, received: Box::new(to_own) };
@@ -130,7 +130,7 @@ pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspon
         Owner::Agent { .. } => return draft.finish(),
         Owner::Bot { .. } => {}
         Owner::Queue { queue } => {
-            let (queue, owner_epoch) = (queue.clone(), latest.owner_epoch);
+            let (queue, owner_epoch) = ((**queue).clone(), latest.owner_epoch);
             draft.push(What::Withdrawn { conversation, queue, owner_epoch });
         }
     }

@@ -6,10 +6,13 @@
 mod agents;
 mod bots;
 mod command;
+mod customer;
+mod customers;
 mod decide;
 mod draft;
 mod event;
 mod facts;
+mod names;
 mod receipts;
 mod state;
 #[cfg(test)]
@@ -19,10 +22,15 @@ pub use command::{
     BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, TimerId,
     Transfer,
 };
+pub use customer::{
+    ClosedConversation, Conversation, Customer, Early, Endpoint, Owner, Sent, Stage, Tombstone, Turn,
+};
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
-pub use state::{Conversation, Conversations, Customer, Owner, Stage, Turn};
+pub use state::Conversations;
 
-use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Timers, Timestamp};
+use crate::{
+    Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Timers, Timestamp,
+};
 
 /// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +62,35 @@ impl Aggregate for Decider {
 
     fn fired(timer: TimerId) -> Command {
         Command::TimerFired(timer)
+    }
+
+    fn unknown_party(state: &Conversations, command: &Command) -> Option<Party> {
+        command.party().filter(|party| state.customer(*party).is_none())
+    }
+
+    fn retire(state: &Conversations, now: Timestamp, quiet_for: Millis, most: usize) -> Vec<Event> {
+        let retired = |(party, customer): (Party, &Customer)| Event {
+            tenant: customer.endpoint.tenant.clone(),
+            inbox: customer.endpoint.inbox.clone(),
+            what: What::Retired { party },
+        };
+        state.quiet(now, quiet_for).take(most).map(retired).collect()
+    }
+
+    fn tombstone(state: &Conversations, event: &Event) -> Option<(Party, Event)> {
+        let What::Retired { party } = event.what else { return None };
+        let customer = state.customer(party)?;
+        let what = What::Returned { party, tombstone: Box::new(customer.tombstone()?) };
+        Some((
+            party,
+            Event { tenant: customer.endpoint.tenant.clone(), inbox: customer.endpoint.inbox.clone(), what },
+        ))
+    }
+
+    /// A mailbox may be read again from its beginning, years later.
+    fn lasts(policies: &Policies, event: &Event) -> bool {
+        let inbox = policies.of(&event.tenant).and_then(|policy| policy.inboxes.get(&event.inbox));
+        inbox.is_some_and(|inbox| inbox.channel == Channel::Email)
     }
 
     fn relay(event: &Event) -> Option<(Route, Relay)> {

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
-use super::{
-    Conversations, Event, Progress, ReceiptKind, What,
-    draft::Draft,
-    state::{Early, Receipt},
-};
+use super::{Conversations, Early, Event, Progress, ReceiptKind, Sent, What, draft::Draft};
 
 pub(super) fn progress(
     state: &Conversations,
@@ -40,15 +36,15 @@ pub(super) fn receipt(
     let Some(customer) = state.customer(party) else { return Vec::new() };
     let mut draft = Draft::of(customer);
     // Receipts come in any order; only what says more than before is news.
-    let rank = Receipt::from(kind);
     let mut is_early = true;
-    for sent in &customer.sent {
-        let meant = match provider_id {
-            Some(id) => sent.provider_id == *id,
+    let provider = provider_id.map(|id| Sent::hash(id));
+    for sent in customer.sent() {
+        let meant = match provider {
+            Some(provider) => sent.provider == provider,
             None => watermark.is_some_and(|watermark| sent.at <= watermark),
         };
         is_early &= !meant;
-        if meant && sent.receipt.is_none_or(|known| known < rank) {
+        if meant && sent.receipt.is_none_or(|known| known < kind) {
             draft.push(What::ReceiptNoted {
                 conversation: ConversationId { party, number: sent.conversation },
                 kind,
@@ -60,7 +56,7 @@ pub(super) fn receipt(
     }
     if let Some(id) = provider_id
         && is_early
-        && customer.early(id).all(|known| Receipt::from(known.kind) < rank)
+        && customer.early(id).all(|known| known.kind < kind)
     {
         draft.push(What::ReceiptKept { party, provider_id: id.clone(), kind, at, reason: reason.clone() });
     }

@@ -1,167 +1,36 @@
 //! What is known of each customer address, as a fold of its events.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AgentId, BotId, Channel, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed, TenantId,
-    Timers, Timestamp, TurnId,
+use crate::{BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
+
+use super::{
+    Conversation, Customer, Early, Endpoint, Event, Owner, Progress, Sent, Stage, TimerId, Turn, What,
+    customer::KeptThread, customers::Customers,
 };
-
-use super::{Event, Progress, ReceiptKind, ThreadOf, TimerId, What};
-
-/// Messages of ours whose receipts can still be told apart, per customer.
-const SENT_KEPT: usize = 16;
-
-/// Receipts that wait for the message they speak of, per customer.
-const EARLY_KEPT: usize = 8;
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Conversations {
-    customers: BTreeMap<Party, Customer>,
+    customers: Customers,
+    /// The customers without an open conversation, by since when that has been so: they may be retired.
+    quiet: BTreeSet<(Timestamp, Party)>,
     pub(super) timers: Timers<TimerId>,
-}
-
-/// One address in one inbox.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Customer {
-    pub tenant: TenantId,
-    pub inbox: InboxId,
-    pub channel: Channel,
-    pub address: Sealed,
-    pub opted_out: bool,
-    /// The latest conversation; every earlier one is closed for good.
-    pub latest: Option<Conversation>,
-    /// Messages that a provider took, newest last.
-    pub(super) sent: VecDeque<Sent>,
-    /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
-    /// the one before.
-    pub(super) early: VecDeque<Early>,
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct Sent {
-    pub provider_id: Arc<str>,
-    pub conversation: u32,
-    pub message: MessageId,
-    pub at: Timestamp,
-    /// The furthest receipt so far.
-    pub receipt: Option<Receipt>,
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct Early {
-    pub provider_id: Arc<str>,
-    pub kind: ReceiptKind,
-    pub at: Timestamp,
-    pub reason: Option<Arc<str>>,
-}
-
-/// Receipts in the order in which they can come true.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub(super) enum Receipt {
-    Failed,
-    Delivered,
-    Read,
-}
-
-impl From<ReceiptKind> for Receipt {
-    fn from(kind: ReceiptKind) -> Self {
-        match kind {
-            ReceiptKind::Failed => Receipt::Failed,
-            ReceiptKind::Delivered => Receipt::Delivered,
-            ReceiptKind::Read => Receipt::Read,
-        }
-    }
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Conversation {
-    pub number: u32,
-    /// Grows with every change of owner.
-    pub owner_epoch: u32,
-    /// Turns asked so far.
-    pub turns: u32,
-    pub stage: Stage,
-    /// E-mail: the thread an answer stands in.
-    pub thread: Option<Box<ThreadOf>>,
-}
-
-/// An open conversation has exactly one owner; a closed one has none.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Stage {
-    Open(Owner),
-    Closed { at: Timestamp },
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Owner {
-    Bot {
-        bot: BotId,
-        /// Where the conversation goes from the bot if the inbox is gone by then.
-        queue: QueueId,
-        turn: Option<Box<Turn>>,
-    },
-    Queue {
-        queue: QueueId,
-    },
-    Agent {
-        agent: AgentId,
-        assignment: OfferId,
-        /// Where the conversation goes if the agent vanishes.
-        queue: QueueId,
-    },
-}
-
-/// The turn that the bot has not answered yet.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Turn {
-    pub number: u32,
-    pub message: MessageId,
-    pub content: Sealed,
-    /// The newest message that came while the bot was thinking: the next turn.
-    pub next: Option<(MessageId, Sealed)>,
-}
-
-impl Customer {
-    /// The receipts that wait for this message, each saying more than the one before.
-    pub(super) fn early(&self, provider_id: &str) -> impl Iterator<Item = &Early> {
-        self.early.iter().filter(move |early| *early.provider_id == *provider_id)
-    }
-}
-
-impl Conversation {
-    pub fn owner(&self) -> Option<&Owner> {
-        match &self.stage {
-            Stage::Open(owner) => Some(owner),
-            Stage::Closed { .. } => None,
-        }
-    }
-
-    fn turn_mut(&mut self) -> Option<&mut Option<Box<Turn>>> {
-        match &mut self.stage {
-            Stage::Open(Owner::Bot { turn, .. }) => Some(turn),
-            _ => None,
-        }
-    }
 }
 
 impl Conversations {
     pub fn customer(&self, party: Party) -> Option<&Customer> {
-        self.customers.get(&party)
+        self.customers.get(party)
     }
 
     pub fn customers(&self) -> impl Iterator<Item = (Party, &Customer)> {
-        self.customers.iter().map(|(party, customer)| (*party, customer))
+        self.customers.iter()
     }
 
     /// The conversation, if it is its customer's latest.
     pub fn conversation(&self, id: ConversationId) -> Option<(&Customer, &Conversation)> {
-        let customer = self.customers.get(&id.party)?;
+        let customer = self.customers.get(id.party)?;
         let conversation = customer.latest.as_ref().filter(|latest| latest.number == id.number)?;
         Some((customer, conversation))
     }
@@ -178,28 +47,47 @@ impl Conversations {
         })
     }
 
+    /// Those for whom nothing has been under way for this long, longest first.
+    pub(super) fn quiet(&self, now: Timestamp, span: Millis) -> impl Iterator<Item = (Party, &Customer)> {
+        let long_enough = self.quiet.iter().take_while(move |(since, _)| now - *since >= span);
+        long_enough.filter_map(|(_, party)| Some((*party, self.customer(*party)?)))
+    }
+
     pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
         match &event.what {
             What::CustomerSeen { from, .. } => {
-                self.customers.entry(from.party).or_insert_with(|| Customer {
-                    tenant: from.tenant.clone(),
-                    inbox: from.inbox.clone(),
-                    channel: from.channel,
-                    address: from.address.clone(),
-                    opted_out: false,
-                    latest: None,
-                    sent: VecDeque::new(),
-                    early: VecDeque::new(),
-                });
+                if !self.customers.has(from.party) {
+                    let (tenant, inbox, channel) = (from.tenant.clone(), from.inbox.clone(), from.channel);
+                    let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
+                    self.customers.put(from.party, Customer::new(endpoint, &from.address));
+                    self.settle(from.party, at);
+                }
+            }
+            What::Returned { party, tombstone } => {
+                if !self.customers.has(*party) {
+                    let (tenant, inbox) = (event.tenant.clone(), event.inbox.clone());
+                    let channel = tombstone.channel;
+                    let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
+                    self.customers.put(*party, Customer::returned(endpoint, tombstone));
+                    self.settle(*party, at);
+                }
+            }
+            What::Retired { party } => {
+                if let Some(customer) = self.customers.get(*party).filter(|customer| !customer.has_open()) {
+                    if let Some(since) = customer.quiet_since {
+                        self.quiet.remove(&(since, *party));
+                    }
+                    self.customers.remove(*party);
+                }
             }
             What::OptedOut { party } => {
-                self.customers.get_mut(party).into_iter().for_each(|c| c.opted_out = true)
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = true)
             }
             What::OptedIn { party } => {
-                self.customers.get_mut(party).into_iter().for_each(|c| c.opted_out = false)
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
             }
             What::Opened { conversation, .. } => {
-                if let Some(customer) = self.customers.get_mut(&conversation.party) {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
                     // Its first owner stands in the next event of the same decision.
                     customer.latest = Some(Conversation {
                         number: conversation.number,
@@ -213,15 +101,16 @@ impl Conversations {
             What::MessageReceived { conversation, message, content, thread, .. } => {
                 let Some(found) = self.get_mut(*conversation) else { return };
                 if let Some(thread) = thread {
-                    found.thread = Some(Box::new(ThreadOf { message: *message, thread: thread.clone() }));
+                    found.thread = Some(Box::new(KeptThread::new(*message, thread)));
                 }
                 if let Some(Some(turn)) = found.turn_mut() {
-                    turn.next = Some((*message, content.clone()));
+                    turn.next = Some(Box::new((*message, Kept::new(content))));
                 }
             }
             What::BotEngaged { conversation, bot, owner_epoch, queue } => {
-                let owner = Owner::Bot { bot: bot.clone(), queue: queue.clone(), turn: None };
-                self.own(*conversation, *owner_epoch, owner);
+                let names = &mut self.customers.names;
+                let owner = Owner::Bot { bot: names.bot(bot), queue: names.queue(queue), turn: None };
+                self.own(*conversation, *owner_epoch, owner, at);
             }
             What::TurnAsked { turn, content, message, answer_by, .. } => {
                 let Some(found) = self.get_mut(turn.conversation) else { return };
@@ -230,7 +119,7 @@ impl Conversations {
                     *pending = Some(Box::new(Turn {
                         number: turn.number,
                         message: *message,
-                        content: content.clone(),
+                        content: Kept::new(content),
                         next: None,
                     }));
                     self.timers.set(TimerId::BotSilent(turn.conversation), *answer_by);
@@ -243,7 +132,8 @@ impl Conversations {
                 self.timers.cancel(&TimerId::BotSilent(turn.conversation));
             }
             What::AgentWanted { conversation, queue, owner_epoch, .. } => {
-                self.own(*conversation, *owner_epoch, Owner::Queue { queue: queue.clone() });
+                let queue = self.customers.names.queue(queue);
+                self.own(*conversation, *owner_epoch, Owner::Queue { queue }, at);
             }
             What::Assigned { conversation, agent, assignment, owner_epoch, .. } => {
                 // Only a waiting conversation is ever assigned.
@@ -252,8 +142,10 @@ impl Conversations {
                     _ => None,
                 });
                 if let Some(queue) = waiting {
-                    let owner = Owner::Agent { agent: agent.clone(), assignment: assignment.clone(), queue };
-                    self.own(*conversation, *owner_epoch, owner);
+                    let names = &mut self.customers.names;
+                    let (agent, assignment) = (names.agent(agent), Box::new(names.offer(assignment)));
+                    let owner = Owner::Agent { agent, assignment, queue };
+                    self.own(*conversation, *owner_epoch, owner, at);
                 }
             }
             What::Closed { conversation, .. } => {
@@ -261,40 +153,28 @@ impl Conversations {
                     found.stage = Stage::Closed { at };
                 }
                 self.timers.cancel(&TimerId::BotSilent(*conversation));
+                self.settle(conversation.party, at);
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
-                let Some(customer) = self.customers.get_mut(&conversation.party) else { return };
-                // They are noted behind this, in the same decision.
-                customer.early.retain(|early| early.provider_id != *provider_id);
-                if customer.sent.len() == SENT_KEPT {
-                    customer.sent.pop_front();
-                }
-                customer.sent.push_back(Sent {
-                    provider_id: provider_id.clone(),
+                let Some(customer) = self.customers.get_mut(conversation.party) else { return };
+                let sent = Sent {
+                    provider: Sent::hash(provider_id),
                     conversation: conversation.number,
                     message: *message,
                     at,
                     receipt: None,
-                });
+                };
+                customer.has_sent(provider_id, sent);
             }
             What::ReceiptNoted { conversation, kind, message, .. } => {
-                let customer = self.customers.get_mut(&conversation.party);
-                let sent = customer.into_iter().flat_map(|customer| customer.sent.iter_mut());
-                sent.filter(|sent| sent.message == *message).for_each(|sent| {
-                    sent.receipt = sent.receipt.max(Some(Receipt::from(*kind)));
-                });
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.has_heard(*message, *kind);
+                }
             }
             What::ReceiptKept { party, provider_id, kind, at, reason } => {
-                let Some(customer) = self.customers.get_mut(party) else { return };
-                if customer.early.len() == EARLY_KEPT {
-                    customer.early.pop_front();
-                }
-                customer.early.push_back(Early {
-                    provider_id: provider_id.clone(),
-                    kind: *kind,
-                    at: *at,
-                    reason: reason.clone(),
-                });
+                let Some(customer) = self.customers.get_mut(*party) else { return };
+                let (provider_id, reason) = (provider_id.clone(), reason.clone());
+                customer.keep_early(Early { provider_id, kind: *kind, at: *at, reason });
             }
             What::Reopened { .. }
             | What::Noted { .. }
@@ -311,15 +191,32 @@ impl Conversations {
     }
 
     fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
-        let latest = self.customers.get_mut(&id.party)?.latest.as_mut()?;
+        let latest = self.customers.get_mut(id.party)?.latest.as_mut()?;
         (latest.number == id.number).then_some(latest)
     }
 
-    fn own(&mut self, id: ConversationId, owner_epoch: u32, owner: Owner) {
+    fn own(&mut self, id: ConversationId, owner_epoch: u32, owner: Owner, at: Timestamp) {
         if let Some(conversation) = self.get_mut(id) {
             conversation.stage = Stage::Open(owner);
             conversation.owner_epoch = owner_epoch;
         }
         self.timers.cancel(&TimerId::BotSilent(id));
+        self.settle(id.party, at);
+    }
+
+    /// Notes whether the customer is quiet now, and if so since when.
+    fn settle(&mut self, party: Party, at: Timestamp) {
+        let Some(customer) = self.customers.get_mut(party) else { return };
+        match (customer.has_open(), customer.quiet_since) {
+            (false, None) => {
+                customer.quiet_since = Some(at);
+                self.quiet.insert((at, party));
+            }
+            (true, Some(since)) => {
+                customer.quiet_since = None;
+                self.quiet.remove(&(since, party));
+            }
+            _ => {}
+        }
     }
 }

@@ -4,7 +4,8 @@ mod notes;
 
 use bytes::Bytes;
 use domain::{
-    Answer, Cause, Code, ContentHash, Intake, Kind, Millis, Origin, Recorded, Step, Taken, Timestamp,
+    Answer, Batch, Cause, Code, ContentHash, FactId, Intake, Kind, Millis, Origin, Question, Recorded, Step,
+    Taken, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -34,22 +35,75 @@ fn asking_changes_nothing() {
 }
 
 #[test]
-fn facts_are_remembered_for_two_weeks() {
+fn facts_that_make_room_for_newer_ones_are_handed_over() {
     let mut story = Story::new();
-    story.step(&fact(1, Command::Note(1)));
-    story.pass(Millis::hours(24 * 7));
-    story.step(&fact(2, Command::Note(2)));
-    story.pass(Millis::hours(24 * 7));
-    story.step(&fact(3, Command::Note(3)));
-    assert_eq!(story.take(&fact(1, Command::Note(1))), Taken::Again);
+    let (mut left, mut lasting): (Vec<Batch>, Vec<Batch>) = (Vec::new(), Vec::new());
+    const MANY: u128 = 40_000;
+    for n in 0..MANY {
+        // Of every fourth a redelivery is recognized for ever.
+        let note = if n % 4 == 0 { LASTING } else { 1 };
+        story.pass(Millis(1));
+        story.step(&input(Origin::Fact(wide_fact(n)), Command::Note(note)));
+        let departed = story.partition.take_departed();
+        assert_eq!(departed.parties, []);
+        left.extend(departed.facts);
+        lasting.extend(departed.lasting_facts);
+    }
+    assert!(left.len() > 1 && !lasting.is_empty(), "{} and {}", left.len(), lasting.len());
+    let mut in_memory = 0;
+    for n in 0..MANY {
+        let id = wide_fact(n);
+        let again = input(Origin::Fact(id), Command::Note(1));
+        let departed = [&left, &lasting].map(|batches| batches.iter().any(|batch| batch.contains(&id)));
+        match story.partition.take(story.now, &again) {
+            Taken::Again => {
+                in_memory += 1;
+                assert_eq!(departed, [false, false], "{n} is here and there");
+                assert_eq!(story.partition.question(&again).fact, None, "{n} is known");
+            }
+            Taken::Step(_) => {
+                assert_eq!(departed, [n % 4 != 0, n % 4 == 0], "{n} is nowhere, or on the wrong side");
+                assert_eq!(story.partition.question(&again).fact, Some(id));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(in_memory < MANY as usize / 2, "most have left: {in_memory}");
+    let mut last = Timestamp(0);
+    for Batch { newest, ids } in left {
+        assert!(ids.is_sorted() && newest > last, "batches leave oldest first");
+        last = newest;
+    }
+}
 
-    story.pass(Millis(1));
-    // Forgetting happens as the log goes on, so that every reader forgets at the same place.
-    assert_eq!(story.take(&fact(1, Command::Note(1))), Taken::Again);
-    story.step(&fact(4, Command::Note(4)));
-    story.step(&fact(1, Command::Note(1)));
-    assert_eq!(story.take(&fact(2, Command::Note(2))), Taken::Again);
-    assert_eq!(story.notes(), [1, 2, 3, 4, 1]);
+#[test]
+fn what_leaves_stays_at_hand_until_it_is_taken() {
+    let mut story = Story::new();
+    for n in 0..20_000 {
+        story.step(&input(Origin::Fact(wide_fact(n)), Command::Note(1)));
+    }
+    for n in 0..20_000 {
+        assert_eq!(story.take(&input(Origin::Fact(wide_fact(n)), Command::Note(1))), Taken::Again);
+    }
+    let departed = story.partition.take_departed();
+    assert!(departed.has_fact(&wide_fact(0)) && !departed.has_fact(&wide_fact(19_999)));
+    assert!(story.partition.take_departed().is_empty());
+    let first = input(Origin::Fact(wide_fact(0)), Command::Note(1));
+    assert_eq!(story.partition.question(&first).fact, Some(wide_fact(0)));
+}
+
+#[test]
+fn nothing_is_asked_about_an_input_out_of_turn() {
+    let mut story = Story::new();
+    let source = at_conversations(1);
+    for intake in
+        [fact(1, Command::Note(1)), asked(1, 1, Command::Note(1)), relayed(source, 1, Command::Note(1))]
+    {
+        story.step(&intake);
+        assert_eq!(story.partition.question(&intake), Question::default());
+    }
+    assert_eq!(story.partition.question(&relayed(source, 3, Command::Note(1))), Question::default());
+    assert_eq!(story.partition.question(&fact(2, Command::Note(1))).fact, Some(FactId([2; 16])));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     Aggregate, Answer, Code, CommandId, ContentHash, Context, ConversationId, FactId, Intake, Kind,
-    MessageId, Millis, Origin, Partition, Party, Peer, Policy, Rejection, Relay, Route, Settles, Step, Taken,
-    TenantId, Timers, Timestamp, Topology,
+    MessageId, Millis, Origin, Partition, Party, Peer, Policies, Policy, Rejection, Relay, Route, Settles,
+    Step, Taken, TenantId, Timers, Timestamp, Topology,
     conversation::{self, Progress},
 };
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,10 @@ impl Aggregate for Notes {
         Some(Command::Recover)
     }
 
+    fn lasts(_policies: &Policies, event: &Event) -> bool {
+        *event == Event::Noted(LASTING)
+    }
+
     fn relay(event: &Event) -> Option<(Route, Relay)> {
         match event {
             Event::Told(party) => Some((Route::Party(*party), word_to(*party))),
@@ -118,6 +122,14 @@ impl Aggregate for Notes {
             _ => None,
         }
     }
+}
+
+/// A fact that led to this note is remembered for ever.
+pub(crate) const LASTING: u32 = 4_000_000_000;
+
+/// One of many.
+pub(crate) fn wide_fact(n: u128) -> FactId {
+    FactId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
 }
 
 pub(crate) fn refusal() -> Rejection {

@@ -16,6 +16,11 @@ pub(super) fn seed(partition: Partition) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(partition.topic.0.as_bytes()), &partition.number.to_le_bytes())
 }
 
+/// CRC32C over a partition and where it starts or ends.
+pub(super) fn bound_checksum(seed: u32, position: u64) -> u32 {
+    crc32c::crc32c_append(seed, &position.to_le_bytes())
+}
+
 /// What a row says of its block.
 #[derive(Clone, Copy)]
 pub(super) struct Head {

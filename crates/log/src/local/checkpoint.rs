@@ -5,20 +5,21 @@
 //! next commit starts the write-ahead log from the beginning again.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     thread::JoinHandle,
 };
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::disk;
+use super::{disk, room::lacking};
 use crate::Error;
 
 /// How many pages (of 4 KiB) the write-ahead log gathers, about, before they are folded back.
 const PAGES: usize = 4_096;
 
 pub(super) struct Checkpointer {
+    path: PathBuf,
     asks: Option<SyncSender<()>>,
     answers: Receiver<rusqlite::Result<()>>,
     thread: Option<JoinHandle<()>>,
@@ -29,12 +30,14 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, Error> {
-        let connection = disk::open_to_write(path, None)?;
+        let connection = disk::open_to_write(path, false, None)?;
         let (asks, asked) = sync_channel::<()>(1);
         let (answer, answers) = sync_channel(1);
+        let path = path.to_owned();
+        let log = path.clone();
         let work = move || {
             while asked.recv().is_ok() {
-                if answer.send(passive(&connection)).is_err() {
+                if answer.send(passive(&connection, &log)).is_err() {
                     break;
                 }
             }
@@ -43,7 +46,7 @@ impl Checkpointer {
             std::thread::Builder::new().name("log-checkpoint".into()).spawn(work).map_err(|source| {
                 Error::Storage { operation: "start the checkpointer", source: source.into() }
             })?;
-        Ok(Checkpointer { asks: Some(asks), answers, thread: Some(thread), pages: 0, asked: false })
+        Ok(Checkpointer { path, asks: Some(asks), answers, thread: Some(thread), pages: 0, asked: false })
     }
 
     /// To be called by the writer after a commit of about so many pages. An error is one of the disk's: what
@@ -56,7 +59,7 @@ impl Checkpointer {
                     self.asked = false;
                     self.pages = 0;
                     bulk?;
-                    passive(writer)?;
+                    passive(writer, &self.path)?;
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
             }
@@ -69,7 +72,7 @@ impl Checkpointer {
     /// Folds back all there is and empties the write-ahead log. For the orderly end only.
     pub(super) fn finish(mut self, writer: &Connection) -> rusqlite::Result<()> {
         self.stop();
-        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        fold_back(writer, &self.path, "PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
     fn stop(&mut self) {
@@ -87,10 +90,15 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Folds back what readers allow, blocking nobody. A full disk only puts it off.
-fn passive(connection: &Connection) -> rusqlite::Result<()> {
-    match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+/// Folds back what readers allow, blocking nobody.
+fn passive(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    fold_back(connection, path, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+/// A full disk only puts it off.
+fn fold_back(connection: &Connection, path: &Path, how: &str) -> rusqlite::Result<()> {
+    match connection.query_row(how, [], |_| Ok(())) {
+        Err(error) if lacking(path, &error).is_some() => {
             tracing::warn!("the disk is full: the log's write-ahead file cannot be folded back yet");
             Ok(())
         }

@@ -13,7 +13,12 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 use tokio::sync::Semaphore;
 
-use super::{Shared, block::Head, lock, recent::Slot};
+use super::{
+    Shared,
+    block::{self, Head},
+    lock,
+    recent::Slot,
+};
 use crate::{Error, Limit, Record, Topic};
 
 pub(super) const FILE: &str = "log.sqlite";
@@ -21,10 +26,13 @@ pub(super) const FILE: &str = "log.sqlite";
 /// Marks the file as ours: "TRIB".
 const APPLICATION: i64 = 0x5452_4942;
 /// The layout below. Another layout gets another number.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// How many reads of older records run at once.
 const READERS: usize = 2;
+
+/// What the write-ahead log keeps for its next round, in bytes. It grows beyond while somebody reads for long.
+const WAL_KEPT: i64 = 64 << 20;
 
 /// Only recovery after a crash makes anybody wait for a lock, and it is short.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +41,8 @@ pub(super) fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> Err
     move |source| Error::Storage { operation, source: source.into() }
 }
 
-pub(super) fn open_to_write(path: &Path, max_bytes: Option<u64>) -> Result<Connection, Error> {
+/// `new` says that nothing is known of a log here, so an empty file may be made one.
+pub(super) fn open_to_write(path: &Path, new: bool, max_bytes: Option<u64>) -> Result<Connection, Error> {
     let open = || {
         let connection = Connection::open(path)?;
         prepare(&connection)?;
@@ -46,6 +55,7 @@ pub(super) fn open_to_write(path: &Path, max_bytes: Option<u64>) -> Result<Conne
         })?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
         connection.pragma_update(None, "cache_size", -8 * 1024)?;
         if let Some(bytes) = max_bytes {
             let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -55,10 +65,10 @@ pub(super) fn open_to_write(path: &Path, max_bytes: Option<u64>) -> Result<Conne
         Ok(connection)
     };
     let connection = open().map_err(failed("open the log for writing"))?;
-    let made = claim(&connection).map_err(failed("lay out the log"))?;
-    if !made {
-        check_format(&connection)?;
+    if new {
+        claim(&connection).map_err(failed("lay out the log"))?;
     }
+    check_format(&connection)?;
     Ok(connection)
 }
 
@@ -80,11 +90,11 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes an empty file ours. False if it has content already.
-fn claim(connection: &Connection) -> rusqlite::Result<bool> {
+/// Makes an empty file ours.
+fn claim(connection: &Connection) -> rusqlite::Result<()> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables > 0 {
-        return Ok(false);
+        return Ok(());
     }
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
@@ -95,11 +105,11 @@ fn claim(connection: &Connection) -> rusqlite::Result<bool> {
              topic TEXT NOT NULL,
              number INTEGER NOT NULL,
              start INTEGER NOT NULL,
+             crc INTEGER NOT NULL,
              UNIQUE (topic, number)
          ) STRICT;
          COMMIT;"
-    ))?;
-    Ok(true)
+    ))
 }
 
 pub(super) fn check_format(connection: &Connection) -> Result<(), Error> {
@@ -111,7 +121,10 @@ pub(super) fn check_format(connection: &Connection) -> Result<(), Error> {
             operation: "open the log",
             source: format!("its format is {other}; this version of Tributary reads {FORMAT}").into(),
         }),
-        _ => Err(Error::Storage { operation: "open the log", source: "the file is not a log".into() }),
+        _ => Err(Error::Storage {
+            operation: "open the log",
+            source: "its file is empty, or is not a log's; restore a backup".into(),
+        }),
     }
 }
 
@@ -126,8 +139,9 @@ pub(super) fn lay_out(connection: &mut Connection, topic: Topic, count: u32) -> 
         }
         let transaction = connection.transaction()?;
         for number in 0..count {
-            let add = "INSERT INTO partitions (topic, number, start) VALUES (?1, ?2, 0)";
-            transaction.execute(add, (topic.0, number))?;
+            let add = "INSERT INTO partitions (topic, number, start, crc) VALUES (?1, ?2, 0, ?3)";
+            let crc = block::bound_checksum(block::seed(topic.partition(number)), 0);
+            transaction.execute(add, (topic.0, number, crc))?;
             transaction.execute_batch(&format!(
                 "CREATE TABLE blocks_{} (
                      first INTEGER PRIMARY KEY,
@@ -146,22 +160,26 @@ pub(super) fn lay_out(connection: &mut Connection, topic: Topic, count: u32) -> 
     if stored == count { Ok(()) } else { Err(Error::OtherCount { topic, stored, asked: count }) }
 }
 
-/// The topic's partitions as they stand in the file, by number.
+/// The topic's partitions as they stand in the file, by number. A start that is not what was written would have
+/// records removed that nobody trimmed, so it is [`Error::Damaged`].
 pub(super) fn load(connection: &Connection, topic: Topic) -> Result<Vec<Slot>, Error> {
     let work = || {
-        let list = "SELECT id, number, start FROM partitions WHERE topic = ?1 ORDER BY number";
+        let list = "SELECT id, number, start, crc FROM partitions WHERE topic = ?1 ORDER BY number";
         let mut statement = connection.prepare(list)?;
-        let rows = statement.query_map([topic.0], |row| {
+        let mut rows = statement.query([topic.0])?;
+        let mut slots = Vec::new();
+        while let Some(row) = rows.next()? {
             let (id, number, start): (i64, u32, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((id, topic.partition(number), start as u64))
-        })?;
-        rows.map(|row| {
-            let (id, partition, start) = row?;
-            Ok(Slot::new(partition, id, start, end(connection, id, start)?))
-        })
-        .collect::<rusqlite::Result<Vec<Slot>>>()
+            let (partition, start) = (topic.partition(number), start as u64);
+            if block::bound_checksum(block::seed(partition), start) != row.get::<_, u32>(3)? {
+                let reason = "the checksum of where the partition starts does not match".into();
+                return Ok(Err(Error::Damaged { partition, position: start, reason }));
+            }
+            slots.push(Slot::new(partition, id, start, end(connection, id, start)?));
+        }
+        Ok(Ok(slots))
     };
-    let slots = work().map_err(failed("read the log's partitions"))?;
+    let slots = work().map_err(failed("read the log's partitions"))??;
     if slots.is_empty() { Err(Error::NoTopic(topic)) } else { Ok(slots) }
 }
 

@@ -34,7 +34,8 @@ impl ProcessLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        note_holder(&mut file).map_err(failed)?;
+        // A full disk may not have room for it, and is no reason not to start.
+        let _ = note_holder(&mut file);
         Ok(ProcessLock { _file: file })
     }
 }

@@ -9,15 +9,25 @@
 //!
 //! While one batch is being synced the next one gathers, so one sync serves everybody who waits. Positions are
 //! dense. What a commit writes to a partition carries a CRC32C over where it stands, when it came and what it
-//! says; records that fail it, or are missing, are [`Error::Damaged`] when read, never skipped.
+//! says; records that fail it, or are missing, are [`Error::Damaged`] when read, never skipped. How far each
+//! partition was acknowledged is also noted beside the file, so that a log that lost its end is not opened.
+//!
+//! A disk without room refuses appends ([`Error::DiskFull`]), which are then not there, and takes them again once
+//! there is room. A quota and a file-size limit are the same, if the process catches or ignores `SIGXFSZ`.
+//!
+//! The cost does not depend on the number of partitions: five files, two threads.
 
+mod backup;
 mod block;
 mod checkpoint;
 mod disk;
+mod ends;
 mod follower;
 mod lock;
 mod queue;
 mod recent;
+mod room;
+mod trim;
 mod writer;
 
 use std::{
@@ -31,7 +41,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use self::{disk::Readers, follower::Follower, lock::ProcessLock, queue::Queue, recent::Slot};
+pub use self::backup::back_up;
+use self::{
+    disk::Readers,
+    ends::{Ends, Noted},
+    follower::Follower,
+    lock::ProcessLock,
+    queue::Queue,
+    recent::Slot,
+};
 use crate::{Appending, Error, Limit, Log, Partition, Record, Topic, contract::check_size, metrics::Meters};
 
 /// What an operator may tune. The defaults suit one machine that does everything.
@@ -95,15 +113,18 @@ impl LocalLog {
         create_dir(dir)?;
         let lock = ProcessLock::take(dir)?;
         let path = dir.join(disk::FILE);
-        let mut connection = disk::open_to_write(&path, config.max_bytes)?;
+        let noted = Noted::read(dir)?;
+        let mut connection = disk::open_to_write(&path, noted.is_empty(), config.max_bytes)?;
         for &(topic, count) in topics {
             disk::lay_out(&mut connection, topic, count)?;
         }
         let names: Vec<Topic> = topics.iter().map(|&(topic, _)| topic).collect();
         let shared = Arc::new(Shared::load(&connection, path.clone(), &names)?);
+        noted.check(&shared.slots)?;
+        let ends = Ends::open(dir, noted, &shared.slots)?;
         let queue = Arc::new(Queue::new(shared.slots.len(), config.queue_bytes));
         let (thread, closed) =
-            writer::start(connection, &path, lock, shared.clone(), queue.clone(), config.recent_bytes)?;
+            writer::start(connection, path, lock, shared.clone(), queue.clone(), ends, config.recent_bytes)?;
         let feed = Feed::Writer { queue, thread: Mutex::new(Some(thread)), closed };
         Ok(LocalLog { inner: Arc::new(Inner { shared, feed }) })
     }
@@ -115,7 +136,9 @@ impl LocalLog {
         let path = dir.join(disk::FILE);
         let connection = disk::open_to_read(&path)?;
         disk::check_format(&connection)?;
+        let noted = Noted::read(dir)?;
         let shared = Arc::new(Shared::load(&connection, path, topics)?);
+        noted.check(&shared.slots)?;
         let follower = Follower::start(connection, shared.clone())?;
         Ok(LocalLog { inner: Arc::new(Inner { shared, feed: Feed::Follower(Mutex::new(Some(follower))) }) })
     }

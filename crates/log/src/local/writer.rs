@@ -1,11 +1,17 @@
 //! The one thread that writes: takes what gathered, commits it as one transaction with full sync, makes it
 //! visible, wakes readers, acknowledges.
 //!
-//! A full disk refuses the batch, which is then not there, and the writer goes on. Any other failure leaves
-//! the outcome open; the writer stops for good, since a sync that failed once may succeed the second time
+//! A full disk refuses the batch, which is then not there, and the writer goes on; so does a file-size limit or a
+//! quota. Any other failure leaves the outcome open; the writer stops for good, since a sync that failed once may succeed the second time
 //! without having written anything.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, thread::JoinHandle, time::Instant};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Instant,
+};
 
 use rusqlite::{Connection, ErrorCode, Statement};
 use tokio::sync::{oneshot, watch};
@@ -14,32 +20,35 @@ use super::{
     Shared,
     block::{Block, Head},
     checkpoint::Checkpointer,
+    ends::Ends,
     lock::ProcessLock,
-    queue::{Append, Pace, Queue, Trim, Work},
+    queue::{Append, Pace, Queue, Work},
+    room::{Lack, lacking},
 };
 use crate::{Error, Record, clock};
 
 /// A failure of the disk or the file, told to everybody it concerns.
-type Failure = Arc<rusqlite::Error>;
-
-/// How many trimmed records one turn of the writer removes from the file, about.
-const SWEEP: u64 = 1_000;
+pub(super) type Failure = Arc<rusqlite::Error>;
 
 /// Starts the thread. The receiver turns true when it has ended and the lock is free.
 pub(super) fn start(
     connection: Connection,
-    path: &Path,
+    path: PathBuf,
     lock: ProcessLock,
     shared: Arc<Shared>,
     queue: Arc<Queue>,
+    ends: Ends,
     recent_bytes: usize,
 ) -> Result<(JoinHandle<()>, watch::Receiver<bool>), Error> {
-    let checkpointer = Checkpointer::start(path)?;
+    let checkpointer = Checkpointer::start(&path)?;
     let (ended, closed) = watch::channel(false);
     let work = move || {
         // Dropped last, and also when this thread panics.
         let _farewell = Farewell { shared: shared.clone(), queue: queue.clone(), lock: Some(lock), ended };
-        write(connection, &shared, &queue, checkpointer, recent_bytes);
+        if let Err(error) = write(&connection, &path, &shared, &queue, checkpointer, ends, recent_bytes) {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the log's writer stopped; restart the process once the cause is found");
+        }
     };
     let thread = std::thread::Builder::new()
         .name("log-writer".into())
@@ -67,28 +76,28 @@ impl Drop for Farewell {
 }
 
 fn write(
-    connection: Connection,
+    connection: &Connection,
+    path: &Path,
     shared: &Shared,
     queue: &Queue,
     mut checkpointer: Checkpointer,
+    ends: Ends,
     recent_bytes: usize,
-) {
-    let work = || -> Result<(), Failure> {
-        Writer::new(&connection, shared, recent_bytes)?.run(queue, &mut checkpointer)?;
-        checkpointer.finish(&connection)?;
-        Ok(())
-    };
-    if let Err(error) = work() {
-        let error: &dyn std::error::Error = &error;
-        tracing::error!(error, "the log's writer stopped; restart the process once the cause is found");
-    }
+) -> Result<(), Failure> {
+    let mut writer = Writer::new(connection, path, shared, ends, recent_bytes)?;
+    writer.run(queue, &mut checkpointer)?;
+    checkpointer.finish(connection)?;
+    writer.ends.sync();
+    Ok(())
 }
 
-struct Writer<'a> {
-    connection: &'a Connection,
-    shared: &'a Shared,
+pub(super) struct Writer<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) shared: &'a Shared,
+    path: &'a Path,
+    ends: Ends,
     begin: Statement<'a>,
-    commit: Statement<'a>,
+    pub(super) commit: Statement<'a>,
     /// One for each slot, made when it is first needed.
     inserts: Vec<Option<Statement<'a>>>,
     block: Block,
@@ -102,15 +111,23 @@ struct Writer<'a> {
     kept_bytes: usize,
     kept_bound: usize,
     /// Slots with trimmed records still in the file.
-    unswept: Vec<usize>,
+    pub(super) unswept: Vec<usize>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(connection: &'a Connection, shared: &'a Shared, kept_bound: usize) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        connection: &'a Connection,
+        path: &'a Path,
+        shared: &'a Shared,
+        ends: Ends,
+        kept_bound: usize,
+    ) -> rusqlite::Result<Self> {
         let slots = &shared.slots;
         Ok(Writer {
             connection,
             shared,
+            path,
+            ends,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             inserts: slots.iter().map(|_| None).collect(),
@@ -130,19 +147,25 @@ impl<'a> Writer<'a> {
     fn run(&mut self, queue: &Queue, checkpointer: &mut Checkpointer) -> Result<(), Failure> {
         let mut work = Work::default();
         while queue.take(&mut work, self.unswept.is_empty(), &self.pace) {
-            let mut pages = 0;
-            if !work.trims.is_empty() {
-                pages += self.trim(&mut work.trims)?;
-            }
-            if !work.appends.is_empty() {
-                pages += self.append(&mut work.appends)?;
-            }
-            if let Some(index) = self.unswept.pop() {
-                pages += self.sweep(index)?;
-            }
+            let pages = self.turn(&mut work)?;
             checkpointer.after_commit(self.connection, pages)?;
         }
         Ok(())
+    }
+
+    /// Does what gathered, and a bounded piece of what can wait. Yields about how many pages that wrote.
+    pub(super) fn turn(&mut self, work: &mut Work) -> Result<usize, Failure> {
+        let mut pages = 0;
+        if !work.trims.is_empty() {
+            pages += self.trim(&mut work.trims)?;
+        }
+        if !work.appends.is_empty() {
+            pages += self.append(&mut work.appends)?;
+        }
+        if let Some(index) = self.unswept.pop() {
+            pages += self.sweep(index)?;
+        }
+        Ok(pages)
     }
 
     /// Commits the appends as one transaction and answers them. Yields about how many pages that wrote.
@@ -168,7 +191,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Nobody else should write to the file; who does all the same holds us up, and that is all.
-    fn begin(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         loop {
             match self.begin.execute([]) {
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -209,7 +232,7 @@ impl<'a> Writer<'a> {
         Ok(size)
     }
 
-    /// Makes the batch visible to readers, then acknowledges it.
+    /// Makes the batch visible to readers, notes how far it reaches, then acknowledges it.
     fn publish(&mut self, appends: &mut Vec<Append>, appended_at: i64) {
         for Append { slot, records, done } in appends.drain(..) {
             let size = records.iter().map(|bytes| bytes.len() + size_of::<Record>()).sum();
@@ -220,6 +243,10 @@ impl<'a> Writer<'a> {
                 self.touched.push(slot);
             }
         }
+        for &slot in &self.touched {
+            self.ends.note(&self.shared.slots[slot]);
+        }
+        self.ends.write();
         for slot in self.touched.drain(..) {
             self.shared.slots[slot].announce();
         }
@@ -243,94 +270,30 @@ impl<'a> Writer<'a> {
 
     /// Answers a batch that failed. An error of its own means that the writer cannot go on.
     fn refuse(&mut self, appends: &mut Vec<Append>, error: rusqlite::Error) -> Result<(), Failure> {
-        let failure = self.undo(error).err();
+        let undone = self.undo(error);
         for Append { slot, done, .. } in appends.drain(..) {
-            let error = match &failure {
-                None => Error::DiskFull,
-                Some(failure) => Error::Unknown {
-                    partition: self.shared.slots[slot].partition,
-                    source: Some(failure.clone().into()),
-                },
+            let unknown = |source: &Failure| Error::Unknown {
+                partition: self.shared.slots[slot].partition,
+                source: Some(source.clone().into()),
+            };
+            let error = match &undone {
+                Ok((Lack::Page, _)) => Error::DiskFull,
+                Ok((Lack::Index, error)) | Err(error) => unknown(error),
             };
             self.shared.meters.refused(&error);
+            // Who dropped the future does not want to know.
             let _ = done.send(Err(error));
         }
-        failure.map_or(Ok(()), Err)
+        undone.map(drop)
     }
 
-    /// Leaves the transaction that failed. Yields when the disk was full: then nothing of it was written.
-    fn undo(&self, error: rusqlite::Error) -> Result<(), Failure> {
-        if error.sqlite_error_code() != Some(ErrorCode::DiskFull) {
-            return Err(error.into());
-        }
+    /// Leaves the transaction that failed. Yields what there was no room for; any other failure is the end.
+    pub(super) fn undo(&self, error: rusqlite::Error) -> Result<(Lack, Failure), Failure> {
+        let Some(lack) = lacking(self.path, &error) else { return Err(error.into()) };
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
-        Ok(())
-    }
-
-    /// Moves the starts of partitions; the records below are removed turn by turn.
-    fn trim(&mut self, trims: &mut Vec<Trim>) -> Result<usize, Failure> {
-        let before = |trim: &Trim| trim.before.min(self.shared.slots[trim.slot].end());
-        let mut work = || -> rusqlite::Result<()> {
-            self.begin()?;
-            for trim in trims.iter() {
-                self.connection.execute(
-                    "UPDATE partitions SET start = max(start, ?2) WHERE id = ?1",
-                    (self.shared.slots[trim.slot].id, before(trim) as i64),
-                )?;
-            }
-            self.commit.execute([]).map(drop)
-        };
-        let failure = match work() {
-            Ok(()) => {
-                for trim in trims.drain(..) {
-                    self.shared.slots[trim.slot].trim(before(&trim));
-                    self.unswept.push(trim.slot);
-                    let _ = trim.done.send(Ok(()));
-                }
-                return Ok(2);
-            }
-            Err(error) => self.undo(error).err(),
-        };
-        for trim in trims.drain(..) {
-            let error = match &failure {
-                None => Error::DiskFull,
-                Some(failure) => {
-                    Error::Storage { operation: "trim a partition", source: failure.clone().into() }
-                }
-            };
-            let _ = trim.done.send(Err(error));
-        }
-        failure.map_or(Ok(0), Err)
-    }
-
-    /// Removes some of a slot's trimmed records from the file, and comes back to it if there are more.
-    fn sweep(&mut self, index: usize) -> Result<usize, Failure> {
-        let slot = &self.shared.slots[index];
-        let remove = format!(
-            "DELETE FROM blocks_{0} WHERE first + records <= ?1
-             AND first < (SELECT min(first) + {SWEEP} FROM blocks_{0})",
-            slot.id
-        );
-        let start = slot.start() as i64;
-        let removed =
-            self.begin().and_then(|()| self.connection.execute(&remove, [start])).and_then(|removed| {
-                self.commit.execute([])?;
-                Ok(removed)
-            });
-        match removed {
-            Ok(0) => Ok(0),
-            Ok(removed) => {
-                self.unswept.push(index);
-                Ok(removed)
-            }
-            Err(error) => {
-                self.undo(error)?;
-                tracing::warn!(partition = %self.shared.slots[index].partition, "the disk is full: trimmed records stay for now");
-                Ok(0)
-            }
-        }
+        Ok((lack, error.into()))
     }
 }
 

@@ -152,6 +152,8 @@ pub(super) fn conversation(
         }
         Happened::Redirected { .. }
         | Happened::ReceiptKept { .. }
+        | Happened::Retired { .. }
+        | Happened::Returned { .. }
         | Happened::TurnAsked { .. }
         | Happened::TurnAnswered { .. }
         | Happened::AssignmentRefused { .. }

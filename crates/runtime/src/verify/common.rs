@@ -123,6 +123,7 @@ impl Common {
             | Cause::Report
             | Cause::PolicyInForce(_)
             | Cause::Recovered
+            | Cause::Memory
             | Cause::Unreadable => {}
         }
         self.relays(step, found);
@@ -157,6 +158,6 @@ fn is_input<A: Aggregate>(cause: &Cause<A>) -> bool {
         | Cause::Report
         | Cause::Applied { .. }
         | Cause::Unreadable => true,
-        Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered => false,
+        Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered | Cause::Memory => false,
     }
 }

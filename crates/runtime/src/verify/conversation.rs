@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::{
-    AgentId, BotId, ConversationId, MessageId, OfferId, Step, TurnId,
+    AgentId, BotId, ConversationId, MessageId, OfferId, Party, Step, TurnId,
     conversation::{Decider, Event, What},
 };
 
@@ -17,6 +17,9 @@ pub(super) struct Conversations {
     known: HashMap<ConversationId, Conversation>,
     received: HashSet<MessageId>,
     decided: HashMap<MessageId, u32>,
+    /// Parties with an open conversation, and parties that left memory and are not back.
+    open: HashSet<Party>,
+    retired: HashSet<Party>,
     /// By the decision looked at.
     touched: BTreeSet<ConversationId>,
 }
@@ -64,7 +67,21 @@ impl Checks<Decider> for Conversations {
 }
 
 impl Conversations {
+    /// Who is retired has nothing open, and nothing happens to them before they are back.
+    fn memory(&mut self, event: &Event, found: &mut Found) {
+        let party = event.party();
+        let in_order = match &event.what {
+            What::Retired { .. } => !self.open.contains(&party) && self.retired.insert(party),
+            What::Returned { .. } => self.retired.remove(&party),
+            // It tells where a mail goes, and happens to nobody here.
+            What::Redirected { .. } => true,
+            _ => !self.retired.contains(&party),
+        };
+        found.require(in_order, 3, format_args!("party {party} is not in memory, or not to be retired"));
+    }
+
     fn event(&mut self, event: &Event, found: &mut Found) {
+        self.memory(event, found);
         let Some(id) = event.conversation() else { return };
         self.touched.insert(id);
         let begins = matches!(event.what, What::Opened { .. });
@@ -78,6 +95,7 @@ impl Conversations {
             What::Opened { .. } | What::Reopened { .. } => {
                 found.require(!conversation.is_open, 3, format_args!("conversation {id} was open already"));
                 conversation.is_open = true;
+                self.open.insert(id.party);
             }
             What::Closed { .. } => {
                 // A bot's ownership ends by itself; an agent and a queue must be told.
@@ -88,6 +106,7 @@ impl Conversations {
                     format_args!("conversation {id} is closed while it is held, or a second time"),
                 );
                 (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
+                self.open.remove(&id.party);
             }
             What::BotEngaged { bot, owner_epoch, .. } => {
                 conversation.own(id, Owner::Bot(bot.clone()), *owner_epoch, found);
@@ -168,6 +187,8 @@ impl Conversations {
             | What::UnreadableKept { .. }
             | What::OptedOut { .. }
             | What::OptedIn { .. }
+            | What::Retired { .. }
+            | What::Returned { .. }
             | What::AssignmentRefused { .. }
             | What::Transferred { .. }
             | What::DeliveryNoted { .. } => {}

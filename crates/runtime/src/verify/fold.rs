@@ -76,7 +76,7 @@ pub(super) struct Folded {
 
 pub(super) async fn fold<A: Codec, C: Checks<A>>(job: Job) -> Result<Folded, Error> {
     let Job { peer, log, topology, snapshots, settled, end, done } = job;
-    let mut standing = Standing::<A>::new(peer.partition, topology);
+    let mut standing = Standing::<A>::counting(peer.partition, topology);
     let mut tail = standing.tail(log.clone());
     let mut common = Common::new(topology);
     let mut checks = C::default();
@@ -154,7 +154,7 @@ struct Comparison<A: Codec> {
 
 impl<A: Codec> Comparison<A> {
     async fn load(snapshots: Option<Snapshots>, peer: Peer, end: u64) -> Self {
-        let all = tokio::task::spawn_blocking(move || snapshots.map(|snapshots| snapshots.all::<A>(peer)));
+        let all = crate::off_thread::off_thread(move || snapshots.map(|snapshots| snapshots.all::<A>(peer)));
         let all = all.await.ok().flatten().unwrap_or_default();
         let mut comparison = Comparison {
             ahead: BTreeMap::new(),
@@ -183,7 +183,7 @@ impl<A: Codec> Comparison<A> {
         let Some(snapshot) = self.ahead.remove(&point.position) else { return };
         self.compared += 1;
         let same_place = (snapshot.point.epoch, snapshot.point.seq) == (point.epoch, point.seq);
-        let same_state = wire::digest(&wire::encode_state(&standing.partition)) == snapshot.digest;
+        let same_state = standing.digest() == snapshot.digest;
         found.require(
             same_place && same_state,
             7,
@@ -210,10 +210,10 @@ impl<A: Codec> Comparison<A> {
         if self.beside.is_empty() {
             return;
         }
-        let from_zero = wire::encode_state(&standing.partition);
+        let from_zero = standing.digest();
         for (position, beside) in &self.beside {
             found.require(
-                wire::encode_state(&beside.partition) == from_zero,
+                beside.digest() == from_zero,
                 7,
                 format_args!("folding from the snapshot at {position} gives another state than from zero"),
             );

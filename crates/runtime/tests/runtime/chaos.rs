@@ -18,7 +18,7 @@ use runtime::{Effects, Post, intake, log_of};
 
 use super::world::*;
 
-/// Answers every turn, and hands over.
+/// Answers every turn, and closes; the next time it owns the conversation, it hands over.
 struct Bot(Post);
 
 impl Bot {
@@ -26,9 +26,15 @@ impl Bot {
         let party = turn.conversation.party;
         // The same however often the turn is put.
         let mut message = MessageId(party.0);
+        let of_turn = [turn.conversation.number, turn.owner_epoch, turn.number];
         message.0[0] = 200;
+        for (byte, number) in message.0[1..].iter_mut().zip(of_turn) {
+            *byte = number as u8;
+        }
         let say = BotAction::Say { message, body: sealed(party) };
-        let actions = vec![say, BotAction::HandOff { queue: None }];
+        let end =
+            if turn.owner_epoch == 1 { BotAction::Close } else { BotAction::HandOff { queue: None } };
+        let actions = vec![say, end];
         let answer = conversation::Command::BotAnswer { turn, tenant: tenant(), bot: greeter(), actions };
         let answer = input(Origin::Report, 1, answer);
         tokio::spawn(self.0.send::<conversation::Decider>(&Route::Party(party), &answer));
@@ -103,11 +109,17 @@ impl Dice {
 
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_whatever_happens() {
+    let mut returned = 0;
     for (seed, snapshots) in [(1, false), (2, true), (3, true)] {
         eprintln!("seed {seed}");
         let world = if snapshots { World::with_snapshots() } else { World::new() };
+        let world = World { retire_after: Millis(5), ..world };
         run(&world, Dice(seed)).await;
+        let is_returned = |event: &conversation::Event| matches!(event.what, What::Returned { .. });
+        let events = world.events::<conversation::Decider>().await;
+        returned += events.iter().filter(|event| is_returned(event)).count();
     }
+    assert!(returned > 0, "nobody left memory and came back");
 }
 
 async fn run(world: &World, mut dice: Dice) {
@@ -163,10 +175,13 @@ async fn run(world: &World, mut dice: Dice) {
             _ => None,
         };
         let events = world.events::<conversation::Decider>().await;
-        let opened = events.iter().filter(|event| matches!(event.what, What::Opened { .. })).count();
-        (events.iter().filter_map(noted).count() == opened).then_some(opened)
+        let count = |meant: fn(&What) -> bool| events.iter().filter(|event| meant(&event.what)).count();
+        let asked = count(|what| matches!(what, What::TurnAsked { .. }));
+        let open = count(|what| matches!(what, What::Opened { .. } | What::Reopened { .. }))
+            - count(|what| matches!(what, What::Closed { .. }));
+        (events.iter().filter_map(noted).count() == asked).then_some((asked, open))
     };
-    let conversations = eventually("the word of every answer", answered).await;
+    let (answers, open) = eventually("the word of every answer", answered).await;
     let offered = async || {
         let offered = |event: &Desk| matches!(event, Desk::Offered { .. });
         (world.events::<desk::Decider>().await.iter().filter(|event| offered(event)).count() >= 2)
@@ -179,8 +194,8 @@ async fn run(world: &World, mut dice: Dice) {
     received.sort();
     assert_eq!(received, written, "each message once");
     let sent = provider.sent.lock().unwrap().clone();
-    assert_eq!(sent.len(), conversations);
+    assert_eq!(sent.len(), answers);
     assert!(sent.values().all(|times| *times == 1), "an answer left twice: {sent:?}");
     let report = world.assert_clean().await;
-    assert_eq!((report.open_conversations, report.total().set_aside), (conversations as u64, 0), "{report}");
+    assert_eq!((report.open_conversations, report.total().set_aside), (open as u64, 0), "{report}");
 }

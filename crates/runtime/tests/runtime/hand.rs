@@ -24,7 +24,7 @@ impl<A: Codec> Hand<A> {
     /// A decision of one step.
     pub(crate) fn then(mut self, cause: Cause<A>, events: Vec<A::Event>) -> Self {
         let read = match cause {
-            Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered => 0,
+            Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered | Cause::Memory => 0,
             _ => 1,
         };
         let before = self.decisions.last().map_or(0, |decision| decision.intake_through);

@@ -4,10 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod chaos;
+mod clocks;
 mod faults;
 mod hand;
+mod keeping;
 mod leaders;
+mod memory;
 mod net;
+mod panics;
+mod standby;
 mod story;
 mod timers;
 mod world;

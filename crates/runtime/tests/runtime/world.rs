@@ -17,7 +17,8 @@ use domain::{
 };
 use log::{Log, MemoryLog, Topic, clock};
 use runtime::{
-    Effects, NoEffects, Post, Readiness, Setup, Snapshots, Standing, Worker, follow_policies, run_all,
+    Clock, Effects, NoEffects, Post, Readiness, Retention, Setup, Snapshots, Standing, Worker,
+    follow_policies, run_all,
     verify::{Report, verify},
 };
 use tokio::sync::watch;
@@ -171,6 +172,11 @@ pub(crate) struct World {
     pub(crate) snapshots: Option<tempfile::TempDir>,
     /// The policies that single workers are told of.
     pub(crate) policies: watch::Sender<Policies>,
+    /// The workers' clock.
+    pub(crate) clock: Clock,
+    pub(crate) retention: Retention,
+    pub(crate) retire_after: Millis,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) turns: Arc<Recorder<conversation::Decider>>,
     pub(crate) sends: Arc<Recorder<domain::delivery::Decider>>,
 }
@@ -205,6 +211,10 @@ impl World {
             log: MemoryLog::new(&topics),
             snapshots: None,
             policies: watch::Sender::new(policies),
+            clock: Clock::default(),
+            retention: Retention::default(),
+            retire_after: Millis::hours(1),
+            readiness: Arc::default(),
             turns: Arc::default(),
             sends: Arc::default(),
         }
@@ -225,12 +235,14 @@ impl World {
     pub(crate) fn snapshot_files(&self, peer: Peer) -> Vec<std::path::PathBuf> {
         let dir: &Path = self.snapshots.as_ref().unwrap().path();
         let entries = std::fs::read_dir(dir.join(format!("{}-{}", peer.kind, peer.partition))).unwrap();
-        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut paths: Vec<_> =
+            paths.filter(|path| path.extension().is_some_and(|what| what == "snapshot")).collect();
         paths.sort();
         paths
     }
 
-    fn setup<A: Codec>(
+    pub(crate) fn setup<A: Codec>(
         &self,
         name: &str,
         effects: Arc<dyn Effects<A>>,
@@ -243,7 +255,11 @@ impl World {
             effects,
             policies,
             snapshots: self.snapshots(),
-            readiness: Arc::new(Readiness::default()),
+            readiness: self.readiness.clone(),
+            clock: self.clock.clone(),
+            retention: self.retention,
+            retire_after: self.retire_after,
+            standby: false,
         }
     }
 

@@ -1,6 +1,11 @@
 //! What the examples share: connecting with a token, and how what comes back reads in a terminal.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use tonic::{
@@ -37,10 +42,28 @@ pub(crate) async fn connect(server: &str, token: &str) -> anyhow::Result<Connect
     Ok(InterceptedService::new(channel, Bearer(bearer)))
 }
 
+/// Prints a line. When nobody reads any more (`| head`) the program ends, before it does anything about the line.
+pub(crate) fn print(line: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        std::process::exit(i32::from(error.kind() != io::ErrorKind::BrokenPipe));
+    }
+}
+
+/// `println!` that does not panic when nobody reads.
+macro_rules! say {
+    ($($line:tt)*) => { crate::shared::print(format_args!($($line)*)) };
+}
+pub(crate) use say;
+
+/// A line on standard error, if somebody reads it.
+pub(crate) fn note(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// How an example ends: with an error's line on standard error, if there was one.
 pub(crate) fn exit(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {}", line(&error));
+    note(format_args!("error: {}", line(&error)));
     ExitCode::FAILURE
 }
 

@@ -117,7 +117,7 @@ async fn export(args: ExportArgs) -> anyhow::Result<u8> {
     }
     out.flush().map_err(exit::writing)?;
     if erased > 0 {
-        eprintln!("{erased} erased addresses are left out");
+        exit::say(format_args!("{erased} erased addresses are left out"));
     }
     Ok(exit::DONE)
 }

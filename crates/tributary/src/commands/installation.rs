@@ -116,7 +116,7 @@ impl Installation {
         Ok(projections::Store::open(&dir)?)
     }
 
-    fn nothing(&self, what: &str, at: &Path) -> anyhow::Error {
+    pub fn nothing(&self, what: &str, at: &Path) -> anyhow::Error {
         Unusable(format!(
             "there is no {what} in {}; say which installation is meant by -c FILE or --data DIR",
             at.display()

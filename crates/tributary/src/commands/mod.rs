@@ -9,11 +9,13 @@ mod remote;
 pub mod set_aside;
 
 // What is in the data directory.
+pub mod backup;
 pub mod contacts;
 pub mod doctor;
 pub mod events;
 mod installation;
 pub mod rebuild;
+pub mod restore;
 pub mod verify;
 
 // No installation needed.
@@ -28,6 +30,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("could not start the threads of the process")?;
     runtime.block_on(async {
+        signals::survive_file_size_limits()?;
         match command {
             Command::Dev(args) => {
                 observe::record()?;
@@ -40,6 +43,8 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Verify(args) => verify::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
             Command::SetAside(args) => set_aside::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => restore::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }

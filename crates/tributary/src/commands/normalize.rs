@@ -104,7 +104,7 @@ struct Line<'a> {
 
 pub fn run(args: &NormalizeArgs) -> anyhow::Result<u8> {
     let Some(normalize) = args.channel.normalize() else {
-        eprintln!("error: this version has no SMPP yet; for SMS over HTTP use `--channel twilio`");
+        exit::say("error: this version has no SMPP yet; for SMS over HTTP use `--channel twilio`");
         return Ok(exit::UNAVAILABLE);
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -125,7 +125,7 @@ pub fn run(args: &NormalizeArgs) -> anyhow::Result<u8> {
                 // What was printed so far comes first, also where both go to one place.
                 out.flush().map_err(exit::writing)?;
                 let name = input.map_or("standard input".into(), |file| file.display().to_string());
-                eprintln!("error: {name}: {wrong}");
+                exit::say(format_args!("error: {name}: {wrong}"));
                 worst = worst.max(wrong.code());
             }
         }

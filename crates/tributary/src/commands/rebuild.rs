@@ -45,6 +45,6 @@ pub async fn run(args: RebuildArgs) -> anyhow::Result<u8> {
     drop(progress);
     log.close().await;
     rebuilt.context("could not rebuild the read models")?;
-    eprintln!("rebuilt the read models from {records} records");
+    exit::say(format_args!("rebuilt the read models from {records} records"));
     Ok(exit::DONE)
 }

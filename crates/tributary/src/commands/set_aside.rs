@@ -98,7 +98,7 @@ async fn list(mut operator: Operator) -> anyhow::Result<u8> {
         after = next;
     }
     if !any {
-        eprintln!("nothing is set aside");
+        exit::say("nothing is set aside");
     }
     Ok(exit::DONE)
 }

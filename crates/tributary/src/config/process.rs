@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use domain::{AgentId, BotId, TenantId, Topology};
+use domain::{AgentId, BotId, Millis, TenantId, Topology};
 use serde::Deserialize;
 
 use super::{Secret, Secrets};
@@ -24,6 +24,7 @@ pub struct Config {
     pub metrics: Listen,
     pub vault: Vault,
     pub partitions: Partitions,
+    pub retention: Retention,
     pub tokens: Vec<TokenConfig>,
     /// What each tenant's workspace may name as `secret:NAME`.
     pub secrets: BTreeMap<String, Secrets>,
@@ -125,6 +126,27 @@ impl Partitions {
     }
 }
 
+/// How long what nobody needs any more is kept. Decisions are kept for ever.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// What came in, as it came: at least this many days, and longer where a worker's oldest snapshot is older.
+    pub intake_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention { intake_days: 14 }
+    }
+}
+
+impl Retention {
+    pub fn of_intakes(self) -> runtime::Retention {
+        let intake = Millis::hours(u64::from(self.intake_days) * 24);
+        runtime::Retention { intake, ..runtime::Retention::default() }
+    }
+}
+
 /// Who may call the API, and as whom.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +205,7 @@ impl Default for Config {
             metrics: Listen { listen: Some(listen(9090)) },
             vault: Vault::default(),
             partitions: Partitions::default(),
+            retention: Retention::default(),
             tokens: Vec::new(),
             secrets: BTreeMap::new(),
         }

@@ -2,6 +2,8 @@
 //! every reader is there before what it reads, and stopped from left to right.
 
 mod directory;
+#[cfg(test)]
+mod full;
 mod listeners;
 mod read_again;
 mod stages;
@@ -10,9 +12,9 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use channels::{Deliverer, LogIntake, email::smtp};
-use domain::{InboxId, Kind, Policies, Topology, contact, conversation, delivery, desk, workspace};
+use domain::{InboxId, Kind, Millis, Policies, Topology, contact, conversation, delivery, desk, workspace};
 use log::{LocalConfig, LocalLog, Log, Topic};
-use runtime::{NoEffects, Post, Readiness, Setup, Snapshots};
+use runtime::{Clock, NoEffects, Post, Readiness, Setup, Snapshots};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vault::Vault;
@@ -28,6 +30,8 @@ use crate::{
 
 /// How long stopping may take in all; what is not done by then is done again at the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
+/// A customer is in memory this long after everything was done, so that a word of thanks finds all at hand.
+const RETIRE_AFTER: Millis = Millis::hours(1);
 /// Between attempts to write a read model that cannot be written.
 const PROJECTED_AGAIN: Duration = Duration::from_secs(1);
 
@@ -116,10 +120,7 @@ impl Process {
         }
         if let Some(listener) = metrics {
             let readiness = shared.readiness.clone();
-            let ready = move || match readiness.is_ready() {
-                true => Ok(()),
-                false => Err("not every partition is led yet".to_owned()),
-            };
+            let ready = move || readiness.check().map_err(str::to_owned);
             let stop = stages.last.clone();
             stages.spawn("metrics", observe::serve(listener, ready, stop));
         }
@@ -279,6 +280,7 @@ fn start_api(
         store,
         api::Tokens::new(tokens),
     );
+    config.keep_in = Some(Layout::new(&shared.config.data).snapshots());
     if shared.config.roles.contains(&Role::Channels) {
         config.read_again = Some(Arc::new(ReadAgain(shared.intake())));
     }
@@ -301,6 +303,11 @@ impl Shared {
             policies: self.policies.clone(),
             snapshots: Some(self.snapshots.clone()),
             readiness: self.readiness.clone(),
+            clock: Clock::default(),
+            retention: self.config.retention.of_intakes(),
+            retire_after: RETIRE_AFTER,
+            // One process leads every partition of the embedded log.
+            standby: false,
         }
     }
 }

@@ -14,16 +14,16 @@ use lettre::{SmtpTransport, Transport as _, address::Envelope};
 use super::*;
 
 /// `tributary dev` on free ports; killed when dropped.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
     data: PathBuf,
     http: String,
     smtp: String,
-    grpc: String,
+    pub(crate) grpc: String,
 }
 
 impl Dev {
-    fn start(data: &Path) -> Dev {
+    pub(crate) fn start(data: &Path) -> Dev {
         let any = "127.0.0.1:0";
         let data_text = data.display().to_string();
         let mut dev = command(&["dev", "--data", &data_text, "--http", any, "--smtp", any, "--lmtp", any]);
@@ -47,7 +47,7 @@ impl Dev {
 
     /// Posts a message as the owner of the sample's generic inbox would: until it is taken, since the inboxes are
     /// there only a moment after the process is.
-    fn post(&self, body: &str) {
+    pub(crate) fn post(&self, body: &str) {
         let head = "POST /webhooks/generic/generic HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nConnection: close";
         let begun = Instant::now();
         loop {
@@ -64,7 +64,7 @@ impl Dev {
     }
 
     /// Hands a mail over as a mail server would: again until it is taken, too.
-    fn mail(&self, from: &str, raw: &str) {
+    pub(crate) fn mail(&self, from: &str, raw: &str) {
         let (host, port) = self.smtp.rsplit_once(':').unwrap();
         let server = SmtpTransport::builder_dangerous(host).port(port.parse().unwrap()).build();
         let to = "support@example.test".parse().unwrap();
@@ -76,13 +76,13 @@ impl Dev {
         }
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         let data = self.data.display().to_string();
         run(&args.iter().copied().chain(["--data", data.as_str()]).collect::<Vec<_>>())
     }
 
     /// Runs the command until it prints what is awaited.
-    fn until(&self, args: &[&str], awaited: &str) -> String {
+    pub(crate) fn until(&self, args: &[&str], awaited: &str) -> String {
         let begun = Instant::now();
         loop {
             let output = self.run(args);
@@ -104,7 +104,7 @@ impl Dev {
         command(args).args(["--addr", &self.grpc]).env("TRIBUTARY_TOKEN", token).output().unwrap()
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(asked.success());
         assert!(self.child.wait().unwrap().success(), "it stops in order when told to");

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["dev"],
     &["serve"],
@@ -18,6 +18,8 @@ const COMMANDS: [&[&str]; 15] = [
     &["set-aside", "list"],
     &["set-aside", "show"],
     &["set-aside", "replay"],
+    &["backup"],
+    &["restore"],
     &["rebuild"],
     &["doctor"],
 ];

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
+mod backup;
 mod beside_a_server;
 mod configuration;
 mod help;
 mod normalize;
+mod readers_gone;
 
 use std::{
     fs,

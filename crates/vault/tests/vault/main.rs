@@ -1,6 +1,7 @@
 //! The vault from outside, on a real folder.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
 mod blobs;
 mod erasing;
 mod sealing;

@@ -889,7 +889,7 @@ pub mod transfer_to {
     }
 }
 /// Something that happened to a customer's conversations.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConversationEvent {
     #[prost(string, tag = "1")]
     pub tenant: ::prost::alloc::string::String,
@@ -899,11 +899,11 @@ pub struct ConversationEvent {
     pub what: ::core::option::Option<ConversationWhat>,
 }
 /// What it was.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 80"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1026,6 +1026,20 @@ pub mod conversation_what {
     pub struct OptedIn {
         #[prost(bytes = "bytes", tag = "1")]
         pub party: ::prost::bytes::Bytes,
+    }
+    /// Nothing was under way for the customer for some time: it leaves memory.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Retired {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+    }
+    /// A retired customer is needed again, and is as it was.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Returned {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub tombstone: ::core::option::Option<super::Tombstone>,
     }
     /// A bot owns the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1182,7 +1196,7 @@ pub mod conversation_what {
         #[prost(enumeration = "super::CloseReason", tag = "3")]
         pub reason: i32,
     }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// The customer.
         #[prost(message, tag = "1")]
@@ -1203,6 +1217,10 @@ pub mod conversation_what {
         Redirected(Redirected),
         #[prost(message, tag = "9")]
         ReceiptKept(ReceiptKept),
+        #[prost(message, tag = "10")]
+        Retired(Retired),
+        #[prost(message, tag = "11")]
+        Returned(Returned),
         /// The conversation as such.
         #[prost(message, tag = "20")]
         Opened(Opened),
@@ -1238,6 +1256,67 @@ pub mod conversation_what {
         #[prost(message, tag = "80")]
         DeliveryNoted(DeliveryNoted),
     }
+}
+/// All that is known of a customer for whom nothing is under way.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tombstone {
+    #[prost(enumeration = "Channel", tag = "1")]
+    pub channel: i32,
+    /// The address on the channel.
+    #[prost(message, optional, tag = "2")]
+    pub address: ::core::option::Option<Sealed>,
+    #[prost(bool, tag = "3")]
+    pub opted_out: bool,
+    /// The latest conversation; absent if there was none yet.
+    #[prost(message, optional, tag = "4")]
+    pub latest: ::core::option::Option<ClosedConversation>,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "5")]
+    pub sent: ::prost::alloc::vec::Vec<SentMessage>,
+    #[prost(message, repeated, tag = "6")]
+    pub early: ::prost::alloc::vec::Vec<EarlyReceipt>,
+}
+/// A conversation that has ended, and may go on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClosedConversation {
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(uint32, tag = "2")]
+    pub owner_epoch: u32,
+    #[prost(uint32, tag = "3")]
+    pub turns: u32,
+    #[prost(int64, tag = "4")]
+    pub closed_at: i64,
+    #[prost(message, optional, tag = "5")]
+    pub thread: ::core::option::Option<ThreadOf>,
+}
+/// A message of ours that a provider took.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SentMessage {
+    /// FNV-1a of the provider's id of it, 64 bits.
+    #[prost(fixed64, tag = "1")]
+    pub provider: u64,
+    #[prost(uint32, tag = "2")]
+    pub conversation: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub message: ::prost::bytes::Bytes,
+    #[prost(int64, tag = "4")]
+    pub at: i64,
+    /// The furthest so far.
+    #[prost(enumeration = "ReceiptKind", optional, tag = "5")]
+    pub receipt: ::core::option::Option<i32>,
+}
+/// A receipt that came before its message was known to be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EarlyReceipt {
+    #[prost(string, tag = "1")]
+    pub provider_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReceiptKind", tag = "2")]
+    pub kind: i32,
+    #[prost(int64, tag = "3")]
+    pub at: i64,
+    #[prost(string, optional, tag = "4")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Who ended a conversation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2337,7 +2416,7 @@ pub struct Step {
 /// What a step followed from.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Cause {
-    #[prost(oneof = "cause::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "cause::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: ::core::option::Option<cause::Kind>,
 }
 /// Nested message and enum types in `Cause`.
@@ -2364,6 +2443,9 @@ pub mod cause {
     /// A new leader took over.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Recovered {}
+    /// The leader retired parties from memory, or brought one back.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Memory {}
     /// The input's bytes could not be read; they are set aside.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Unreadable {}
@@ -2389,6 +2471,8 @@ pub mod cause {
         Recovered(Recovered),
         #[prost(message, tag = "9")]
         Unreadable(Unreadable),
+        #[prost(message, tag = "10")]
+        Memory(Memory),
     }
 }
 /// An event and, if it is a message for another aggregate, where that goes.

@@ -1,6 +1,6 @@
 //! The conversation's commands and events.
 
-use domain::conversation::{Event, Received};
+use domain::conversation::{ClosedConversation, Early, Event, Received, Sent, Tombstone};
 
 use crate::message::{choice, enumeration, message, timers};
 
@@ -51,6 +51,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },
+    Retired { party },
+    Returned { party, tombstone },
     Redirected { to, received },
     BotEngaged { conversation, bot, owner_epoch, queue },
     TurnAsked { turn, bot, content, message, answer_by },
@@ -66,6 +68,13 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     DeliveryNoted { conversation, message, progress },
     Closed { conversation, by, reason },
 }}
+
+message! {
+    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early }
+    ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
+    Sent => SentMessage { provider, conversation, message, at, receipt }
+    Early => EarlyReceipt { provider_id, kind, at, reason }
+}
 
 choice! { domain::conversation::Closer => Closer, closer {
     Bot(bot),

@@ -191,6 +191,10 @@ structs! {
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
     conversation::ThreadOf { message, thread }
+    conversation::Tombstone { channel, address, opted_out, latest, sent, early }
+    conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
+    conversation::Sent { provider, conversation, message, at, receipt }
+    conversation::Early { provider_id, kind, at, reason }
     Policy { tenant, version, inboxes, queues, agents, bots, hours }
     policy::Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     policy::Queue { priority, offer_timeout }
@@ -248,6 +252,8 @@ choices! {
         UnreadableKept { party, message, content, reason, at },
         OptedOut { party },
         OptedIn { party },
+        Retired { party },
+        Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
         TurnAsked { turn, bot, content, message, answer_by },
         TurnAnswered { turn },
@@ -393,7 +399,7 @@ fn causes<A: Sampled>(dice: &mut Dice) -> Vec<Cause<A>> {
         | Cause::Relay { .. }
         | Cause::Report
         | Cause::Applied { .. } => {}
-        Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered | Cause::Unreadable => {}
+        Cause::Timer(_) | Cause::PolicyInForce(_) | Cause::Recovered | Cause::Memory | Cause::Unreadable => {}
     };
     let mut causes = vec![
         Cause::Fact(dice.any()),
@@ -403,6 +409,7 @@ fn causes<A: Sampled>(dice: &mut Dice) -> Vec<Cause<A>> {
         Cause::Applied { by: dice.any(), through: dice.any() },
         Cause::PolicyInForce(dice.any()),
         Cause::Recovered,
+        Cause::Memory,
         Cause::Unreadable,
     ];
     for id in A::timer_ids(dice) {

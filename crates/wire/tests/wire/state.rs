@@ -1,6 +1,10 @@
 //! States as bytes.
 
-use domain::{Partition, Timestamp, Topology, desk};
+use domain::{
+    Cause, ConversationId, Millis, Partition, Party, Step, Timestamp, Topology,
+    conversation::{self, What},
+    desk,
+};
 use wire::{Error, STATE_VERSION, decode_state, digest, encode_state};
 
 use crate::samples::{Dice, steps};
@@ -22,6 +26,58 @@ fn a_state_survives() {
     let read =
         decode_state::<desk::Decider>(&encode_state(&partition)).expect("what was written can be read");
     assert_eq!(read, partition);
+}
+
+/// Customers with open and closed conversations, turns, threads, letters and names, and so many facts that some have
+/// left.
+#[test]
+fn a_state_of_conversations_survives() {
+    let mut partition = Partition::<conversation::Decider>::new(TOPOLOGY);
+    let mut at = Timestamp(0);
+    for seed in 0..40 {
+        let mut dice = Dice(seed);
+        for mut step in steps::<conversation::Decider>(&mut dice) {
+            let party = Party([u8::try_from(seed % 5).expect("it is small"); 16]);
+            step.events.iter_mut().for_each(|recorded| of_party(&mut recorded.event, party));
+            step.events.retain(|recorded| !matches!(recorded.event.what, What::Retired { .. }));
+            at = at + Millis(1);
+            partition.fold(at, &step);
+        }
+    }
+    for _ in 0..20_000 {
+        let cause = Cause::Fact(Dice(u64::try_from(at.0).expect("it is positive")).any());
+        at = at + Millis(1);
+        partition.fold(at, &Step { cause, events: vec![], answers: vec![], set_aside: None });
+    }
+    assert!(!partition.take_departed().facts.is_empty());
+    let open = |partition: &Partition<conversation::Decider>| {
+        partition.state().customers().filter(|(_, customer)| customer.latest.is_some()).count()
+    };
+    assert!(open(&partition) > 0);
+    let bytes = encode_state(&partition);
+    let read = decode_state::<conversation::Decider>(&bytes).expect("what was written can be read");
+    assert_eq!(read, partition);
+    assert_eq!(encode_state(&read), bytes);
+}
+
+/// The samples are about anyone; here they are about the same few.
+fn of_party(event: &mut conversation::Event, party: Party) {
+    let id = ConversationId { party, number: 1 };
+    match &mut event.what {
+        What::CustomerSeen { from, .. } => from.party = party,
+        What::Returned { party: of, .. }
+        | What::OptedOut { party: of }
+        | What::ReceiptKept { party: of, .. } => *of = party,
+        What::TurnAsked { turn, .. } => turn.conversation = id,
+        What::Opened { conversation, .. }
+        | What::MessageReceived { conversation, .. }
+        | What::BotEngaged { conversation, .. }
+        | What::AgentWanted { conversation, .. }
+        | What::Assigned { conversation, .. }
+        | What::DeliveryNoted { conversation, .. }
+        | What::ReceiptNoted { conversation, .. } => *conversation = id,
+        _ => {}
+    }
 }
 
 #[test]

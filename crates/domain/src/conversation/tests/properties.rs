@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{story::received, world::World, *};
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, NoteKind, Owner, ReceiptKind, Received, Transfer,
+    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, Transfer, What,
 };
 use crate::{Aggregate, Code};
 
@@ -113,6 +113,9 @@ enum Action {
         seconds: u64,
     },
     Adopt(Plan),
+    Retire {
+        seconds: u64,
+    },
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -168,6 +171,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..60_u64).prop_map(|seconds| Action::Pass { seconds }),
         2 => (0..5_000_u64).prop_map(|seconds| Action::Wait { seconds }),
         1 => plan().prop_map(Action::Adopt),
+        3 => (0..4_000_u64).prop_map(|seconds| Action::Retire { seconds }),
     ]
 }
 
@@ -278,6 +282,7 @@ fn act(world: &mut World, version: u64, action: &Action) {
             world.fire_all();
         }
         Action::Adopt(plan) => world.adopt(plan.policy(version)),
+        Action::Retire { seconds } => world.retire(Millis::seconds(*seconds)),
     }
 }
 
@@ -286,8 +291,8 @@ fn say(world: &mut World, id: ConversationId) -> BotAction {
 }
 
 /// What happened to a business until everything had come to rest, or not yet.
-fn live(first: &Plan, actions: &[Action]) -> World {
-    let mut world = World::new(first.policy(1));
+fn live(first: &Plan, actions: &[Action], retires: bool) -> World {
+    let mut world = World::new(first.policy(1), retires);
     for (number, action) in (2..).zip(actions) {
         act(&mut world, number, action);
     }
@@ -297,7 +302,17 @@ fn live(first: &Plan, actions: &[Action]) -> World {
 proptest! {
     #[test]
     fn conversations_keep_their_invariants(first in plan(), actions in prop::collection::vec(action(), 1..150)) {
-        live(&first, &actions).wind_up();
+        live(&first, &actions, true).wind_up();
+    }
+
+    /// But for leaving and coming back, everything happens as if nobody ever left.
+    #[test]
+    fn leaving_memory_changes_nothing_else(first in plan(), actions in prop::collection::vec(action(), 1..150)) {
+        let of = |retires| live(&first, &actions, retires).history();
+        let is_else = |(_, event): &(Timestamp, Event)| {
+            !matches!(event.what, What::Retired { .. } | What::Returned { .. })
+        };
+        prop_assert_eq!(of(true).into_iter().filter(is_else).collect::<Vec<_>>(), of(false));
     }
 
     /// Folding never fails, whatever of a history is read, and in whatever order.
@@ -307,7 +322,7 @@ proptest! {
         actions in prop::collection::vec(action(), 1..60),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..200),
     ) {
-        let history = live(&first, &actions).history();
+        let history = live(&first, &actions, true).history();
         prop_assume!(!history.is_empty());
         let mut state = Conversations::default();
         for index in order {

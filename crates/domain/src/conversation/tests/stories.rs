@@ -3,4 +3,5 @@
 mod agents;
 mod bots;
 mod customers;
+mod memory;
 mod receipts;

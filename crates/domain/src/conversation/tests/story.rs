@@ -38,6 +38,10 @@ impl Story {
         self
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     pub(super) fn at(mut self, second: i64) -> Self {
         self.now = seconds(second);
         self

@@ -45,6 +45,10 @@ const TOPOLOGY: Topology = Topology { conversation: 1, desk: 2, delivery: 3, con
 pub(super) struct World {
     partition: Partition<Decider>,
     steps: Vec<(Timestamp, Step<Decider>)>,
+    /// Who left memory, and the events that bring them back.
+    archive: BTreeMap<Party, Event>,
+    /// Whether anyone leaves memory.
+    retires: bool,
     now: Timestamp,
     facts_reported: u128,
     commands_given: u128,
@@ -67,10 +71,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(policy: Policy, retires: bool) -> Self {
         let mut world = World {
             partition: Partition::new(TOPOLOGY),
             steps: Vec::new(),
+            archive: BTreeMap::new(),
+            retires,
             now: seconds(0),
             facts_reported: 0,
             commands_given: 0,
@@ -118,6 +124,27 @@ impl World {
         }
     }
 
+    /// Whoever has been quiet for that long leaves memory.
+    pub(super) fn retire(&mut self, quiet_for: Millis) {
+        let Some(step) = self.partition.retire(self.now, quiet_for).filter(|_| self.retires) else { return };
+        self.absorb(step);
+        let next = self.partition.retire(self.now, quiet_for);
+        assert_eq!(next, None, "all of them at once, as few as they are");
+    }
+
+    /// Whoever an input is about is brought back before it is taken.
+    fn recall(&mut self, intake: &Intake<Command>) {
+        let asked = self.partition.question(intake).party;
+        let Some(event) = asked.and_then(|party| self.archive.get(&party)).cloned() else { return };
+        self.absorb(self.partition.bring_back(event));
+        assert_eq!(self.partition.question(intake).party, None, "it is back");
+    }
+
+    fn take(&mut self, intake: &Intake<Command>) -> Taken<Decider> {
+        self.recall(intake);
+        self.partition.take(self.now, intake)
+    }
+
     /// A name for a message that has none yet.
     pub(super) fn new_message(&mut self) -> MessageId {
         self.facts_reported += 1;
@@ -128,7 +155,7 @@ impl World {
     pub(super) fn fact(&mut self, command: Command) {
         self.facts_reported += 1;
         let intake = self.intake(Origin::Fact(FactId(self.facts_reported.to_be_bytes())), command);
-        match self.partition.take(self.now, &intake) {
+        match self.take(&intake) {
             Taken::Step(step) => self.absorb(step),
             Taken::Refused(_) => {
                 assert!(self.partition.policies().inbox(&inbox()).is_none(), "what a customer does is taken");
@@ -136,7 +163,7 @@ impl World {
             }
             other => panic!("every fact is new: {other:?}"),
         }
-        assert_eq!(self.partition.take(self.now, &intake), Taken::Again, "a fact counts once");
+        assert_eq!(self.take(&intake), Taken::Again, "a fact counts once");
     }
 
     /// A provider says what became of a message that it knows by this id, perhaps before we know it was sent.
@@ -154,16 +181,14 @@ impl World {
         self.commands_given += 1;
         let id = command_id(self.commands_given);
         let intake = self.intake(Origin::Command { id, content: ContentHash::default() }, command);
-        let Taken::Step(step) = self.partition.take(self.now, &intake) else {
-            panic!("every command is new")
-        };
+        let Taken::Step(step) = self.take(&intake) else { panic!("every command is new") };
         let [answer] = &step.answers[..] else { panic!("{:?}", step.answers) };
         assert_eq!(answer.command, id);
         assert!(self.answered.insert(id), "a command is answered once");
         let result = answer.result.clone();
         assert!(result.is_ok() || step.events.is_empty(), "what is refused changes nothing");
         self.absorb(step);
-        let Taken::Step(again) = self.partition.take(self.now, &intake) else { panic!("it was answered") };
+        let Taken::Step(again) = self.take(&intake) else { panic!("it was answered") };
         assert_eq!(
             (again.events.len(), &again.answers[0].result),
             (0, &result),
@@ -216,12 +241,10 @@ impl World {
         let number = self.sent_back.get(&source).copied().unwrap_or(0) + 1;
         self.sent_back.insert(source, number);
         let intake = self.intake(Origin::Relay { source, number }, command);
-        let Taken::Step(step) = self.partition.take(self.now, &intake) else {
-            panic!("{intake:?} is refused")
-        };
+        let Taken::Step(step) = self.take(&intake) else { panic!("{intake:?} is refused") };
         let events = step.events.len();
         self.absorb(step);
-        assert_eq!(self.partition.take(self.now, &intake), Taken::Again, "a relay counts once");
+        assert_eq!(self.take(&intake), Taken::Again, "a relay counts once");
         events
     }
 
@@ -266,6 +289,7 @@ impl World {
             self.relays_what_it_should(event, relay.map(|(peer, _)| peer));
         }
         self.partition.fold(self.now, &step);
+        self.archive.extend(self.partition.take_departed().parties);
         self.steps.push((self.now, step));
         self.state_is_what_the_book_says();
         self.timers_guard_open_turns();
@@ -275,6 +299,10 @@ impl World {
     /// Invariants 3 and 15, from the events alone.
     fn book_keeps_up(&mut self, event: &Event) {
         assert_eq!((&event.tenant, &event.inbox), (&tenant(), &inbox()));
+        if let What::Retired { party } = event.what {
+            let is_open = |(id, entry): (&ConversationId, &Entry)| id.party == party && entry.is_open;
+            assert!(!self.book.iter().any(is_open), "{party} is retired with an open conversation");
+        }
         let Some(id) = event.conversation() else { return };
         if let What::Opened { .. } = event.what {
             let before = ConversationId { number: id.number - 1, ..id };
@@ -402,8 +430,10 @@ impl World {
             };
             let owner = found.owner().map(|owner| match owner {
                 Owner::Bot { bot, .. } => Owned::Bot(bot.clone()),
-                Owner::Queue { queue } => Owned::Queue(queue.clone()),
-                Owner::Agent { agent, assignment, .. } => Owned::Agent(agent.clone(), assignment.clone()),
+                Owner::Queue { queue } => Owned::Queue((**queue).clone()),
+                Owner::Agent { agent, assignment, .. } => {
+                    Owned::Agent((**agent).clone(), (**assignment).clone())
+                }
             });
             assert_eq!(
                 (owner, found.owner_epoch, found.turns),
@@ -421,10 +451,13 @@ impl World {
 
     fn replay_equals_live(&self) {
         let mut replayed = Partition::new(TOPOLOGY);
+        let mut archive = BTreeMap::new();
         for (at, step) in &self.steps {
             replayed.fold(*at, step);
+            archive.extend(replayed.take_departed().parties);
         }
         assert_eq!(replayed, self.partition);
+        assert_eq!(archive, self.archive);
     }
 
     pub(super) fn history(&self) -> Vec<(Timestamp, Event)> {

@@ -6,7 +6,7 @@ mod desk;
 
 use domain::{
     Cause, CommandId, ContentHash, FactId, Kind, Millis, Party, Peer, Timer, Timestamp, contact,
-    conversation::{Decider, Event, TimerId, What},
+    conversation::{Decider, Event, TimerId, Tombstone, What},
 };
 use wire::Codec;
 
@@ -128,22 +128,73 @@ async fn a_snapshot_is_what_folding_gives() {
         hand.then(Cause::Report, vec![seen(4)]).then(Cause::Report, vec![seen(6)]).write(&world).await;
 
         // The state as of one record, said to be the state as of the third.
-        let mut standing = runtime::Standing::<Decider>::new(0, TOPOLOGY);
-        let mut tail = standing.tail(world.log());
-        let records = tail.ready().await.unwrap();
-        let mut point = standing.point();
-        let mut state = Vec::new();
-        for (read, record) in records.iter().enumerate().take(3) {
-            standing.fold(record).unwrap();
-            point = standing.point();
-            if read < through {
-                state = wire::encode_state(&standing.partition);
-            }
-        }
-        world.snapshots().unwrap().write(peer, &state, &point, 2).unwrap();
+        let as_of = async |count| standing_as_of(&world, count).await;
+        let (mut taken, point) = (as_of(through).await, as_of(3).await.point());
+        let snapshots = world.snapshots().unwrap();
+        snapshots.write(peer, &taken.partition, &mut taken.archive, &point, 2).unwrap();
         assert_eq!(broken_in(&world).await, expected);
         assert_eq!(world.verify().await.snapshots_compared, 1);
     }
+}
+
+/// The fold of the first records of the first partition.
+async fn standing_as_of(world: &World, count: usize) -> runtime::Standing<Decider> {
+    let mut standing = runtime::Standing::new(0, TOPOLOGY);
+    let mut tail = standing.tail(world.log());
+    for record in tail.ready().await.unwrap().iter().take(count) {
+        standing.fold(record).unwrap();
+    }
+    standing
+}
+
+#[tokio::test]
+async fn a_snapshot_holds_all_that_has_left_memory() {
+    let peer = first(Kind::Conversation);
+    let retired = || event(What::Retired { party: Party([2; 16]) });
+    let hand = || Hand::<Decider>::new(0).then(Cause::Report, vec![seen(2)]);
+    for (forgets, expected) in [(false, vec![]), (true, vec![7])] {
+        let world = World::with_snapshots();
+        hand().then(Cause::Memory, vec![retired()]).write(&world).await;
+        let mut standing = standing_as_of(&world, 3).await;
+        let point = standing.point();
+        if forgets {
+            standing.archive = runtime::Archive::default();
+        }
+        let snapshots = world.snapshots().unwrap();
+        snapshots.write(peer, &standing.partition, &mut standing.archive, &point, 1).unwrap();
+        assert_eq!(broken_in(&world).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
+    let party = CUSTOMER;
+    let seen = || event(What::CustomerSeen { from: from(party), at: Timestamp(0) });
+    let retired = || event(What::Retired { party });
+    let returned = || {
+        let tombstone = Tombstone {
+            channel: domain::Channel::Sms,
+            address: sealed(party),
+            opted_out: false,
+            latest: None,
+            sent: vec![],
+            early: vec![],
+        };
+        event(What::Returned { party, tombstone: Box::new(tombstone) })
+    };
+    let out = || event(What::OptedOut { party });
+    let broken_by = async |events| broken(Hand::<Decider>::new(0).then(Cause::Report, events)).await;
+    assert_eq!(broken_by(vec![seen(), retired(), returned(), out(), retired()]).await, NONE);
+    let beginning = || vec![seen(), event(opened()), event(bot(1))];
+    for (more, why) in [
+        (vec![retired()], "its conversation is open"),
+        (vec![returned()], "it never left"),
+    ] {
+        assert_eq!(broken_by([beginning(), more].concat()).await, [3], "{why}");
+    }
+    assert_eq!(broken_by(vec![seen(), retired(), retired()]).await, [3], "it left already");
+    assert_eq!(broken_by(vec![seen(), retired(), returned(), returned()]).await, [3], "it is back already");
+    assert_eq!(broken_by(vec![seen(), retired(), out()]).await, [3], "it is not back");
 }
 
 #[tokio::test]

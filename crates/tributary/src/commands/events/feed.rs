@@ -1,5 +1,5 @@
-//! One partition's records, as lines. Reading begins at the beginning whatever is wanted, since only a reader that
-//! saw every announcement knows which records count; what is not wanted is judged by its header alone.
+//! One partition's records, as lines. Reading begins at a point where it is known who rules, at or before what is wanted;
+//! what is not wanted is judged by its header alone.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -26,16 +26,16 @@ pub(super) struct Feed {
 type Decode = dyn FnMut(&Record, &mut VecDeque<Line>) -> Result<(), wire::Error> + Send;
 
 impl Feed {
-    /// Prints from position `from` on; what is there now ends at `until`.
-    pub(super) fn new(log: Arc<dyn Log>, peer: Peer, from: u64, until: u64) -> Self {
+    /// Reads from `point` and prints from position `from` on; what is there now ends at `until`.
+    pub(super) fn new(log: Arc<dyn Log>, peer: Peer, point: Point, from: u64, until: u64) -> Self {
         let decode: Box<Decode> = match peer.kind {
-            Kind::Conversation => Box::new(decoder::<conversation::Decider>(peer, from)),
-            Kind::Desk => Box::new(decoder::<desk::Decider>(peer, from)),
-            Kind::Delivery => Box::new(decoder::<delivery::Decider>(peer, from)),
-            Kind::Contact => Box::new(decoder::<contact::Decider>(peer, from)),
-            Kind::Workspace => Box::new(decoder::<workspace::Decider>(peer, from)),
+            Kind::Conversation => Box::new(decoder::<conversation::Decider>(peer, point, from)),
+            Kind::Desk => Box::new(decoder::<desk::Decider>(peer, point, from)),
+            Kind::Delivery => Box::new(decoder::<delivery::Decider>(peer, point, from)),
+            Kind::Contact => Box::new(decoder::<contact::Decider>(peer, point, from)),
+            Kind::Workspace => Box::new(decoder::<workspace::Decider>(peer, point, from)),
         };
-        let tail = Tail::new(log, runtime::log_of(peer), 0);
+        let tail = Tail::new(log, runtime::log_of(peer), point.position);
         Feed { peer, tail, until, decode, lines: VecDeque::new() }
     }
 
@@ -83,9 +83,10 @@ impl Feed {
 
 fn decoder<A: Tell>(
     peer: Peer,
+    point: Point,
     from: u64,
 ) -> impl FnMut(&Record, &mut VecDeque<Line>) -> Result<(), wire::Error> + Send {
-    let mut reader = Reader::<A>::new(Point::default());
+    let mut reader = Reader::<A>::new(point);
     move |record, lines| {
         if record.position < from {
             return reader.judge(record.position, &record.bytes).map(drop);

@@ -19,6 +19,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use domain::{Kind, Peer, Topology};
+use runtime::{Points, Snapshots};
 use tokio::sync::mpsc;
 
 use self::{cursor::Cursor, feed::Feed, line::Line};
@@ -71,8 +72,10 @@ fn kind(name: &str) -> Result<Kind, String> {
 }
 
 pub async fn run(args: EventsArgs) -> anyhow::Result<u8> {
-    let (log, topology) = args.source.installation()?.log()?;
-    let mut feeds = Vec::new();
+    let installation = args.source.installation()?;
+    let (log, topology) = installation.log()?;
+    let points = Points::new(Snapshots::new(installation.layout.snapshots()));
+    let mut feeds: Vec<Feed> = Vec::new();
     for peer in peers(&topology, args.aggregate) {
         let end = log.end(runtime::log_of(peer)).await;
         let end = end.with_context(|| format!("could not find the end of the log of {peer}"))?;
@@ -81,7 +84,9 @@ pub async fn run(args: EventsArgs) -> anyhow::Result<u8> {
             Some(Cursor::End) => Some(end),
             Some(Cursor::Places(places)) => places.get(&peer).copied(),
         };
-        feeds.extend(from.map(|from| Feed::new(log.clone(), peer, from, end)));
+        let Some(from) = from else { continue };
+        let point = points.before(&*log, peer, from).await;
+        feeds.push(Feed::new(log.clone(), peer, point, from, end));
     }
     let mut printer = Printer { out: BufWriter::new(io::stdout()), json: args.json };
     merge(&mut feeds, &mut printer).await?;
@@ -90,7 +95,7 @@ pub async fn run(args: EventsArgs) -> anyhow::Result<u8> {
         follow(feeds, &mut printer, &mut reached).await?;
     }
     if args.cursors {
-        eprintln!("go on with --from '{}'", Cursor::Places(reached));
+        exit::say(format_args!("go on with --from '{}'", Cursor::Places(reached)));
     }
     Ok(exit::DONE)
 }

@@ -28,6 +28,7 @@ pub(super) fn cause<A: Codec>(cause: &Cause<A>) -> String {
         Cause::Timer(timer) => format!("timer due {}", time(timer.due)),
         Cause::PolicyInForce(policy) => format!("policy {} of {}", policy.version, policy.tenant),
         Cause::Recovered => "new leader".into(),
+        Cause::Memory => "memory".into(),
         Cause::Unreadable => "unreadable input".into(),
     }
 }
@@ -76,6 +77,8 @@ impl Tell for conversation::Decider {
                 .with("reason", reason),
             What::OptedOut { party } => Told::new("opted_out").with("party", party),
             What::OptedIn { party } => Told::new("opted_in").with("party", party),
+            What::Retired { party } => Told::new("retired").with("party", party),
+            What::Returned { party, .. } => Told::new("returned").with("party", party),
             What::BotEngaged { bot, owner_epoch, .. } => {
                 Told::new("bot_engaged").with("bot", bot).number("owner_epoch", *owner_epoch)
             }

@@ -1,0 +1,282 @@
+//! What is known of one customer address, in as little memory as can be: there may be millions.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentId, BotId, Channel, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, TenantId, Timestamp,
+    relay::fnv1a,
+};
+
+use super::{ReceiptKind, ThreadOf};
+
+/// Messages of ours whose receipts can still be told apart, per customer.
+const SENT_KEPT: usize = 16;
+
+/// Receipts that wait for the message they speak of, per customer.
+const EARLY_KEPT: usize = 8;
+
+/// One address in one inbox.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Customer {
+    /// Where it writes to; many share it.
+    pub endpoint: Arc<Endpoint>,
+    pub address: Kept,
+    pub opted_out: bool,
+    /// The latest conversation; every earlier one is closed for good.
+    pub latest: Option<Conversation>,
+    /// Since when nothing has been open here.
+    pub(super) quiet_since: Option<Timestamp>,
+    /// Most customers get no answer while they wait for one.
+    letters: Option<Box<Letters>>,
+}
+
+/// An inbox of a tenant.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub tenant: TenantId,
+    pub inbox: InboxId,
+    pub channel: Channel,
+}
+
+/// What became of what we wrote.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Letters {
+    /// Messages that a provider took, newest last.
+    sent: Vec<Sent>,
+    /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
+    /// the one before.
+    early: Vec<Early>,
+}
+
+/// A message of ours that a provider took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sent {
+    /// The provider's id of it, hashed (see [`Sent::hash`]): it need only be told from a few others of this customer.
+    pub provider: u64,
+    pub conversation: u32,
+    pub message: MessageId,
+    pub at: Timestamp,
+    /// The furthest receipt so far.
+    pub receipt: Option<ReceiptKind>,
+}
+
+/// A receipt that came before its message was known to be sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Early {
+    pub provider_id: Arc<str>,
+    pub kind: ReceiptKind,
+    pub at: Timestamp,
+    pub reason: Option<Arc<str>>,
+}
+
+/// What is left of a customer for whom nothing is under way, to be kept outside of memory: everything.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Tombstone {
+    pub channel: Channel,
+    pub address: Sealed,
+    pub opted_out: bool,
+    pub latest: Option<ClosedConversation>,
+    pub sent: Vec<Sent>,
+    pub early: Vec<Early>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClosedConversation {
+    pub number: u32,
+    pub owner_epoch: u32,
+    pub turns: u32,
+    pub closed_at: Timestamp,
+    pub thread: Option<ThreadOf>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Conversation {
+    pub number: u32,
+    /// Grows with every change of owner.
+    pub owner_epoch: u32,
+    /// Turns asked so far.
+    pub turns: u32,
+    pub stage: Stage,
+    /// E-mail: the thread an answer stands in.
+    pub(super) thread: Option<Box<KeptThread>>,
+}
+
+/// See [`ThreadOf`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct KeptThread {
+    message: MessageId,
+    thread: Kept,
+}
+
+/// An open conversation has exactly one owner; a closed one has none.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Stage {
+    Open(Owner),
+    Closed { at: Timestamp },
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Owner {
+    Bot {
+        bot: BotId,
+        /// Where the conversation goes from the bot if the inbox is gone by then.
+        queue: Arc<QueueId>,
+        turn: Option<Box<Turn>>,
+    },
+    Queue {
+        queue: Arc<QueueId>,
+    },
+    Agent {
+        agent: Arc<AgentId>,
+        assignment: Box<OfferId>,
+        /// Where the conversation goes if the agent vanishes.
+        queue: Arc<QueueId>,
+    },
+}
+
+/// The turn that the bot has not answered yet.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Turn {
+    pub number: u32,
+    pub message: MessageId,
+    pub content: Kept,
+    /// The newest message that came while the bot was thinking: the next turn.
+    pub next: Option<Box<(MessageId, Kept)>>,
+}
+
+/// Without spare room: most lists are short, and stay so.
+fn keep_newest<T>(list: &mut Vec<T>, item: T, most: usize) {
+    if list.len() >= most {
+        list.remove(0);
+    }
+    list.reserve_exact(1);
+    list.push(item);
+}
+
+impl Sent {
+    /// FNV-1a, 64 bits, of a provider's id. Stable for ever: it stands in the log.
+    pub fn hash(provider_id: &str) -> u64 {
+        fnv1a([provider_id.as_bytes()])
+    }
+}
+
+impl Customer {
+    pub(super) fn new(endpoint: Arc<Endpoint>, address: &Sealed) -> Self {
+        Customer {
+            endpoint,
+            address: Kept::new(address),
+            opted_out: false,
+            latest: None,
+            quiet_since: None,
+            letters: None,
+        }
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.latest.as_ref().is_some_and(|latest| latest.owner().is_some())
+    }
+
+    /// The messages that a provider took, oldest first.
+    pub(super) fn sent(&self) -> impl Iterator<Item = &Sent> {
+        self.letters.iter().flat_map(|letters| &letters.sent)
+    }
+
+    /// The receipts that wait for this message, each saying more than the one before.
+    pub(super) fn early(&self, provider_id: &str) -> impl Iterator<Item = &Early> {
+        let early = self.letters.iter().flat_map(|letters| &letters.early);
+        early.filter(move |early| *early.provider_id == *provider_id)
+    }
+
+    /// A provider took a message; what came early for it is noted behind this, in the same decision.
+    pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
+        let letters = self.letters.get_or_insert_default();
+        letters.early.retain(|early| *early.provider_id != *provider_id);
+        keep_newest(&mut letters.sent, sent, SENT_KEPT);
+    }
+
+    pub(super) fn has_heard(&mut self, message: MessageId, kind: ReceiptKind) {
+        let sent = self.letters.iter_mut().flat_map(|letters| &mut letters.sent);
+        sent.filter(|sent| sent.message == message)
+            .for_each(|sent| sent.receipt = sent.receipt.max(Some(kind)));
+    }
+
+    pub(super) fn keep_early(&mut self, early: Early) {
+        let letters = self.letters.get_or_insert_default();
+        keep_newest(&mut letters.early, early, EARLY_KEPT);
+    }
+
+    /// None while a conversation is open.
+    pub(super) fn tombstone(&self) -> Option<Tombstone> {
+        let latest = match &self.latest {
+            None => None,
+            Some(Conversation { stage: Stage::Open(_), .. }) => return None,
+            Some(Conversation { number, owner_epoch, turns, stage: Stage::Closed { at }, thread }) => {
+                Some(ClosedConversation {
+                    number: *number,
+                    owner_epoch: *owner_epoch,
+                    turns: *turns,
+                    closed_at: *at,
+                    thread: thread.as_deref().map(KeptThread::thread_of),
+                })
+            }
+        };
+        let letters = self.letters.as_deref();
+        Some(Tombstone {
+            channel: self.endpoint.channel,
+            address: self.address.sealed(),
+            opted_out: self.opted_out,
+            latest,
+            sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
+            early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
+        let Tombstone { channel: _, address, opted_out, latest, sent, early } = tombstone;
+        let latest = latest.as_ref().map(|latest| Conversation {
+            number: latest.number,
+            owner_epoch: latest.owner_epoch,
+            turns: latest.turns,
+            stage: Stage::Closed { at: latest.closed_at },
+            thread: latest
+                .thread
+                .as_ref()
+                .map(|thread| Box::new(KeptThread::new(thread.message, &thread.thread))),
+        });
+        let letters = Letters { sent: sent.clone(), early: early.clone() };
+        Customer {
+            opted_out: *opted_out,
+            latest,
+            letters: (letters != Letters::default()).then(|| Box::new(letters)),
+            ..Customer::new(endpoint, address)
+        }
+    }
+}
+
+impl KeptThread {
+    pub(super) fn new(message: MessageId, thread: &Sealed) -> Self {
+        KeptThread { message, thread: Kept::new(thread) }
+    }
+
+    pub(super) fn thread_of(&self) -> ThreadOf {
+        ThreadOf { message: self.message, thread: self.thread.sealed() }
+    }
+}
+
+impl Conversation {
+    pub fn owner(&self) -> Option<&Owner> {
+        match &self.stage {
+            Stage::Open(owner) => Some(owner),
+            Stage::Closed { .. } => None,
+        }
+    }
+
+    pub(super) fn turn_mut(&mut self) -> Option<&mut Option<Box<Turn>>> {
+        match &mut self.stage {
+            Stage::Open(Owner::Bot { turn, .. }) => Some(turn),
+            _ => None,
+        }
+    }
+}

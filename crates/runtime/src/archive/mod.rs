@@ -1,0 +1,177 @@
+//! What has left a partition's memory: retired parties, and the facts of former days.
+//!
+//! ```text
+//!  fold ──departed──▶ fresh (memory) ──with each snapshot──▶ segments (files, immutable) ──▶ fewer, larger ones
+//! ```
+//!
+//! The archive is a fold of the accepted prefix, like the state it stands beside, but no fold ever asks it: only a
+//! leader does, before it decides. Its files are named by snapshots and belong to them; what came after the last
+//! snapshot is in memory, and is folded again from the log. So there is no place of its own in the log to keep, and
+//! nothing to repair.
+
+mod filter;
+mod segment;
+mod shelf;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::HEXLOWER;
+use domain::{Batch, Departed, FACTS_KEPT, FactId, Party, Timestamp};
+use wire::Codec;
+
+use self::shelf::{Shelf, Unreadable};
+
+/// Entries of one kind that are too many for memory.
+const TOO_MANY: usize = 1 << 18;
+
+type Key = [u8; 16];
+type Entry = (Key, Vec<u8>);
+
+/// Why the archive cannot answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the segment {segment} of the archive cannot be read")]
+pub struct Error {
+    /// The file's name, without its extension.
+    pub segment: String,
+    #[source]
+    pub source: io::Error,
+}
+
+impl From<Unreadable> for Error {
+    fn from(Unreadable { segment, source }: Unreadable) -> Self {
+        Error { segment: HEXLOWER.encode(&segment), source }
+    }
+}
+
+pub struct Archive {
+    facts: Shelf,
+    lasting_facts: Shelf,
+    parties: Shelf,
+    /// Whether anything is kept, or only counted.
+    keeps: bool,
+    /// Where to, when memory holds too much before the next snapshot.
+    spills: Option<PathBuf>,
+    /// Entries of one kind that are too many for memory.
+    too_many: usize,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Archive {
+            facts: Shelf::new(Some(FACTS_KEPT)),
+            lasting_facts: Shelf::new(None),
+            parties: Shelf::new(None),
+            keeps: true,
+            spills: None,
+            too_many: TOO_MANY,
+        }
+    }
+}
+
+impl Archive {
+    /// For those who fold and never ask: it only says what it would hold.
+    pub(crate) fn counting() -> Self {
+        Archive { keeps: false, ..Archive::default() }
+    }
+
+    /// From now on whatever would fill memory, as a fold of years does, is written to this folder.
+    pub(crate) fn spill_to(&mut self, dir: PathBuf) {
+        self.spills = Some(dir);
+    }
+
+    /// Takes in what left memory by steps that the log accepted.
+    pub fn keep<A: Codec>(&mut self, departed: Departed<A>) {
+        let Departed { facts, lasting_facts, parties } = departed;
+        let keeps = self.keeps;
+        let put = |shelf: &mut Shelf, at: Timestamp, key: Key, value: Vec<u8>| match keeps {
+            true => shelf.put(at, key, value),
+            false => shelf.count(&key, &value),
+        };
+        for (shelf, batches) in [(&mut self.facts, facts), (&mut self.lasting_facts, lasting_facts)] {
+            for Batch { newest, ids } in batches {
+                ids.into_iter().for_each(|id| put(shelf, newest, id.0, Vec::new()));
+            }
+        }
+        for (party, event) in parties {
+            put(&mut self.parties, Timestamp::default(), party.0, wire::encode_event::<A>(&event));
+        }
+        self.spill();
+    }
+
+    fn spill(&mut self) {
+        let Some(dir) = &self.spills else { return };
+        for shelf in [&mut self.facts, &mut self.lasting_facts, &mut self.parties] {
+            if shelf.in_memory() >= self.too_many
+                && let Err(error) = shelf.write_fresh(dir)
+            {
+                tracing::warn!(%error, dir = %dir.display(), "the archive stays in memory for now");
+                // A disk that is full is not tried again at once.
+                self.too_many *= 2;
+            }
+        }
+    }
+
+    /// Whether the fact was taken before it left memory.
+    ///
+    /// Like [`Archive::party`], this may read a page of a file or two, of four kilobytes each; for nearly every key that
+    /// is not here it reads nothing.
+    pub fn has_fact(&self, id: FactId) -> Result<bool, Error> {
+        Ok(self.facts.find(&id.0)?.is_some() || self.lasting_facts.find(&id.0)?.is_some())
+    }
+
+    /// The event that brings the party back, as of when it was last retired, and its size. Meaningful only for a party
+    /// that is not in memory.
+    pub fn party<A: Codec>(&self, party: Party) -> Result<Option<(A::Event, usize)>, Error> {
+        let Some((segment, bytes)) = self.parties.find(&party.0)? else { return Ok(None) };
+        match wire::decode_event::<A>(&bytes) {
+            Ok(event) => Ok(Some((event, bytes.len()))),
+            Err(error) => {
+                Err(Unreadable { segment, source: io::Error::new(io::ErrorKind::InvalidData, error) }.into())
+            }
+        }
+    }
+
+    /// What it comes to: equal archives give equal bytes, whatever the files they lie in.
+    pub(crate) fn summary(&self) -> Vec<u8> {
+        [&self.facts, &self.lasting_facts, &self.parties].iter().flat_map(|s| s.tally().encode()).collect()
+    }
+
+    /// Sees that everything stands in segments in this folder, for a snapshot to name. Blocks on the disk.
+    pub(crate) fn settle(&mut self, dir: &Path, now: Timestamp) -> io::Result<()> {
+        [&mut self.facts, &mut self.lasting_facts, &mut self.parties]
+            .into_iter()
+            .try_for_each(|shelf| shelf.settle(dir, now))?;
+        self.too_many = TOO_MANY;
+        Ok(())
+    }
+
+    /// Once it is settled: what a snapshot says of it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        [&self.facts, &self.lasting_facts, &self.parties].iter().flat_map(|shelf| shelf.encode()).collect()
+    }
+
+    /// The archive that a snapshot names. Its segments are opened, and read when they are asked.
+    pub(crate) fn decode(mut bytes: &[u8], dir: &Path) -> io::Result<Self> {
+        let rest = &mut bytes;
+        let archive = Archive {
+            facts: Shelf::decode(rest, dir, Some(FACTS_KEPT))?,
+            lasting_facts: Shelf::decode(rest, dir, None)?,
+            parties: Shelf::decode(rest, dir, None)?,
+            ..Archive::default()
+        };
+        if rest.is_empty() { Ok(archive) } else { Err(segment::damaged("it says too much of its segments")) }
+    }
+
+    /// Reads everything that lies in files.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        [&self.facts, &self.lasting_facts, &self.parties]
+            .iter()
+            .try_for_each(|shelf| shelf.check().map_err(Error::from))
+    }
+}

@@ -1,0 +1,218 @@
+//! An archive against a map that does the same: whatever is put, written, merged, forgotten, reopened or damaged.
+
+use std::collections::BTreeMap;
+
+use domain::{Batch, Departed, FACTS_KEPT, FactId, Millis, Timestamp, conversation::Decider};
+
+use super::{
+    segment::{Segment, Span},
+    shelf::Shelf,
+    *,
+};
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn key(&mut self, of: u64) -> Key {
+        key(self.roll(of))
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        let length = if self.roll(10) == 0 { 9_000 } else { self.roll(200) };
+        vec![self.roll(256) as u8; length as usize]
+    }
+}
+
+fn key(n: u64) -> Key {
+    u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()
+}
+
+const NOW: Timestamp = Timestamp(1_000);
+
+fn found(shelf: &Shelf, key: &Key) -> Option<Vec<u8>> {
+    shelf.find(key).ok().expect("nothing is damaged").map(|(_, value)| value)
+}
+
+#[test]
+fn a_shelf_finds_what_was_put_last() {
+    for seed in 0..8 {
+        let mut dice = Dice(seed);
+        let root = tempfile::tempdir().unwrap();
+        let (mut shelf, mut model) = (Shelf::new(None), BTreeMap::new());
+        for round in 0..12 {
+            for _ in 0..dice.roll(400) {
+                let (key, value) = (dice.key(700), dice.value());
+                shelf.put(NOW, key, value.clone());
+                model.insert(key, value);
+            }
+            let dir = root.path().join(round.to_string());
+            match dice.roll(3) {
+                0 => {}
+                1 => shelf.settle(&dir, NOW).unwrap(),
+                _ => {
+                    shelf.settle(&dir, NOW).unwrap();
+                    let before = shelf.tally();
+                    shelf = Shelf::decode(&mut &shelf.encode()[..], &dir, None).unwrap();
+                    assert_eq!(shelf.tally(), before);
+                    shelf.check().ok().expect("nothing is damaged");
+                }
+            }
+            for n in 0..800 {
+                assert_eq!(found(&shelf, &key(n)).as_ref(), model.get(&key(n)), "seed {seed}, round {round}");
+            }
+        }
+    }
+}
+
+#[test]
+fn segments_are_few_and_the_folders_before_are_not_needed() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shelf = Shelf::new(None);
+    let mut before = None;
+    for n in 0..200_u64 {
+        (0..5).for_each(|part| shelf.put(NOW, key(n * 5 + part), vec![7]));
+        let dir = root.path().join(n.to_string());
+        shelf.settle(&dir, NOW).unwrap();
+        if let Some(before) = before.replace(dir) {
+            std::fs::remove_dir_all(before).unwrap();
+        }
+    }
+    let dir = before.unwrap();
+    assert!(std::fs::read_dir(&dir).unwrap().count() < 20);
+    let shelf = Shelf::decode(&mut &shelf.encode()[..], &dir, None).unwrap();
+    assert!((0..1_000).all(|n| found(&shelf, &key(n)) == Some(vec![7])));
+}
+
+#[test]
+fn a_segment_moves_on_though_its_folder_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| root.path().join(name));
+    let mut shelf = Shelf::new(None);
+    shelf.put(NOW, key(1), vec![1]);
+    shelf.settle(&first, NOW).unwrap();
+    std::fs::remove_dir_all(first).unwrap();
+    shelf.settle(&second, NOW).unwrap();
+    let shelf = Shelf::decode(&mut &shelf.encode()[..], &second, None).unwrap();
+    assert_eq!(found(&shelf, &key(1)), Some(vec![1]));
+}
+
+#[test]
+fn what_is_kept_for_a_time_is_forgotten_after_it_and_not_before() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shelf = Shelf::new(Some(FACTS_KEPT));
+    let (shift, shifts) = (Millis::hours(8), FACTS_KEPT.0 / Millis::hours(8).0);
+    let (mut now, all) = (NOW, shifts * 6);
+    for n in 0..all {
+        shelf.put(now, key(n), Vec::new());
+        shelf.settle(root.path(), now).unwrap();
+        let oldest = n.saturating_sub(shifts - 1);
+        assert!(
+            found(&shelf, &key(oldest)).is_some(),
+            "in shift {n}, the fact of shift {oldest} is forgotten"
+        );
+        now = now + shift;
+    }
+    let gone = (0..all).take_while(|n| found(&shelf, &key(*n)).is_none()).count() as u64;
+    assert!(gone > shifts * 9 / 2, "of {all} shifts' only {gone} are forgotten");
+    let bytes = shelf.encode();
+    let shelf = Shelf::decode(&mut &bytes[..], root.path(), Some(FACTS_KEPT)).unwrap();
+    assert_eq!(shelf.tally().count, all, "it still says what ever was");
+}
+
+#[test]
+fn a_damaged_segment_never_answers_wrongly() {
+    let root = tempfile::tempdir().unwrap();
+    let entries: BTreeMap<Key, Vec<u8>> =
+        (0..160).map(|n| (key(n), vec![n as u8; n as usize % 40])).collect();
+    let iter = || entries.iter().map(|(key, value)| Ok((*key, value.clone())));
+    let segment = Segment::write(root.path(), 160, Span::at(NOW), iter()).unwrap();
+    let path = std::fs::read_dir(root.path()).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    let ask = |name| -> io::Result<()> {
+        let segment = Segment::open(root.path(), name)?;
+        for n in (0..200).step_by(9) {
+            assert_eq!(segment.get(&key(n))?.as_ref(), entries.get(&key(n)), "it answers wrongly");
+        }
+        segment.check()
+    };
+    ask(segment.name).unwrap();
+    for place in 8..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1 << (place % 8);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(ask(segment.name).is_err(), "the damage at {place} is not found");
+    }
+    for length in [0, 10, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(ask(segment.name).is_err(), "cut to {length} bytes");
+    }
+}
+
+#[test]
+fn what_would_fill_memory_is_written_and_found() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::default();
+    archive.spill_to(root.path().join("spilt"));
+    let (many, part) = (TOO_MANY as u64 * 5 / 2, 10_000);
+    for from in (0..many).step_by(part) {
+        archive.keep(departed(from, part as u64));
+    }
+    assert!(archive.facts.in_memory() < TOO_MANY);
+    for n in (0..many).step_by(1_001) {
+        assert!(archive.has_fact(FactId(key(n))).unwrap(), "{n}");
+    }
+    assert!(!archive.has_fact(FactId(key(many * 2))).unwrap());
+    // The snapshot needs nothing of where it was spilt to.
+    let dir = root.path().join("snapshot");
+    archive.settle(&dir, NOW).unwrap();
+    std::fs::remove_dir_all(root.path().join("spilt")).unwrap();
+    let read = Archive::decode(&archive.encode(), &dir).unwrap();
+    assert!(read.has_fact(FactId(key(0))).unwrap() && read.summary() == archive.summary());
+}
+
+#[test]
+fn a_disk_that_takes_nothing_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let nowhere = root.path().join("a file");
+    std::fs::write(&nowhere, b"not a folder").unwrap();
+    let mut archive = Archive::default();
+    archive.spill_to(nowhere.clone());
+    let part = TOO_MANY as u64 / 4;
+    for from in (0..part * 6).step_by(TOO_MANY / 4) {
+        archive.keep(departed(from, part));
+    }
+    assert!(archive.settle(&nowhere, NOW).is_err());
+    let has_all =
+        |archive: &Archive| (0..part * 6).step_by(1_001).all(|n| archive.has_fact(FactId(key(n))).unwrap());
+    assert!(has_all(&archive));
+    archive.settle(&root.path().join("there"), NOW).unwrap();
+    assert!(has_all(&archive) && archive.facts.in_memory() == 0);
+}
+
+fn departed(from: u64, count: u64) -> Departed<Decider> {
+    let mut ids: Vec<_> = (from..from + count).map(|n| FactId(key(n))).collect();
+    ids.sort();
+    Departed { facts: vec![Batch { newest: NOW, ids }], ..Departed::default() }
+}
+
+#[test]
+fn equal_contents_come_to_the_same_in_whatever_files_they_lie() {
+    let root = tempfile::tempdir().unwrap();
+    let batch = |from: u64| departed(from, 100);
+    let (mut settled, mut fresh, mut counting) =
+        (Archive::default(), Archive::default(), Archive::counting());
+    for from in [0, 100, 200] {
+        settled.keep(batch(from));
+        settled.settle(root.path(), NOW).unwrap();
+        fresh.keep(batch(from));
+        counting.keep(batch(from));
+    }
+    assert_eq!((settled.summary(), counting.summary()), (fresh.summary(), fresh.summary()));
+    fresh.keep(batch(300));
+    assert_ne!(settled.summary(), fresh.summary());
+}

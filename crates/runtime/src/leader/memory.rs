@@ -1,0 +1,86 @@
+//! What of a partition is in memory: who has been quiet is retired, who is needed again is brought back.
+//!
+//! The state runs ahead of what was read back, and so does what left it. What departed is asked for where it is: in the
+//! decisions in flight, then in the archive, which holds only what the log accepted.
+
+use domain::{Departed, FactId, Intake, Origin, Party, Question, Timestamp};
+use log::Record;
+use wire::Codec;
+
+use super::Leader;
+use crate::{Error, archive};
+
+/// What was found about an input before it is decided.
+pub(super) struct Recalled<A: Codec> {
+    /// It is a fact that was taken before.
+    pub(super) is_known: bool,
+    /// The event that brings its party back, and its size.
+    pub(super) party: Option<(A::Event, usize)>,
+}
+
+impl<A: Codec> Leader<'_, A> {
+    /// Retires some of those who have been quiet for long; none while there may be word of them in what is not read yet.
+    pub(super) fn retire(&mut self) -> bool {
+        if self.backlog_to.is_some() {
+            return false;
+        }
+        let now = self.now();
+        let Some(step) = self.partition.retire(now, self.setup.retire_after) else { return false };
+        self.partition.fold(now, &step);
+        self.append(vec![step]);
+        true
+    }
+
+    pub(super) fn recall(
+        &self,
+        read: &Result<Intake<A::Command>, wire::Error>,
+        record: &Record,
+    ) -> Result<Recalled<A>, Error> {
+        let question = match read {
+            Ok(intake) => self.partition.question(intake),
+            Err(_) => match wire::decode_origin(&record.bytes) {
+                Some(Origin::Fact(id)) => Question { fact: Some(id), party: None },
+                _ => Question::default(),
+            },
+        };
+        self.answer(question).map_err(|source| {
+            // Else the next leader would begin with it again.
+            if let Some(snapshots) = &self.setup.snapshots {
+                snapshots.distrust(self.peer, &source.segment);
+            }
+            Error::Archive { peer: self.peer, source }
+        })
+    }
+
+    fn answer(&self, question: Question) -> Result<Recalled<A>, archive::Error> {
+        let is_known = question.fact.map_or(Ok(false), |fact| self.has_departed_fact(fact))?;
+        let party = match question.party {
+            Some(party) if !is_known => self.departed_party(party)?,
+            _ => None,
+        };
+        Ok(Recalled { is_known, party })
+    }
+
+    fn has_departed_fact(&self, id: FactId) -> Result<bool, archive::Error> {
+        Ok(self.departed().any(|departed| departed.has_fact(&id)) || self.archive.has_fact(id)?)
+    }
+
+    fn departed_party(&self, party: Party) -> Result<Option<(A::Event, usize)>, archive::Error> {
+        if let Some(event) = self.departed().find_map(|departed| departed.party(party)) {
+            return Ok(Some((event.clone(), wire::encode_event::<A>(event).len())));
+        }
+        self.archive.party::<A>(party)
+    }
+
+    /// What departed by the decisions in flight, the latest first.
+    fn departed(&self) -> impl Iterator<Item = &Departed<A>> {
+        self.in_flight.iter().rev().map(|in_flight| &in_flight.departed)
+    }
+
+    /// The step of bringing a party back is made and folded; nothing is decided by it.
+    pub(super) fn bring_back(&mut self, now: Timestamp, tombstone: A::Event) -> domain::Step<A> {
+        let step = self.partition.bring_back(tombstone);
+        self.partition.fold(now, &step);
+        step
+    }
+}

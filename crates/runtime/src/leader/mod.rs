@@ -1,0 +1,339 @@
+//! Leading a partition: read, decide, append, perform.
+
+mod decide;
+mod memory;
+mod poison;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use domain::{Cause, Departed, Epoch, Partition, Peer, Policies, Step, TenantId, Timestamp};
+use futures::{StreamExt as _, stream::FuturesOrdered};
+use log::{Appending, Limit, Record, Tail};
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use wire::{Codec, Decision, Header, Judgement, Reader};
+
+use crate::{
+    Archive, Effects, Error, Setup, Standing,
+    clock::Guard,
+    metrics,
+    off_thread::off_thread,
+    readiness::Counted,
+    relays::Relays,
+    standing::{intake, log_of},
+};
+
+use self::decide::{Held, Recovery};
+pub(crate) use self::poison::Poison;
+
+/// Decisions on their way to the log and back.
+const MOST_IN_FLIGHT: usize = 4;
+/// What one read of the intake takes in; with what follows from it, a decision stays below its bound (512 KiB).
+const BATCH: Limit = Limit { records: 256, bytes: 96 * 1024 };
+/// Between words to relay sources, and looks for relays that were lost.
+const CHORES: Duration = Duration::from_millis(20);
+/// Steps between snapshots.
+const SNAPSHOT_EVERY: usize = 200_000;
+
+pub(crate) enum End {
+    Cancelled,
+    Deposed,
+}
+
+pub(crate) struct Leader<'a, A: Codec> {
+    setup: Arc<Setup<A>>,
+    peer: Peer,
+    epoch: Epoch,
+    /// The state, ahead of what was read back by the decisions in flight.
+    partition: Partition<A>,
+    /// What had left the state by what was read back.
+    archive: Archive,
+    intake: Tail,
+    intake_through: u64,
+    /// Read from the intake and not decided yet.
+    held: Option<Held<A>>,
+    log: Tail,
+    reader: Reader<A>,
+    seq: u64,
+    in_flight: VecDeque<InFlight<A>>,
+    appends: FuturesOrdered<Appending>,
+    relays: Relays,
+    /// The intake's end when this rule began: what is overdue fires only once everything before was read.
+    backlog_to: Option<u64>,
+    recovery: Recovery<A>,
+    policies: watch::Receiver<Policies>,
+    /// Some of the policies may be newer than those decided by.
+    adopting: bool,
+    /// Versions that edges knew and that did not come in time.
+    given_up: BTreeMap<TenantId, u64>,
+    guard: Guard,
+    clock_off: Option<Counted>,
+    poison: &'a mut Poison<A::TimerId>,
+    since_snapshot: usize,
+}
+
+struct InFlight<A: Codec> {
+    decision: Decision<A>,
+    /// What left the state by it.
+    departed: Departed<A>,
+    since: Instant,
+    /// What our clock showed.
+    shown: Timestamp,
+}
+
+impl<'a, A: Codec> Leader<'a, A> {
+    pub(crate) fn new(
+        setup: Arc<Setup<A>>,
+        standing: Standing<A>,
+        log: Tail,
+        epoch: Epoch,
+        guard: Guard,
+        poison: &'a mut Poison<A::TimerId>,
+    ) -> Self {
+        // What was folded is not in a snapshot either: who dies again and again must not fold ever more.
+        let (peer, since_snapshot) = (standing.peer, standing.folded);
+        let (partition, archive, intake_through, reader) = standing.into_parts();
+        let intake = Tail::new(setup.log.clone(), intake(peer), intake_through).with_limit(BATCH);
+        let relays = Relays::new(peer, setup.post(), &partition);
+        let policies = setup.policies.clone();
+        let mut leader = Leader {
+            setup,
+            peer,
+            epoch,
+            partition,
+            archive,
+            intake,
+            intake_through,
+            held: None,
+            log,
+            reader,
+            seq: 0,
+            in_flight: VecDeque::new(),
+            appends: FuturesOrdered::new(),
+            relays,
+            backlog_to: None,
+            recovery: Recovery::Owed,
+            policies,
+            adopting: true,
+            given_up: BTreeMap::new(),
+            guard,
+            clock_off: None,
+            poison,
+            since_snapshot,
+        };
+        leader.heed_clock();
+        leader
+    }
+
+    pub(crate) async fn lead(mut self, cancel: &CancellationToken) -> Result<End, Error> {
+        let end = self.setup.log.end(intake(self.peer)).await;
+        self.backlog_to = Some(end.map_err(|source| self.failed("find the end of the intake", source))?);
+        self.relays.resend(&self.partition, self.partition.decided_at(), true);
+
+        let mut chores = tokio::time::interval(CHORES);
+        chores.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let leaving = cancel.is_cancelled();
+            let idle = self.in_flight.is_empty();
+            if idle && self.has_read_backlog() {
+                // What is owed is owed by accepted decisions only. From here on timers fire.
+                self.backlog_to = None;
+                self.effect(|effects, partition| effects.resume(partition));
+            }
+            if idle && (leaving || self.snapshot_is_due()) {
+                self.snapshot().await?;
+                if leaving {
+                    self.relays.confirm();
+                    return Ok(End::Cancelled);
+                }
+            }
+            let moment = Instant::now();
+            let trusted = self.guard.trusts(self.setup.clock.now(), moment);
+            if idle && !trusted && self.guard.is_to_be_measured(moment) {
+                // Of nothing: what the log stamps on it tells how our clock is.
+                self.append(Vec::new());
+            }
+            // While one of these is due, nothing new is begun: what is under way is read back first.
+            let pausing = leaving || self.snapshot_is_due() || self.has_read_backlog();
+            let room = trusted && !pausing && self.in_flight.len() < MOST_IN_FLIGHT;
+            // Before more is read: policies and timers must not starve behind a full intake.
+            if room && self.decide_next()? {
+                continue;
+            }
+            let due = self.due_in();
+            let held_until = self.held.as_ref().map(Held::until);
+            tokio::select! {
+                biased;
+                Some(appended) = self.appends.next(), if !self.appends.is_empty() => {
+                    // First failure, or an unknown outcome: nothing may follow a lost record in its epoch.
+                    appended.map_err(|source| self.failed("append a decision", source))?;
+                }
+                records = self.log.batch() => {
+                    let records = records.map_err(|source| self.failed("read the log", source))?;
+                    if !self.read_back(&records)? {
+                        return Ok(End::Deposed);
+                    }
+                }
+                _ = chores.tick() => {
+                    self.relays.confirm();
+                    self.relays.resend(&self.partition, self.now(), false);
+                }
+                records = self.intake.batch(), if room && held_until.is_none() => {
+                    let records = records.map_err(|source| self.failed("read the intake", source))?;
+                    metrics::inputs(A::KIND, records.len());
+                    self.held = Some(Held::new(records));
+                }
+                () = tokio::time::sleep(due.unwrap_or_default()), if room && due.is_some() => {}
+                () = tokio::time::sleep_until(held_until.unwrap_or_else(Instant::now)),
+                    if room && held_until.is_some() => {}
+                Ok(()) = self.policies.changed(), if room => self.adopting = true,
+                () = cancel.cancelled(), if !leaving => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.setup.clock.now().max(self.partition.decided_at())
+    }
+
+    fn failed(&self, operation: &'static str, source: log::Error) -> Error {
+        Error::Log { peer: self.peer, operation, source }
+    }
+
+    /// How long until a timer is due; none before the backlog is read.
+    fn due_in(&self) -> Option<Duration> {
+        let due = self.partition.next_due().filter(|_| self.backlog_to.is_none())?;
+        Some(Duration::from_millis((due - self.now()).0))
+    }
+
+    /// Everything that came before this rule was decided, and nobody has taken note of it yet.
+    fn has_read_backlog(&self) -> bool {
+        let read = self.backlog_to.is_some_and(|end| self.intake.next_position() >= end);
+        read && self.held.is_none() && self.recovery.is_done()
+    }
+
+    fn snapshot_is_due(&self) -> bool {
+        self.since_snapshot >= SNAPSHOT_EVERY
+    }
+
+    /// Appends one decision. Its effects wait for the read-back.
+    fn append(&mut self, steps: Vec<Step<A>>) {
+        self.seq += 1;
+        self.since_snapshot += steps.len();
+        let decision = Decision {
+            epoch: self.epoch,
+            seq: self.seq,
+            intake_through: self.intake_through,
+            decided_at: self.partition.decided_at(),
+            steps,
+        };
+        let record = wire::encode_decision(&decision);
+        let (since, shown) = (Instant::now(), self.setup.clock.now());
+        self.appends.push_back(self.setup.log.append(log_of(self.peer), vec![record]));
+        let departed = self.partition.take_departed();
+        self.in_flight.push_back(InFlight { decision, departed, since, shown });
+    }
+
+    /// Takes note of what the log accepted, and performs what follows. False once another leader rules.
+    fn read_back(&mut self, records: &[Record]) -> Result<bool, Error> {
+        for record in records {
+            let judged = self.reader.judge(record.position, &record.bytes);
+            let judged = judged.map_err(|source| Error::Unreadable {
+                peer: self.peer,
+                position: record.position,
+                source,
+            })?;
+            match judged {
+                Judgement::Ignored(_) => {}
+                Judgement::Accepted(Header::Announce(_)) => return Ok(false),
+                Judgement::Accepted(Header::Decision { seq, .. }) => {
+                    let ours = self.in_flight.pop_front().filter(|ours| ours.decision.seq == seq);
+                    let ours = ours.ok_or(Error::ReadBack { peer: self.peer })?;
+                    let read_back = (self.setup.clock.now(), Instant::now());
+                    let stamp = Timestamp(record.appended_at);
+                    self.guard = Guard::measured((ours.shown, ours.since), stamp, read_back);
+                    self.heed_clock();
+                    self.perform(ours);
+                }
+            }
+        }
+        self.relays.send();
+        Ok(true)
+    }
+
+    fn perform(&mut self, accepted: InFlight<A>) {
+        let InFlight { decision, departed, since, .. } = accepted;
+        self.archive.keep(departed);
+        metrics::decided(A::KIND, decision.steps.len(), since.elapsed().as_secs_f64());
+        let at = decision.decided_at;
+        for step in &decision.steps {
+            if let Cause::Relay { source, number } = step.cause {
+                self.relays.has_applied(source, number);
+            }
+            for recorded in &step.events {
+                if let (Some((to, number)), Some((_, relay))) = (recorded.relay, A::relay(&recorded.event)) {
+                    self.relays.push(to, number, at, &relay);
+                }
+                self.effect(|effects, partition| effects.perform(partition, at, &recorded.event));
+            }
+        }
+    }
+
+    /// An effect that panics is a mistake of ours and ends nothing: what it owes stays owed in the state, and is tried
+    /// once more by every leader that begins.
+    fn effect(&self, effect: impl FnOnce(&dyn Effects<A>, &Partition<A>)) {
+        let done = catch_unwind(AssertUnwindSafe(|| effect(&*self.setup.effects, &self.partition)));
+        if done.is_err() {
+            metrics::effect_panicked(A::KIND);
+            tracing::error!(peer = %self.peer, "an effect panicked; it is tried again by the next leader");
+        }
+    }
+
+    /// Tells an operator when our clock is found off, and when it is right again.
+    fn heed_clock(&mut self) {
+        match (self.guard.off_by(), &self.clock_off) {
+            (Some(ahead), None) => {
+                let readiness = &self.setup.readiness;
+                self.clock_off = Some(Counted::clock_off(readiness, A::KIND));
+                tracing::error!(peer = %self.peer, ahead_by_ms = ahead, "our clock is not the log's: nothing is decided");
+            }
+            (None, Some(_)) => {
+                self.clock_off = None;
+                tracing::info!(peer = %self.peer, "our clock is right again");
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Leaves a snapshot behind. Only called with nothing in flight: what we hold is what the log accepted.
+    async fn snapshot(&mut self) -> Result<(), Error> {
+        let Some(snapshots) = self.setup.snapshots.clone().filter(|_| self.since_snapshot > 0) else {
+            self.since_snapshot = 0;
+            return Ok(());
+        };
+        self.since_snapshot = 0;
+        let (peer, point, through) = (self.peer, self.reader.point(), self.intake_through);
+        let partition = std::mem::replace(&mut self.partition, Partition::new(self.setup.topology));
+        let mut archive = std::mem::take(&mut self.archive);
+        let written = off_thread(move || {
+            let written = snapshots.write(peer, &partition, &mut archive, &point, through);
+            (written, partition, archive)
+        });
+        let (written, partition, archive) = written.await.map_err(|source| Error::Fold { source })?;
+        (self.partition, self.archive) = (partition, archive);
+        match written {
+            Ok(_) => tracing::debug!(peer = %self.peer, "snapshot written"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot; the log has it all");
+            }
+        }
+        Ok(())
+    }
+}

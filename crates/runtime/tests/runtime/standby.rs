@@ -1,0 +1,220 @@
+//! Taking over: from one who folds along, in order, and after the worst.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::{Intake, Kind, Route, Timestamp, contact, conversation::Decider, workspace};
+use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Topic};
+use runtime::{NoEffects, Setup, Worker, intake, log_of, run_all};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::world::*;
+
+const PEER: domain::Peer = domain::Peer { kind: Kind::Conversation, partition: 0 };
+
+/// A log that knows from where on its reader read the decisions, and who may lead.
+struct Watched {
+    log: MemoryLog,
+    lowest: AtomicU64,
+    next: AtomicU64,
+    assigned: watch::Sender<Vec<u32>>,
+}
+
+impl Watched {
+    fn new(world: &World) -> Arc<Self> {
+        let assigned = watch::Sender::new(Vec::new());
+        let (lowest, next) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Arc::new(Watched { log: world.log.clone(), lowest, next, assigned })
+    }
+}
+
+#[async_trait]
+impl Log for Watched {
+    fn partitions(&self, topic: Topic) -> Result<u32, Error> {
+        self.log.partitions(topic)
+    }
+
+    fn append(&self, partition: Partition, records: Vec<Bytes>) -> Appending {
+        self.log.append(partition, records)
+    }
+
+    async fn read(&self, partition: Partition, from: u64, limit: Limit) -> Result<Vec<Record>, Error> {
+        if partition == log_of(PEER) {
+            self.lowest.fetch_min(from, Ordering::SeqCst);
+            self.next.store(from, Ordering::SeqCst);
+        }
+        self.log.read(partition, from, limit).await
+    }
+
+    async fn start(&self, partition: Partition) -> Result<u64, Error> {
+        self.log.start(partition).await
+    }
+
+    async fn end(&self, partition: Partition) -> Result<u64, Error> {
+        self.log.end(partition).await
+    }
+
+    async fn wait(&self, partition: Partition, from: u64) -> Result<(), Error> {
+        self.log.wait(partition, from).await
+    }
+
+    async fn trim(&self, partition: Partition, before: u64) -> Result<(), Error> {
+        self.log.trim(partition, before).await
+    }
+
+    async fn join(&self, _: &str, _: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
+        Ok(self.assigned.subscribe())
+    }
+}
+
+#[tokio::test]
+async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
+    let world = World::new();
+    let setup = world.setup("one", world.turns.clone(), world.policies.subscribe());
+    let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(CancellationToken::new()));
+
+    let watched = Watched::new(&world);
+    let (log, standby) = (watched.clone(), true);
+    let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
+    let stop = CancellationToken::new();
+    let second = tokio::spawn(run_all::<Decider>(Setup { log, standby, ..setup }, stop.clone()));
+    for n in 1..=20 {
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n)).await;
+    }
+    leader.abort();
+    assert!(leader.await.unwrap_err().is_cancelled(), "it died with whatever it was about");
+
+    let end = world.log.end(log_of(PEER)).await.unwrap();
+    let folded = async || (watched.next.load(Ordering::SeqCst) == end).then_some(());
+    eventually("all of it is folded", folded).await;
+    let rules = world.accepted::<Decider>(0).await.last().unwrap().epoch;
+    assert_eq!(watched.lowest.swap(u64::MAX, Ordering::SeqCst), 0, "it began at the beginning, long before");
+
+    watched.assigned.send_replace(vec![0]);
+    world.says(CUSTOMER, 21).await;
+    world.has_received(21).await;
+    assert_eq!(watched.lowest.load(Ordering::SeqCst), end, "and not again");
+    assert_ne!(world.accepted::<Decider>(0).await.last().unwrap().epoch, rules);
+
+    // It gives the partition back, and may have it again.
+    for n in 22..=25 {
+        watched.assigned.send_replace(Vec::new());
+        let given_back = async || (world.readiness.check() == Ok(())).then_some(());
+        eventually("it no longer wants to lead", given_back).await;
+        watched.assigned.send_replace(vec![0]);
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n)).await;
+    }
+    stop.cancel();
+    second.await.unwrap().unwrap();
+    assert_eq!(world.received().await, (1..=25).map(message_id).collect::<Vec<_>>());
+    world.assert_clean().await;
+}
+
+/// Stopped with a decision on its way: that is read back first, its source is told, and a snapshot is left behind it.
+#[tokio::test]
+async fn a_worker_that_is_stopped_leaves_nothing_half_done() {
+    let world = World::with_snapshots();
+    let conversations = world.start_conversations("one");
+    let contacts = world.start_one::<contact::Decider>("contacts", 0, Arc::new(NoEffects));
+    let to = first(Kind::Contact);
+    let applied = async |number: u64| {
+        let records = world.log.read(intake(PEER), 0, Limit::default()).await.unwrap();
+        let told = records.iter().map(|record| wire::decode_intake::<Decider>(&record.bytes).unwrap());
+        let mut told = told.filter_map(|intake| match intake {
+            Intake::Applied { by, through } if by == to => Some(through),
+            _ => None,
+        });
+        told.any(|through| through == number).then_some(())
+    };
+    world.says(CUSTOMER, 1).await;
+    eventually("the first relay's confirmation", async || applied(1).await).await;
+
+    world.log.stall(log_of(to));
+    let before = world.log.end(log_of(to)).await.unwrap();
+    world.says(OTHER, 2).await;
+    world.has_received(2).await;
+    let relays = async || (world.log.end(intake(to)).await.unwrap() == 2).then_some(());
+    eventually("the second relay", relays).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let mut stopping = tokio::spawn(contacts.stop());
+    let early = tokio::time::timeout(Duration::from_millis(60), &mut stopping).await;
+    assert!(early.is_err(), "it waits for what is on its way");
+    assert!(applied(2).await.is_none());
+    world.log.resume(log_of(to));
+    tokio::time::timeout(Duration::from_secs(5), stopping).await.expect("it ends by itself").unwrap();
+
+    let end = world.log.end(log_of(to)).await.unwrap();
+    assert_eq!(end, before + 1, "the decision under way, and none after it");
+    let snapshot = world.snapshots().unwrap().newest::<contact::Decider>(to).unwrap();
+    assert_eq!((snapshot.point.position, snapshot.intake_through), (end, 2));
+    eventually("the second relay's confirmation", async || applied(2).await).await;
+    conversations.stop().await;
+    world.assert_clean().await;
+}
+
+/// A command that is repeated gets the answer it got, also from a leader that never gave it.
+#[tokio::test]
+async fn answers_are_remembered_beyond_restarts_and_snapshots() {
+    for world in [World::new(), World::with_snapshots()] {
+        let apply = |n: u8, total: u32| {
+            let mut policy = policy(0, domain::Millis::seconds(60), total);
+            if total == 0 {
+                // No such queue.
+                policy.queues.clear();
+            }
+            (n, input(command(n), 0, workspace::Command::Apply(Arc::new(policy))))
+        };
+        let commands = [apply(1, 2), apply(2, 0), apply(3, 3)];
+        let answers = async |n: u8| {
+            let steps = world.accepted::<workspace::Decider>(0).await.into_iter();
+            let steps = steps.flat_map(|decision| decision.steps);
+            let answers = steps.flat_map(|step| step.answers);
+            let answers: Vec<_> = answers.filter(|answer| answer.command.0 == [n; 16]).collect();
+            answers
+        };
+        let mut first_answers = Vec::new();
+        for round in 1..=3 {
+            let running = world.start_one::<workspace::Decider>("one", 0, Arc::new(NoEffects));
+            for (n, command) in &commands {
+                world.post::<workspace::Decider>(Route::Workspace(tenant()), command).await;
+                let all = async || Some(answers(*n).await).filter(|answers| answers.len() == round);
+                let given = eventually("an answer", all).await;
+                if round == 1 {
+                    first_answers.push(given[0].result.clone());
+                }
+                assert_eq!(given.last().unwrap().result, first_answers[usize::from(*n) - 1]);
+            }
+            running.stop().await;
+        }
+        assert_eq!(first_answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+
+        // The same id with another content is another command's.
+        let running = world.start_one::<workspace::Decider>("two", 0, Arc::new(NoEffects));
+        let Intake::Input { command: other, .. } = &commands[2].1 else { panic!("an input") };
+        let content = domain::ContentHash([99; 16]);
+        let origin = domain::Origin::Command { id: domain::CommandId([1; 16]), content };
+        world.post::<workspace::Decider>(Route::Workspace(tenant()), &input(origin, 0, other.clone())).await;
+        let last = async || answers(1).await.into_iter().find(|answer| answer.content == content);
+        let refused = eventually("a refusal", last).await.result;
+        assert_eq!(code(refused), Some(domain::Code::Conflict));
+        running.stop().await;
+
+        let events = world.events::<workspace::Decider>().await;
+        assert_eq!(events.len(), 2, "applied once each: {events:?}");
+        let at = Timestamp(log::clock::now());
+        assert!(
+            world.accepted::<workspace::Decider>(0).await.iter().all(|decision| decision.decided_at <= at)
+        );
+        world.assert_clean().await;
+    }
+}

@@ -1,0 +1,221 @@
+//! Doing what the plan says: each action, in terms of what an onlooker of the logs knows by then.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{
+    FactId, Millis, Origin, Peer, Route, Timestamp,
+    conversation::{self, BotAction, Transfer},
+    delivery,
+    desk::{self, Presence},
+    workspace,
+};
+use wire::Codec;
+
+use super::{Fact, Posted, Town};
+use crate::{
+    action::{Action, BotSays, Tells, place},
+    town::{self, PEERS, TOPOLOGY},
+};
+
+/// A fact older than this is not delivered again: from 14 days on it may count as new.
+const REDELIVERED_FOR: Millis = Millis::hours(12 * 24);
+/// A command older than this is not repeated: from six hours on it may count as new.
+const REPEATED_FOR: Millis = Millis::hours(5);
+impl Town {
+    fn post<A: Codec>(&mut self, route: &Route, origin: Origin, command: A::Command) {
+        let version = self.watch.oracle.lock().unwrap().policies().version(&town::tenant());
+        let to = TOPOLOGY.peer(route);
+        let bytes = wire::encode_intake::<A>(&town::input(origin, self.now(), version, command));
+        let fact = match origin {
+            Origin::Fact(id) => Some(id),
+            _ => None,
+        };
+        if matches!(origin, Origin::Command { .. }) {
+            self.commands.push((to, bytes.clone(), self.now()));
+        }
+        if let Some(id) = fact {
+            self.facts.push(Fact { to, id, bytes: bytes.clone(), at: self.now(), taken: false });
+        }
+        self.send(to, bytes, fact);
+    }
+
+    fn send(&mut self, to: Peer, bytes: Bytes, fact: Option<FactId>) {
+        let mut posted = Posted { to, bytes, fact, appending: None };
+        if !self.is_taken(&mut posted) {
+            self.posted.push(posted);
+        }
+    }
+
+    fn says(&mut self, customer: u8, number: u32, command: conversation::Command) {
+        let route = Route::Party(town::party(customer));
+        self.post::<conversation::Decider>(&route, Origin::Fact(town::fact(number)), command);
+    }
+
+    pub(super) fn act(&mut self, number: u32, action: Action) {
+        if let Some(fault) = fault(action) {
+            *self.tally.faults.entry(fault).or_default() += 1;
+        }
+        match action {
+            Action::Writes { customer } => {
+                let command = town::written(customer, number, self.now());
+                self.says(customer, number, command);
+            }
+            Action::OptsOut { customer } => {
+                self.says(customer, number, conversation::Command::OptOut { from: town::from(customer) });
+            }
+            Action::OptsIn { customer } => {
+                self.says(customer, number, conversation::Command::OptIn { from: town::from(customer) });
+            }
+            Action::Redelivers { which } => {
+                let Some(fact) = pick(&self.facts, which) else { return };
+                if self.now() - fact.at <= REDELIVERED_FOR {
+                    let (to, bytes, id) = (fact.to, fact.bytes.clone(), fact.id);
+                    self.send(to, bytes, Some(id));
+                }
+            }
+            Action::Garbles { peer } => {
+                self.send(PEERS[usize::from(peer)], Bytes::from_static(b"\xff\xff\xff garbled"), None);
+            }
+            Action::BotAnswers { which, how, as_command } => self.bot_answers(number, which, how, as_command),
+            Action::Shows { agent, presence } => self.shows(number, agent, presence),
+            Action::Accepts { which } => self.answers_offer(number, which, true),
+            Action::Declines { which } => self.answers_offer(number, which, false),
+            Action::Replies { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
+                let (message, body) = (town::reply(number), town::sealed(conversation.party));
+                conversation::Command::Reply { conversation, agent, assignment, message, body }
+            }),
+            Action::Transfers { which, to } => {
+                self.agent_acts(number, which, |conversation, agent, assignment| {
+                    let to = match to {
+                        town::AGENTS => Transfer::Queue(town::queue()),
+                        to => Transfer::Agent(town::agent(to)),
+                    };
+                    conversation::Command::Transfer { conversation, agent, assignment, to, note: None }
+                })
+            }
+            Action::Closes { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
+                conversation::Command::Close { conversation, agent, assignment }
+            }),
+            Action::Repeats { which } => {
+                if let Some((to, bytes, at)) = pick(&self.commands, which).cloned()
+                    && self.now() - at <= REPEATED_FOR
+                {
+                    self.send(to, bytes, None);
+                }
+            }
+            Action::ProviderTells { which, outcome } => self.provider_tells(which, outcome),
+            Action::Applies { policy } => {
+                let apply = workspace::Command::Apply(Arc::new(town::policy(policy)));
+                let route = Route::Workspace(town::tenant());
+                self.post::<workspace::Decider>(&route, town::command(number), apply);
+            }
+            // Time is let pass by whoever does the plan.
+            Action::Passes { .. } => {}
+            Action::Starts { peer, rival } => self.crew.start(peer, rival),
+            Action::Stops { peer, rival } => self.crew.stop(peer, rival),
+            Action::Crashes { peer, rival, after, done } => self.crew.doom(peer, rival, after, done),
+            Action::GoesBlind { peer, rival } => {
+                self.watch.oracle.lock().unwrap().cannot_measure_clocks();
+                self.crew.blind(peer, rival);
+            }
+            Action::SeesAgain { peer, rival } => self.crew.unblind(peer, rival),
+            Action::LosesSnapshots { rival } => self.crew.lose_snapshots(rival),
+            Action::ClockIsOff { rival, millis } => self.crew.set_ahead(rival, millis),
+            Action::Breaks { place: at, fault } => self.log.fail_next_append(place(at), fault),
+            Action::Stalls { place: at } => {
+                self.watch.oracle.lock().unwrap().cannot_measure_clocks();
+                self.log.stall(place(at));
+            }
+            Action::Flows { place: at } => {
+                self.log.resume(place(at));
+                self.look_at_logs();
+            }
+            Action::Lands => {
+                self.log.land();
+                self.look_at_logs();
+            }
+            Action::DiskFills => self.log.refuse(true),
+            Action::DiskHasRoom => self.log.refuse(false),
+        }
+    }
+
+    fn bot_answers(&mut self, number: u32, which: u32, how: BotSays, as_command: bool) {
+        let turns = self.watch.oracle.lock().unwrap().turns();
+        let Some(turn) = pick(&turns, which).copied() else { return };
+        let party = turn.conversation.party;
+        let say = BotAction::Say { message: town::reply(number), body: town::sealed(party) };
+        let hand_off = BotAction::HandOff { queue: None };
+        let actions = match how {
+            BotSays::Something => vec![say],
+            BotSays::SomethingAndHandsOver => vec![say, hand_off],
+            BotSays::HandsOver => vec![hand_off],
+            BotSays::Goodbye => vec![say, BotAction::Close],
+        };
+        let (tenant, bot) = (town::tenant(), town::greeter());
+        let answer = conversation::Command::BotAnswer { turn, tenant, bot, actions };
+        let origin = if as_command { town::command(number) } else { Origin::Report };
+        self.post::<conversation::Decider>(&Route::Party(party), origin, answer);
+    }
+
+    fn shows(&mut self, number: u32, agent: u8, presence: Presence) {
+        let until = Timestamp(self.now().0 + 120_000);
+        let shows = desk::Command::SetPresence { agent: town::agent(agent), presence, until };
+        self.post::<desk::Decider>(&Route::Desk(town::queue().desk), town::command(number), shows);
+    }
+
+    fn answers_offer(&mut self, number: u32, which: u32, yes: bool) {
+        let offers = self.watch.oracle.lock().unwrap().offers();
+        let Some((offer, agent)) = pick(&offers, which).cloned() else { return };
+        let route = Route::Desk(offer.desk.clone());
+        let answer = match yes {
+            true => desk::Command::Accept { agent, offer },
+            false => desk::Command::Decline { agent, offer },
+        };
+        self.post::<desk::Decider>(&route, town::command(number), answer);
+    }
+
+    fn agent_acts(
+        &mut self,
+        number: u32,
+        which: u32,
+        act: impl FnOnce(domain::ConversationId, domain::AgentId, domain::OfferId) -> conversation::Command,
+    ) {
+        let held = self.watch.oracle.lock().unwrap().held();
+        let Some((conversation, agent, assignment)) = pick(&held, which).cloned() else { return };
+        let route = Route::Party(conversation.party);
+        self.post::<conversation::Decider>(
+            &route,
+            town::command(number),
+            act(conversation, agent, assignment),
+        );
+    }
+
+    pub(super) fn provider_tells(&mut self, which: u32, outcome: Tells) {
+        let told = self.outgoing.lock().unwrap().tell(which, outcome, &self.watch);
+        let Some((party, report)) = told else { return };
+        self.post::<delivery::Decider>(&town::lane(party), Origin::Report, report);
+    }
+}
+
+fn pick<T>(from: &[T], which: u32) -> Option<&T> {
+    from.get((which as usize).checked_rem(from.len())?)
+}
+
+/// The name under which an action is counted as a fault.
+fn fault(action: Action) -> Option<&'static str> {
+    Some(match action {
+        Action::Redelivers { .. } => "facts delivered again",
+        Action::Repeats { .. } => "commands repeated",
+        Action::Garbles { .. } => "unreadable inputs",
+        Action::Starts { rival: true, .. } => "rivals started",
+        Action::Stops { .. } => "workers stopped",
+        Action::Crashes { .. } => "workers doomed to crash",
+        Action::GoesBlind { .. } => "readers paused",
+        Action::LosesSnapshots { .. } => "snapshots lost",
+        Action::ClockIsOff { millis: 1.. | ..=-1, .. } => "clocks put off",
+        Action::Stalls { .. } => "partitions stalled",
+        Action::DiskFills => "disks filled",
+        _ => return None,
+    })
+}
