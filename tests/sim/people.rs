@@ -96,7 +96,7 @@ impl Outgoing {
 
     fn send(&mut self, message: MessageId, tells: Tells, watch: &Watch) -> Outcome {
         let (code, reason): (Arc<str>, Arc<str>) = ("told".into(), "so it was planned".into());
-        let deduplicates = message.0[4].is_multiple_of(2);
+        let deduplicates = deduplicates(message);
         let takes = matches!(tells, Tells::Taken | Tells::Nothing { taken: true });
         if takes {
             let harmless = self.taken.insert(message, deduplicates).is_none_or(|deduplicates| deduplicates);
@@ -116,15 +116,20 @@ impl Outgoing {
 
     fn look_up(&self, message: MessageId, attempt: u32) -> Outcome {
         let reason: Arc<str> = "asked".into();
+        let deduplicates = deduplicates(message);
         if self.taken.contains_key(&message) {
             Outcome::Sent { provider_id: message.to_string().into() }
-        } else if self.open.iter().any(|open| open.message == message)
-            || self.made.contains(&(message, attempt))
-        {
-            // It came to us, and may still be taken.
-            Outcome::Unknown { reason, resend: message.0[4].is_multiple_of(2) }
-        } else {
+        } else if deduplicates && !self.made.contains(&(message, attempt)) {
             Outcome::Retry { code: "not_sent".into(), reason, after: Some(Millis(0)) }
+        } else {
+            // It came to us and may still be taken; or it comes yet, from a leader that is blind. Who would take it
+            // twice cannot promise that it was never sent.
+            Outcome::Unknown { reason, resend: deduplicates }
         }
     }
+}
+
+/// Whether the same message taken twice reaches the customer once. Some providers are so, some are not.
+fn deduplicates(message: MessageId) -> bool {
+    message.0[4].is_multiple_of(2)
 }

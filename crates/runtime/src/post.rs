@@ -26,7 +26,11 @@ impl Post {
 
     /// Appends a worker's own report, again and again while the log has no room for it or leaves open whether it took it:
     /// nobody else would tell, and told twice it is one. An error means that the log never will.
-    pub async fn report<A: Codec>(&self, route: &Route, intake: &Intake<A::Command>) -> Result<(), log::Error> {
+    pub async fn report<A: Codec>(
+        &self,
+        route: &Route,
+        intake: &Intake<A::Command>,
+    ) -> Result<(), log::Error> {
         use log::Error::{DiskFull, Full, Storage, Unknown};
         loop {
             match self.send::<A>(route, intake).await {

@@ -10,6 +10,7 @@
 //! nothing to repair.
 
 mod filter;
+mod runs;
 mod segment;
 mod shelf;
 mod tally;
@@ -88,18 +89,21 @@ impl Archive {
     /// Takes in what left memory by steps that the log accepted.
     pub fn keep<A: Codec>(&mut self, departed: Departed<A>) {
         let Departed { facts, lasting_facts, parties } = departed;
-        let keeps = self.keeps;
-        let put = |shelf: &mut Shelf, at: Timestamp, key: Key, value: Vec<u8>| match keeps {
-            true => shelf.put(at, key, value),
-            false => shelf.count(&key, &value),
-        };
         for (shelf, batches) in [(&mut self.facts, facts), (&mut self.lasting_facts, lasting_facts)] {
             for Batch { newest, ids } in batches {
-                ids.into_iter().for_each(|id| put(shelf, newest, id.0, Vec::new()));
+                let keys: Vec<Key> = ids.into_iter().map(|id| id.0).collect();
+                match self.keeps {
+                    true => shelf.put_keys(newest, keys),
+                    false => keys.iter().for_each(|key| shelf.count(key, &[])),
+                }
             }
         }
         for (party, event) in parties {
-            put(&mut self.parties, Timestamp::default(), party.0, wire::encode_event::<A>(&event));
+            let value = wire::encode_event::<A>(&event);
+            match self.keeps {
+                true => self.parties.put(Timestamp::default(), party.0, value),
+                false => self.parties.count(&party.0, &value),
+            }
         }
         self.spill();
     }

@@ -11,6 +11,7 @@ use domain::{Millis, Timestamp};
 
 use super::{
     Entry, Key,
+    runs::Runs,
     segment::{Name, Segment, Span, damaged, take_array},
     tally::Tally,
 };
@@ -30,6 +31,8 @@ pub(super) struct Shelf {
     /// Of what was put and is not here any more: forgotten, or replaced.
     gone: Tally,
     fresh: BTreeMap<Key, Box<[u8]>>,
+    /// Fresh entries that are keys and nothing else.
+    fresh_keys: Runs,
     span: Option<Span>,
     /// Oldest first. What stands in a later one counts.
     segments: Vec<Segment>,
@@ -42,6 +45,7 @@ impl Shelf {
             tally: Tally::default(),
             gone: Tally::default(),
             fresh: BTreeMap::new(),
+            fresh_keys: Runs::default(),
             span: None,
             segments: Vec::new(),
         }
@@ -56,17 +60,31 @@ impl Shelf {
 
     pub(super) fn put(&mut self, at: Timestamp, key: Key, value: Vec<u8>) {
         self.tally.add(Tally::of(&key, &value));
-        let at = Span::at(at);
-        self.span = Some(self.span.map_or(at, |span| span.and(at)));
+        self.extend_span(at);
         if let Some(replaced) = self.fresh.insert(key, value.into_boxed_slice()) {
             self.gone.add(Tally::of(&key, &replaced));
         }
+    }
+
+    /// Puts keys that are in order.
+    pub(super) fn put_keys(&mut self, at: Timestamp, keys: Vec<Key>) {
+        keys.iter().for_each(|key| self.tally.add(Tally::of(key, &[])));
+        self.extend_span(at);
+        self.fresh_keys.push(keys);
+    }
+
+    fn extend_span(&mut self, at: Timestamp) {
+        let at = Span::at(at);
+        self.span = Some(self.span.map_or(at, |span| span.and(at)));
     }
 
     /// The entry's value, and the segment it stands in: no name's if it is fresh.
     pub(super) fn find(&self, key: &Key) -> Result<Option<(Name, Vec<u8>)>, Unreadable> {
         if let Some(value) = self.fresh.get(key) {
             return Ok(Some((Name::default(), value.to_vec())));
+        }
+        if self.fresh_keys.contains(key) {
+            return Ok(Some((Name::default(), Vec::new())));
         }
         for segment in self.segments.iter().rev() {
             let unreadable = |source| Unreadable { segment: segment.name, source };
@@ -105,10 +123,18 @@ impl Shelf {
     pub(super) fn write_fresh(&mut self, dir: &Path) -> io::Result<()> {
         if let Some(span) = self.span {
             fs::create_dir_all(dir)?;
-            let entries = self.fresh.iter().map(|(key, value)| Ok((*key, value.to_vec())));
-            let segment = Segment::write(dir, self.fresh.len() as u64, span, entries)?;
-            self.segments.push(segment);
-            self.fresh.clear();
+            let (keys, twice) = self.fresh_keys.in_order();
+            if !keys.is_empty() {
+                let entries = keys.iter().map(|key| Ok((*key, Vec::new())));
+                self.segments.push(Segment::write(dir, keys.len() as u64, span, entries)?);
+                twice.iter().for_each(|key| self.gone.add(Tally::of(key, &[])));
+                self.fresh_keys = Runs::default();
+            }
+            if !self.fresh.is_empty() {
+                let entries = self.fresh.iter().map(|(key, value)| Ok((*key, value.to_vec())));
+                self.segments.push(Segment::write(dir, self.fresh.len() as u64, span, entries)?);
+                self.fresh.clear();
+            }
             self.span = None;
         }
         while let [.., older, newer] = &self.segments[..]
@@ -123,7 +149,7 @@ impl Shelf {
     }
 
     pub(super) fn in_memory(&self) -> usize {
-        self.fresh.len()
+        self.fresh.len() + self.fresh_keys.len()
     }
 
     fn belong_together(&self, older: &Segment, newer: &Segment) -> bool {

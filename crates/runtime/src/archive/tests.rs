@@ -1,6 +1,6 @@
 //! An archive against a map that does the same: whatever is put, written, merged, forgotten, reopened or damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Batch, Departed, FACTS_KEPT, FactId, Millis, Timestamp, conversation::Decider};
 
@@ -108,7 +108,7 @@ fn what_is_kept_for_a_time_is_forgotten_after_it_and_not_before() {
     let (shift, shifts) = (Millis::hours(8), FACTS_KEPT.0 / Millis::hours(8).0);
     let (mut now, all) = (NOW, shifts * 6);
     for n in 0..all {
-        shelf.put(now, key(n), Vec::new());
+        shelf.put_keys(now, vec![key(n)]);
         shelf.settle(root.path(), now).unwrap();
         let oldest = n.saturating_sub(shifts - 1);
         assert!(
@@ -122,6 +122,36 @@ fn what_is_kept_for_a_time_is_forgotten_after_it_and_not_before() {
     let bytes = shelf.encode();
     let shelf = Shelf::decode(&mut &bytes[..], root.path(), Some(FACTS_KEPT)).unwrap();
     assert_eq!(shelf.tally().count, all, "it still says what ever was");
+}
+
+#[test]
+fn keys_are_found_however_often_they_were_put() {
+    for seed in 0..20 {
+        let mut dice = Dice(seed);
+        let root = tempfile::tempdir().unwrap();
+        let (mut shelf, mut model) = (Shelf::new(None), BTreeSet::new());
+        for round in 0..8 {
+            for _ in 0..dice.roll(6) {
+                let mut keys: Vec<Key> = (0..dice.roll(90)).map(|_| dice.key(500)).collect();
+                keys.sort();
+                model.extend(keys.iter().copied());
+                shelf.put_keys(NOW, keys);
+            }
+            if dice.roll(2) == 0 {
+                let dir = root.path().join(round.to_string());
+                shelf.settle(&dir, NOW).unwrap();
+                // What it says of itself fits what is in its files.
+                shelf = Shelf::decode(&mut &shelf.encode()[..], &dir, None).unwrap();
+            }
+            for n in 0..600 {
+                assert_eq!(
+                    found(&shelf, &key(n)).is_some(),
+                    model.contains(&key(n)),
+                    "seed {seed}, round {round}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What a leader decides on next, and how the rules are asked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use domain::{Cause, Intake, Origin, Partition, Recorded, Step, Taken, TenantId, Timestamp};
 use log::Record;
@@ -14,6 +17,9 @@ use super::{
 };
 use crate::{Error, metrics, relays::Relays};
 
+/// Inputs decided together, and their bytes; with what follows from them, a decision stays below its bound (512 KiB).
+const MOST_INPUTS: usize = 256;
+const MOST_INPUT_BYTES: usize = 96 * 1024;
 /// Timers fired in one decision, their events included: some set themselves again, due at once.
 const MOST_FIRED: usize = 256;
 /// New policies that one decision takes up; each comes with the whole policy, and what the aggregate makes of it.
@@ -28,7 +34,7 @@ const POLICY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Inputs that were read, and how long they wait at most for a policy that they were made under.
 pub(super) struct Held<A: Codec> {
-    inputs: Vec<Input<A>>,
+    inputs: VecDeque<Input<A>>,
     until: Instant,
 }
 
@@ -158,7 +164,7 @@ impl<A: Codec> Leader<'_, A> {
 
     /// Decides what was read, once the policies it was made under are known here, or were waited for long enough.
     fn decide_held(&mut self) -> Result<bool, Error> {
-        let Some(held) = self.held.take() else { return Ok(false) };
+        let Some(mut held) = self.held.take() else { return Ok(false) };
         let lacking = |(tenant, version): &(&TenantId, u64)| {
             let known = self.partition.policies().version(tenant);
             *version > known.max(self.given_up.get(*tenant).copied().unwrap_or(0))
@@ -178,12 +184,17 @@ impl<A: Codec> Leader<'_, A> {
         }
         // One time for the whole decision: it is what everyone folds these steps by.
         let now = self.now();
-        let mut steps = Vec::with_capacity(held.inputs.len());
-        let mut brought_back = 0;
-        let mut inputs = held.inputs.into_iter();
+        let mut steps = Vec::with_capacity(held.inputs.len().min(MOST_INPUTS));
+        let (mut taken, mut bytes, mut brought_back) = (0, 0, 0);
+        // The first is taken however large it is.
         while brought_back < MOST_BROUGHT_BACK
-            && let Some(Input { record, read }) = inputs.next()
+            && taken < MOST_INPUTS
+            && let Some(Input { record, read }) = held
+                .inputs
+                .pop_front_if(|next| taken == 0 || bytes + next.record.bytes.len() <= MOST_INPUT_BYTES)
         {
+            taken += 1;
+            bytes += record.bytes.len();
             let Recalled { is_known, party } = self.recall(&read, &record)?;
             if let Some((tombstone, size)) = party {
                 brought_back += size;
@@ -203,9 +214,8 @@ impl<A: Codec> Leader<'_, A> {
             self.intake_through = record.position + 1;
             steps.extend(step);
         }
-        let inputs: Vec<_> = inputs.collect();
-        if !inputs.is_empty() {
-            self.held = Some(Held { inputs, until: held.until });
+        if !held.inputs.is_empty() {
+            self.held = Some(held);
         }
         Ok(self.append_any(steps))
     }

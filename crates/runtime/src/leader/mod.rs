@@ -35,8 +35,8 @@ pub(crate) use self::poison::Poison;
 
 /// Decisions on their way to the log and back.
 const MOST_IN_FLIGHT: usize = 4;
-/// What one read of the intake takes in; with what follows from it, a decision stays below its bound (512 KiB).
-const BATCH: Limit = Limit { records: 256, bytes: 96 * 1024 };
+/// What one read of the intake takes in: several decisions' worth, since what has left memory is read from the disk.
+const READ: Limit = Limit { records: 1_024, bytes: 384 * 1024 };
 /// Between words to relay sources, and looks for relays that were lost.
 const CHORES: Duration = Duration::from_millis(20);
 /// Steps between snapshots.
@@ -100,7 +100,7 @@ impl<'a, A: Codec> Leader<'a, A> {
         // What was folded is not in a snapshot either: who dies again and again must not fold ever more.
         let (peer, since_snapshot) = (standing.peer, standing.folded);
         let (partition, archive, intake_through, reader) = standing.into_parts();
-        let intake = Tail::new(setup.log.clone(), intake(peer), intake_through).with_limit(BATCH);
+        let intake = Tail::new(setup.log.clone(), intake(peer), intake_through).with_limit(READ);
         let relays = Relays::new(peer, setup.post(), &partition);
         let policies = setup.policies.clone();
         let mut leader = Leader {

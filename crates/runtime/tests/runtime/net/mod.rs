@@ -186,10 +186,7 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
     let broken_by = async |events| broken(Hand::<Decider>::new(0).then(Cause::Report, events)).await;
     assert_eq!(broken_by(vec![seen(), retired(), returned(), out(), retired()]).await, NONE);
     let beginning = || vec![seen(), event(opened()), event(bot(1))];
-    for (more, why) in [
-        (vec![retired()], "its conversation is open"),
-        (vec![returned()], "it never left"),
-    ] {
+    for (more, why) in [(vec![retired()], "its conversation is open"), (vec![returned()], "it never left")] {
         assert_eq!(broken_by([beginning(), more].concat()).await, [3], "{why}");
     }
     assert_eq!(broken_by(vec![seen(), retired(), retired()]).await, [3], "it left already");

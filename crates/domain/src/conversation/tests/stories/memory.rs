@@ -1,11 +1,13 @@
 //! Who is quiet leaves memory, and comes back as if nothing had been.
 
+use std::sync::Arc;
+
 use super::super::{story::*, *};
 use crate::{
-    Aggregate,
+    Aggregate, Policies,
     conversation::{
-        CloseReason, ClosedConversation, Closer, Command, Decider, HandOffReason, ReceiptKind, Received,
-        Tombstone, What,
+        CloseReason, ClosedConversation, Closer, Command, Decider, Event, HandOffReason, ReceiptKind,
+        Received, Tombstone, What,
     },
 };
 
@@ -138,4 +140,19 @@ fn inputs_about_a_party_that_is_not_in_memory_ask_for_it() {
     }
     let astray = Received { placed: Some(conversation(2, 1)), ..received(3) };
     assert_eq!(asks(&without, &Command::Receive(Box::new(astray))), None, "it goes on to another partition");
+}
+
+#[test]
+fn what_came_by_mail_is_remembered_for_ever() {
+    let of_channel = |channel| {
+        let mut policy = policy(1, None, "support");
+        policy.inboxes.values_mut().for_each(|inbox| inbox.channel = channel);
+        let mut policies = Policies::default();
+        policies.put(Arc::new(policy));
+        policies
+    };
+    let event = |inbox: &str| Event { tenant: tenant(), inbox: inbox.parse().unwrap(), what: seen(0) };
+    assert!(Decider::lasts(&of_channel(Channel::Email), &event("sms")), "whatever the inbox is called");
+    assert!(!Decider::lasts(&of_channel(Channel::Whatsapp), &event("sms")));
+    assert!(!Decider::lasts(&of_channel(Channel::Email), &event("closed-down")));
 }
