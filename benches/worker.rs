@@ -2,8 +2,9 @@
 //! routes, and what an open conversation costs it in memory.
 //!
 //! A customer's message is routed once it was read from the intake, decided, read back and its effects were performed
-//! (the turn put to the bot, the relay to the contacts sent). The reference is the log's own rate for the decisions that
-//! the worker made: the same records appended again, one after the other, as many in flight.
+//! (the turn put to the bot, the relay to the contacts sent). The reference is the log's own rate for the same inputs as
+//! edges append them: 64 appenders, each of which waits for its own record to be durable. Beside it stands what the log
+//! does when nobody waits: the worker's decisions once more, four in flight.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
 
@@ -20,9 +21,9 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    BotId, Channel, FactId, Intake, Kind, MessageId, Millis, Origin, Partition, Party, Peer, Policies,
-    Policy, QueueId, Sealed, TenantId, Timestamp, Topology,
-    conversation::{self, Correspondent, Decider, MessageKind, Received, What},
+    BotId, Channel, ConversationId, FactId, Intake, Kind, MessageId, Millis, Origin, Partition, Party, Peer,
+    Policies, Policy, QueueId, Sealed, TenantId, Timestamp, Topology, TurnId,
+    conversation::{self, BotAction, Correspondent, Decider, MessageKind, Progress, Received, What},
     policy::{Bot, BotKind, Inbox, Queue},
 };
 use log::{LocalConfig, LocalLog, Log, Topic, clock};
@@ -31,7 +32,7 @@ use shared::{
     Outcome,
     report::{Rounds, folder, machine, seconds},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// As the binary has it.
@@ -43,8 +44,8 @@ const ROUNDS: usize = 3;
 const PER_SECOND: usize = 50_000;
 /// One in so many messages is the first of a new party; the others go to conversations that are open.
 const NEW_EVERY: usize = 5;
-/// What the worker reads at once, and how many decisions it has in flight.
-const BATCH: usize = 256;
+const APPENDERS: usize = 64;
+/// As many decisions as a worker has.
 const IN_FLIGHT: usize = 4;
 /// As long as a short text and its address are once sealed.
 const SEALED_TEXT: usize = 150;
@@ -74,7 +75,7 @@ fn main() -> Outcome<()> {
             run.filled, run.routed, run.effects, run.appended, run.folded, run.folded_by_two,
         );
         routed.add(run.routed);
-        ratio.add(run.routed / run.appended);
+        ratio.add(run.routed / run.filled);
         folded.add(run.folded);
         both.add(run.folded_by_two / run.folded);
         let run = runtime.block_on(route(count / 2, 1))?;
@@ -131,19 +132,23 @@ async fn route(count: usize, new_every: usize) -> Outcome<Run> {
     let shared: Arc<dyn Log> = Arc::new(log.clone());
     let intake = runtime::intake(CONVERSATIONS);
 
+    let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
-    let mut appends = VecDeque::new();
-    for first in (0..count).step_by(BATCH) {
-        let inputs = (first..count.min(first + BATCH)).map(|number| encoded(number, new_every)).collect();
-        appends.push_back(log.append(intake, inputs));
-        if appends.len() > 4
-            && let Some(append) = appends.pop_front()
-        {
-            append.await?;
-        }
+    let mut appenders = JoinSet::new();
+    for _ in 0..APPENDERS {
+        let (log, next) = (log.clone(), next.clone());
+        appenders.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return Ok::<(), log::Error>(());
+                }
+                log.append(intake, vec![encoded(number, new_every)]).await?;
+            }
+        });
     }
-    for append in appends {
-        append.await?;
+    while let Some(ended) = appenders.join_next().await {
+        ended??;
     }
     let filled = count as f64 / began.elapsed().as_secs_f64();
 
@@ -235,7 +240,7 @@ async fn route(count: usize, new_every: usize) -> Outcome<Run> {
 /// Messages into open conversations, decided and folded, a second: no log, no encoding.
 fn decide() -> f64 {
     let parties = 1_000;
-    let (mut partition, mut now) = opened(parties);
+    let (mut partition, mut now) = opened(parties, false);
     let count = 400_000;
     let inputs: Vec<_> = (0..count).map(|number| message(parties + number, number % parties)).collect();
     let began = Instant::now();
@@ -250,11 +255,11 @@ fn decide() -> f64 {
     inputs.len() as f64 / began.elapsed().as_secs_f64()
 }
 
-/// What memory grows by with each open conversation, in bytes, all told.
+/// What memory grows by with each open conversation that the bot has answered, in bytes, all told.
 fn remember() -> Outcome<(f64, usize)> {
     let count = 1_000_000;
     let before = resident()?;
-    let (partition, _) = opened(count);
+    let (partition, _) = opened(count, true);
     let after = resident()?;
     let open = partition.state().customers().filter(|(_, customer)| customer.latest.is_some()).count();
     Ok(((after - before) / count as f64, open))
@@ -269,8 +274,9 @@ fn resident() -> Outcome<f64> {
     Ok(pages * 4096.0)
 }
 
-/// A state in which each party has an open conversation that waits for its bot, as a worker that read its inputs has it.
-fn opened(parties: usize) -> (Partition<Decider>, Timestamp) {
+/// A state in which each party has an open conversation, as a worker that read its inputs has it: with the bot's answer
+/// sent, or waiting for it.
+fn opened(parties: usize, answered: bool) -> (Partition<Decider>, Timestamp) {
     let mut partition = Partition::new(TOPOLOGY);
     let mut now = Timestamp(clock::now());
     for policy in policies().all() {
@@ -280,9 +286,13 @@ fn opened(parties: usize) -> (Partition<Decider>, Timestamp) {
     }
     for number in 0..parties {
         now.0 += i64::from(number % 100 == 0);
-        let Ok(input) = wire::decode_intake::<Decider>(&encoded(number, 1)) else { continue };
-        if let domain::Taken::Step(step) = partition.take(now, &input) {
-            partition.fold(now, &step);
+        let party = Party(sixteen(number, 1));
+        let answers = if answered { answer(party) } else { Vec::new() };
+        let inputs = std::iter::once(encoded(number, 1)).chain(answers);
+        for input in inputs.filter_map(|bytes| wire::decode_intake::<Decider>(&bytes).ok()) {
+            if let domain::Taken::Step(step) = partition.take(now, &input) {
+                partition.fold(now, &step);
+            }
         }
         // The contacts answer at once here, or the outbox would hold the relays of all parties.
         let last = partition.outboxes().filter_map(|(to, outbox)| Some((to, outbox.unapplied().last()?.0)));
@@ -294,6 +304,27 @@ fn opened(parties: usize) -> (Partition<Decider>, Timestamp) {
         drop(partition.take_departed());
     }
     (partition, now)
+}
+
+/// The bot answers the first turn, and the provider takes what it says.
+fn answer(party: Party) -> Vec<Bytes> {
+    let conversation = ConversationId { party, number: 1 };
+    let turn = TurnId { conversation, owner_epoch: 1, number: 1 };
+    let message = MessageId(sixteen(1, party.0[0]));
+    let say = BotAction::Say { message, body: sealed(party, SEALED_TEXT) };
+    let progress = Progress::Sent { provider_id: format!("provider-{party}").into() };
+    let commands = [
+        conversation::Command::BotAnswer { turn, tenant: tenant(), bot: name("greeter"), actions: vec![say] },
+        conversation::Command::Progress { conversation, message, progress },
+    ];
+    let input = |command| Intake::Input {
+        origin: Origin::Report,
+        at: Timestamp(clock::now()),
+        tenant: tenant(),
+        policy_version: 1,
+        command,
+    };
+    commands.map(|command| wire::encode_intake::<Decider>(&input(command))).into()
 }
 
 fn encoded(number: usize, new_every: usize) -> Bytes {

@@ -131,7 +131,7 @@ impl<A: Aggregate> Partition<A> {
 
     /// Decides one intake record. What memory does not know of it was asked for before ([`Partition::question`]).
     pub fn take(&self, now: Timestamp, intake: &Intake<A::Command>) -> Taken<A> {
-        let (origin, command) = match intake {
+        let (origin, at, command) = match intake {
             Intake::Applied { by, through } => {
                 return match self.outbound.get(by) {
                     Some(outbox) if outbox.unapplied.front().is_some_and(|(first, _)| first <= through) => {
@@ -140,7 +140,7 @@ impl<A: Aggregate> Partition<A> {
                     _ => Taken::Again,
                 };
             }
-            Intake::Input { origin, command, .. } => (*origin, command),
+            Intake::Input { origin, at, command, .. } => (*origin, *at, command),
         };
         match origin {
             Origin::Fact(id) => {
@@ -160,7 +160,7 @@ impl<A: Aggregate> Partition<A> {
                 }
             }
             Origin::Report => self.decide_unasked(now, Cause::Report, command),
-            Origin::Command { id, content } => self.take_command(now, id, content, command),
+            Origin::Command { id, content } => self.take_command(now, id, content, at, command),
         }
     }
 
@@ -169,12 +169,17 @@ impl<A: Aggregate> Partition<A> {
         now: Timestamp,
         id: CommandId,
         content: ContentHash,
+        asked_at: Timestamp,
         command: &A::Command,
     ) -> Taken<A> {
         let cause = Cause::Command { id, content };
         let known = self.answers.get(&id).map(|(known, result)| (*known, Some(result.clone())));
         let known = known.or_else(|| self.pending.get(&id).map(|known| (*known, None)));
         let result = match known {
+            // It may be the repetition of one whose answer is forgotten by now.
+            None if now - asked_at > ANSWERS_KEPT => {
+                Err(Rejection::new(Code::Stale, "this command waited for hours to be decided: ask anew"))
+            }
             None => return Taken::Step(self.decide(now, &self.policies, cause, command)),
             Some((known, _)) if known != content => {
                 Err(Rejection::new(Code::Conflict, "this command id was used before with another content"))

@@ -20,8 +20,8 @@ use crate::{
 
 /// A fact older than this is not delivered again: from 14 days on it may count as new.
 const REDELIVERED_FOR: Millis = Millis::hours(12 * 24);
-/// A command older than this is not repeated: from six hours on it may count as new.
-const REPEATED_FOR: Millis = Millis::hours(5);
+/// A command older than this is not repeated. From six hours on its answer is forgotten, and it is refused.
+const REPEATED_FOR: Millis = Millis::hours(48);
 impl Town {
     fn post<A: Codec>(&mut self, route: &Route, origin: Origin, command: A::Command) {
         let version = self.watch.oracle.lock().unwrap().policies().version(&town::tenant());

@@ -27,8 +27,8 @@ use super::{
     town::{DAWN, PEERS, TOPOLOGY},
 };
 
-/// With commands on their way, no more time than this passes at once, in milliseconds: they must not come to count as
-/// new (see [`deeds`]).
+/// With commands on their way, no more time than this passes at once, in milliseconds: one that waits for hours is
+/// refused, and little would come of a run in which most are.
 const WITH_COMMANDS_ON_THEIR_WAY: u64 = 600_000;
 
 /// What came of a run.

@@ -147,6 +147,22 @@ fn answers_are_remembered_for_six_hours() {
 }
 
 #[test]
+fn a_repetition_that_waited_until_its_answer_was_forgotten_changes_nothing() {
+    let mut story = Story::new();
+    story.ask(1, 1, Command::Note(1));
+    let mut repeated = asked(1, 1, Command::Note(1));
+    let Intake::Input { at, .. } = &mut repeated else { unreachable!() };
+    *at = story.now;
+    story.pass(Millis(Millis::hours(6).0 + 1));
+    story.ask(2, 2, Command::Note(2));
+    let [Answer { result: Err(rejection), .. }] = &story.step(&repeated).answers[..] else {
+        panic!("it was carried out again");
+    };
+    assert_eq!(rejection.code, Code::Stale);
+    assert_eq!(story.notes(), [1, 2]);
+}
+
+#[test]
 fn a_pending_command_is_answered_once_it_is_settled() {
     for result in [Ok(()), Err(refusal())] {
         let mut story = Story::new();

@@ -194,7 +194,11 @@ impl Story {
     }
 
     pub(crate) fn ask(&mut self, id: u8, content: u8, command: Command) -> Vec<Answer> {
-        self.step(&asked(id, content, command)).answers
+        let mut asked = asked(id, content, command);
+        if let Intake::Input { at, .. } = &mut asked {
+            *at = self.now;
+        }
+        self.step(&asked).answers
     }
 
     pub(crate) fn fire(&mut self) -> Option<Step<Notes>> {
