@@ -28,6 +28,12 @@ impl<A: Aggregate> Departed<A> {
         self.facts.is_empty() && self.lasting_facts.is_empty() && self.parties.is_empty()
     }
 
+    /// How many facts and parties these are.
+    pub fn len(&self) -> usize {
+        let facts = self.facts.iter().chain(&self.lasting_facts);
+        facts.map(|batch| batch.ids.len()).sum::<usize>() + self.parties.len()
+    }
+
     pub fn has_fact(&self, id: &FactId) -> bool {
         self.facts.iter().chain(&self.lasting_facts).any(|batch| batch.contains(id))
     }

@@ -35,7 +35,7 @@ pub use ids::{
     AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
     InboxId, Lane, MessageId, OfferId, Party, QueueId, TenantId, TurnId,
 };
-pub use partition::{Outbox, Partition, Taken};
+pub use partition::{MOST_RETIRED, Outbox, Partition, Taken};
 pub use policy::{Policies, Policy};
 pub use rejection::{Code, Rejection};
 pub use relay::{Kind, Peer, Relay, Route, Topology};

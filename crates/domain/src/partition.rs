@@ -18,6 +18,8 @@ use crate::{
     Policies, Policy, Recorded, Rejection, Relay, SetAside, Settles, Step, Timestamp, Topology, facts::Facts,
 };
 
+pub use self::memory::MOST_RETIRED;
+
 /// Answers are remembered this long, so that a repeated command gets the same one.
 const ANSWERS_KEPT: Millis = Millis::hours(6);
 

@@ -36,6 +36,6 @@ pub use conversation::{ConversationRow, Owner};
 pub use entry::{Author, Body, Delivery, DeliveryStatus, Entry, EntryKind, TimelineOf, Unnamed};
 pub use error::Error;
 pub use lag::{Lag, lag};
-pub use project::{Progress, rebuild, run};
+pub use project::{Progress, drop_if_ahead, rebuild, run};
 pub use set_aside::{Kept, SetAside, SetAsideId, SetAsideRow};
 pub use store::Store;

@@ -26,9 +26,25 @@ const PACE: Duration = Duration::from_millis(40);
 /// Batches that may wait for the writer; then the readers wait.
 const MOST_WAITING: usize = 8;
 
+/// Drops every row if some come from beyond the end of their log: it has lost its end, or is another log, and gives
+/// those positions to other records, which a reader who starts behind them would never see. [`run`] then projects all
+/// of it again. Call it before anything is appended, so that the log still ends where it was cut.
+pub async fn drop_if_ahead(log: &dyn Log, topology: &Topology, store: &Store) -> Result<(), Error> {
+    let points: HashMap<Peer, Point> = store.positions().await?.into_iter().collect();
+    for peer in peers(topology) {
+        let end = log.end(decisions(peer)).await.map_err(|source| Error::Log { peer, source })?;
+        let stored = points.get(&peer).map_or(0, |point| point.position);
+        if stored > end {
+            tracing::warn!(%peer, stored, end, "the log ends before the rows do: dropping them and projecting it again");
+            return store.clear().await;
+        }
+    }
+    Ok(())
+}
+
 /// Follows the logs from where the rows end, until it is cancelled; then what was read is still written. Ends early
 /// only with an error: rows and points are whole then, and another `run` goes on from there. Call it once at a
-/// time for a store.
+/// time for a store, and after [`drop_if_ahead`].
 pub async fn run(
     log: Arc<dyn Log>,
     topology: Topology,

@@ -8,17 +8,16 @@
 use std::{fs, io, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use domain::{Epoch, Peer, workspace};
-use log::{Limit, Log, Record, Tail};
+use log::{Log, Record, Tail};
 use wire::{Judgement, Point, Reader};
 
-use crate::{Error, Snapshots, off_thread::off_thread, standing::log_of};
+use crate::{Error, Mark, Snapshots, off_thread::off_thread, standing::log_of};
 
 /// Records between two points, at least.
 const SPACING: u64 = 4_096;
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(60);
 const ENTRY: usize = 56;
-const MARK: usize = 8;
 
 /// Where the points of all partitions are kept.
 #[derive(Clone, Debug)]
@@ -32,7 +31,7 @@ pub struct Points {
 struct Entry {
     point: Point,
     last: u64,
-    mark: [u8; MARK],
+    mark: Mark,
 }
 
 impl Points {
@@ -85,7 +84,7 @@ impl Points {
                 let judged = judged.map_err(|source| Error::Unreadable { peer, position, source })?;
                 if matches!(judged, Judgement::Accepted(_)) && position + 1 >= last.position + self.spacing {
                     last = reader.point();
-                    found.push(Entry { point: last, last: position, mark: mark(&bytes) });
+                    found.push(Entry { point: last, last: position, mark: Mark::of(&bytes) });
                 }
             }
             // A log in memory never makes us wait; others want to run too.
@@ -161,9 +160,8 @@ fn stopped(source: tokio::task::JoinError) -> Error {
 impl Entry {
     /// Whether the log has the record that this stands behind.
     async fn stands_in(&self, log: &dyn Log, peer: Peer) -> bool {
-        let found = log.read(log_of(peer), self.last, Limit { records: 1, bytes: 0 }).await;
-        let found = found.ok().and_then(|records| records.into_iter().next());
-        found.is_some_and(|record| record.position == self.last && mark(&record.bytes) == self.mark)
+        let found = Mark::before(log, peer, self.last.saturating_add(1)).await;
+        found.is_ok_and(|found| found == Some(self.mark))
     }
 
     fn encode(&self) -> [u8; ENTRY] {
@@ -173,21 +171,21 @@ impl Entry {
         // Behind an accepted record somebody rules.
         bytes[16..32].copy_from_slice(&self.point.epoch.map_or([0; 16], |epoch| epoch.0));
         bytes[32..40].copy_from_slice(&self.last.to_be_bytes());
-        bytes[40..48].copy_from_slice(&self.mark);
-        let check = mark(&bytes[..48]);
-        bytes[48..].copy_from_slice(&check);
+        bytes[40..48].copy_from_slice(&self.mark.0);
+        let check = Mark::of(&bytes[..48]);
+        bytes[48..].copy_from_slice(&check.0);
         bytes
     }
 
     fn decode(bytes: &[u8]) -> Option<Entry> {
         let bytes: &[u8; ENTRY] = bytes.try_into().ok()?;
         let number = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[at + i]));
-        if mark(&bytes[..48]) != bytes[48..] {
+        if Mark::of(&bytes[..48]).0 != bytes[48..] {
             return None;
         }
         let epoch = Some(Epoch(std::array::from_fn(|i| bytes[16 + i])));
         let point = Point { position: number(0), epoch, seq: number(8) };
-        Some(Entry { point, last: number(32), mark: std::array::from_fn(|i| bytes[40 + i]) })
+        Some(Entry { point, last: number(32), mark: Mark(std::array::from_fn(|i| bytes[40 + i])) })
     }
 
     fn decode_all(bytes: &[u8]) -> Vec<Entry> {
@@ -200,9 +198,4 @@ impl Entry {
         }
         entries
     }
-}
-
-fn mark(bytes: &[u8]) -> [u8; MARK] {
-    let digest = wire::digest(bytes);
-    std::array::from_fn(|i| digest[i])
 }

@@ -3,7 +3,8 @@
 //! One file a snapshot, `DIR/AGGREGATE-PARTITION/POSITION.snapshot`: a fixed header, what it says of the archive, and the
 //! encoded state. The archive's segments stand in a folder of that name, and share their files with the snapshots before
 //! and behind. Written to another name, synced, renamed; verified when read; a damaged one is skipped with a warning,
-//! because the log is the truth and a snapshot only saves time.
+//! because the log is the truth and a snapshot only saves time. One of another log is told by the mark of the record
+//! before its position.
 
 use std::{
     fs, io,
@@ -14,13 +15,19 @@ use std::{
 use domain::{Partition, Peer};
 use wire::{Codec, Point};
 
-use crate::{Archive, Error};
+use crate::{
+    Archive, Error,
+    archive::Unsettled,
+    mark::{MARK, Mark},
+};
 
-const MAGIC: &[u8; 8] = b"TRIBSNP2";
+const MAGIC: &[u8; 8] = b"TRIBSNP3";
 /// Snapshots kept of each partition: the newest, and one to fall back on.
 const KEPT: usize = 2;
 /// Of the folder with a snapshot's segments.
 const SEGMENTS: &str = "segments";
+/// Of a snapshot that is being written.
+const PARTIAL: &str = "partial";
 
 /// Where snapshots are kept.
 #[derive(Clone, Debug)]
@@ -32,6 +39,8 @@ pub struct Snapshot<A: Codec> {
     pub partition: Partition<A>,
     pub archive: Archive,
     pub point: Point,
+    /// Of the record before the point: see [`Mark::before`].
+    pub mark: Mark,
     pub intake_through: u64,
     /// Of state and archive; see [`digest`].
     pub digest: [u8; 32],
@@ -49,26 +58,30 @@ impl Snapshots {
 
     /// Writes a snapshot and removes the ones it makes superfluous. The archive is put in order on the way. Blocks on the
     /// disk.
+    ///
+    /// `mark` is of the record before the point, and `intake_through` what the last accepted decision says.
     pub fn write<A: Codec>(
         &self,
         peer: Peer,
         partition: &Partition<A>,
         archive: &mut Archive,
         point: &Point,
+        mark: Mark,
         intake_through: u64,
     ) -> Result<[u8; 32], Error> {
         let dir = self.dir_of(peer);
         fs::create_dir_all(&dir).map_err(failed("create the folder of", &dir))?;
-        let path = dir.join(format!("{:020}.snapshot", point.position));
+        let path = self.path(peer, point.position);
         let segments = path.with_extension(SEGMENTS);
-        archive
-            .settle(&segments, partition.decided_at())
-            .map_err(failed("put in order the archive of", &path))?;
-        let partial = path.with_extension("partial");
+        archive.settle(&segments, partition.decided_at()).map_err(|unsettled| match unsettled {
+            Unsettled::Unreadable(unreadable) => Error::Archive { peer, source: unreadable.into() },
+            Unsettled::Unwritten(source) => failed("put in order the archive of", &path)(source),
+        })?;
+        let partial = path.with_extension(PARTIAL);
         let state = wire::encode_state(partition);
         let of_state = wire::digest(&state);
         let digest = digest(of_state, archive);
-        let head = Head { digest, point: point.encode(), archive: archive.encode() }.encode();
+        let head = Head { digest, mark, point: point.encode(), archive: archive.encode() }.encode();
         let write = || -> io::Result<()> {
             let mut file = fs::File::create(&partial)?;
             file.write_all(MAGIC)?;
@@ -81,13 +94,20 @@ impl Snapshots {
             fs::rename(&partial, &path)?;
             fs::File::open(&dir)?.sync_all()
         };
-        write().map_err(failed("write", &path))?;
+        write().map_err(|source| {
+            // Where the disk is full, nothing may be left behind.
+            let _ = fs::remove_file(&partial);
+            failed("write", &path)(source)
+        })?;
         self.prune(peer)?;
         Ok(digest)
     }
 
-    /// Removes all but the newest, and segments that are left of snapshots before them.
+    /// Removes all but the newest, segments that are left of snapshots before them, and what nobody wrote to its end.
     fn prune(&self, peer: Peer) -> Result<(), Error> {
+        for partial in self.paths(peer, PARTIAL) {
+            fs::remove_file(&partial).map_err(failed("remove", &partial))?;
+        }
         let mut kept = self.list(peer);
         let old = kept.drain(..kept.len().saturating_sub(KEPT)).collect::<Vec<_>>();
         for old in old {
@@ -108,6 +128,16 @@ impl Snapshots {
                 let removed = fs::remove_file(&path);
                 tracing::warn!(path = %path.display(), segment, ?removed, "removed a snapshot whose archive is damaged");
             }
+        }
+    }
+
+    /// Removes the snapshot at this position: it is of another log. Among those of ours it would pass for the newest.
+    pub(crate) fn discard(&self, peer: Peer, position: u64) -> io::Result<()> {
+        let path = self.path(peer, position);
+        fs::remove_file(&path)?;
+        match fs::remove_dir_all(path.with_extension(SEGMENTS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -150,6 +180,10 @@ impl Snapshots {
         self.dir.join(format!("{}-{}", peer.kind, peer.partition))
     }
 
+    fn path(&self, peer: Peer, position: u64) -> PathBuf {
+        self.dir_of(peer).join(format!("{position:020}.snapshot"))
+    }
+
     /// Oldest first.
     fn list(&self, peer: Peer) -> Vec<PathBuf> {
         self.paths(peer, "snapshot")
@@ -169,22 +203,24 @@ impl Snapshots {
 /// What stands between the fixed header and the state.
 struct Head {
     digest: [u8; 32],
+    mark: Mark,
     point: Vec<u8>,
     archive: Vec<u8>,
 }
 
 impl Head {
     fn encode(&self) -> Vec<u8> {
-        let Head { digest, point, archive } = self;
-        [&digest[..], &(point.len() as u64).to_be_bytes(), point, archive].concat()
+        let Head { digest, mark, point, archive } = self;
+        [&digest[..], &mark.0, &(point.len() as u64).to_be_bytes(), point, archive].concat()
     }
 
     fn decode(mut bytes: &[u8]) -> Result<Self, String> {
         let rest = &mut bytes;
         let digest = array(take(rest, 32)?);
+        let mark = Mark(array(take(rest, MARK)?));
         let length = u64::from_be_bytes(array(take(rest, 8)?));
         let point = take(rest, usize::try_from(length).map_err(|error| error.to_string())?)?.to_vec();
-        Ok(Head { digest, point, archive: rest.to_vec() })
+        Ok(Head { digest, mark, point, archive: rest.to_vec() })
     }
 }
 
@@ -206,12 +242,12 @@ fn read<A: Codec>(path: &Path) -> Result<Snapshot<A>, String> {
     if check(intake_through, head, wire::digest(rest)) != expected {
         return Err("its content does not match its digest".into());
     }
-    let Head { digest, point, archive } = Head::decode(head)?;
+    let Head { digest, mark, point, archive } = Head::decode(head)?;
     let point = Point::decode(&point).map_err(|error| error.to_string())?;
     let archive = Archive::decode(&archive, &path.with_extension(SEGMENTS));
     let archive = archive.map_err(|error| format!("its archive: {error}"))?;
     let partition = wire::decode_state(rest).map_err(|error| error.to_string())?;
-    Ok(Snapshot { partition, archive, point, intake_through, digest })
+    Ok(Snapshot { partition, archive, point, mark, intake_through, digest })
 }
 
 /// Of a file that begins as a snapshot does. Its content may be damaged all the same.

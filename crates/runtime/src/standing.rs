@@ -26,7 +26,7 @@ pub struct Standing<A: Codec> {
     pub archive: Archive,
     /// Where the next leader continues reading the intake.
     pub intake_through: u64,
-    /// Steps folded since the beginning, or since the snapshot this began with.
+    /// Steps folded since the beginning, or since the snapshot this began with, and what left memory by them.
     pub(crate) folded: usize,
     reader: Reader<A>,
 }
@@ -88,8 +88,9 @@ impl<A: Codec> Standing<A> {
             for step in &decision.steps {
                 self.partition.fold(decision.decided_at, step);
             }
-            self.archive.keep(self.partition.take_departed());
-            self.folded += decision.steps.len();
+            let departed = self.partition.take_departed();
+            self.folded += decision.steps.len() + departed.len();
+            self.archive.keep(departed);
             self.intake_through = decision.intake_through;
         }
         Ok(verdict)

@@ -18,7 +18,7 @@ use tokio_util::{
 use wire::{Announce, Codec};
 
 use crate::{
-    Clock, Effects, Error, Points, Post, Random, Readiness, Retention, Snapshots, Standing,
+    Clock, Effects, Error, Mark, Points, Post, Random, Readiness, Retention, Snapshots, Standing,
     clock::Guard,
     leader::{End, Leader, Poison},
     metrics,
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The version of the records this code writes; readers are upgraded before leaders.
-const RECORD_VERSION: u32 = 1;
+const RECORD_VERSION: u32 = 2;
 /// How long a worker that lost its rule, or failed, waits before it tries again; doubles up to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
@@ -293,17 +293,22 @@ impl<A: Codec> Worker<A> {
             return Ok(Standing::new(self.number, self.setup.topology));
         };
         let peer = self.peer();
-        let newest = off_thread(move || snapshots.newest::<A>(peer)).await;
         let from_zero = Standing::new(self.number, self.setup.topology);
-        let Some(snapshot) = newest.ok().flatten() else { return Ok(from_zero) };
-        let end = self.setup.log.end(log_of(peer)).await;
-        if snapshot.point.position
-            > end.map_err(|source| from_zero.failed("find the end of the log", source))?
-        {
-            tracing::warn!(%peer, "skipping a snapshot of another log: ours ends before it");
-            return Ok(from_zero);
+        loop {
+            let looked = snapshots.clone();
+            let newest = off_thread(move || looked.newest::<A>(peer)).await;
+            let Some(snapshot) = newest.ok().flatten() else { return Ok(from_zero) };
+            let position = snapshot.point.position;
+            let mark = Mark::before(&*self.setup.log, peer, position).await;
+            if mark.map_err(|source| from_zero.failed("read the log", source))? == Some(snapshot.mark) {
+                return Ok(Standing::from_snapshot(self.number, snapshot));
+            }
+            tracing::warn!(%peer, position, "removing a snapshot of another log");
+            let discarding = snapshots.clone();
+            if !matches!(off_thread(move || discarding.discard(peer, position)).await, Ok(Ok(()))) {
+                return Ok(from_zero);
+            }
         }
-        Ok(Standing::from_snapshot(self.number, snapshot))
     }
 
     /// Claims the partition. Whether the claim was accepted is for the log to say. What the log stamps on it tells how

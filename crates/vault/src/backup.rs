@@ -5,6 +5,7 @@
 //! what was erased in between.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -35,12 +36,19 @@ pub fn back_up(dir: &Path, to: &Path, progress: &dyn Fn(u64, u64)) -> Result<Con
 
     let blobs = blobs::list(&dir.join(BLOBS)).map_err(copying(&dir.join(BLOBS)))?;
     let total = blobs.len() as u64;
+    let mut folders = BTreeSet::new();
     for (done, blob) in (1..).zip(&blobs) {
         let (from, target) = (dir.join(BLOBS).join(blob), to.join(BLOBS).join(blob));
         copy_blob(&from, &target).map_err(copying(&from))?;
+        folders.extend(target.parent().map(Path::to_owned));
         progress(done, total);
     }
-    let sync = |path: &Path| File::open(path)?.sync_all();
+    // Names after what they name, and a folder once for all it holds.
+    if !folders.is_empty() {
+        for folder in folders.iter().chain([&to.join(BLOBS)]) {
+            sync(folder).map_err(copying(folder))?;
+        }
+    }
     sync(&path).and_then(|()| sync(to)).map_err(copying(to))?;
     look_over(to)
 }
@@ -74,17 +82,18 @@ fn read(path: &Path) -> Result<Connection, Error> {
     opened.map_err(|source| Error::Open { path: path.to_owned(), source: Arc::new(source) })
 }
 
-/// A blob that was erased or swept meanwhile is not copied.
+/// On disk when it returns, its name once its folder is. A blob that was erased or swept meanwhile is not copied.
 fn copy_blob(from: &Path, to: &Path) -> io::Result<()> {
-    let folder = to.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    to.parent().map_or(Ok(()), fs::create_dir_all)?;
     match fs::copy(from, to) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        Ok(_) => sync(to),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    File::open(to)?.sync_all()?;
-    File::open(folder)?.sync_all()
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn copying<E: std::error::Error + Send + Sync + 'static>(path: &Path) -> impl FnOnce(E) -> Error {

@@ -20,7 +20,7 @@ pub struct Announce {
     pub follows: Option<Epoch>,
     /// The process that will lead, for people.
     pub leader: String,
-    /// Of the leader's state: see [`crate::STATE_VERSION`].
+    /// Of the records that the leader writes, for people who look into an upgrade. Readers do not go by it.
     pub version: u32,
     pub at: Timestamp,
 }

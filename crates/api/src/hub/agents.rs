@@ -101,9 +101,10 @@ impl Agents {
         (agent.holdings.clone(), updates)
     }
 
-    /// What every agent holds.
+    /// What agents hold, of those who hold anything.
     pub(super) fn holdings(&self) -> impl Iterator<Item = (AgentId, Holdings)> {
-        self.agents.iter().map(|(id, agent)| (id.clone(), agent.holdings.clone()))
+        let holding = self.agents.iter().filter(|(_, agent)| !agent.holdings.is_empty());
+        holding.map(|(id, agent)| (id.clone(), agent.holdings.clone()))
     }
 
     /// Begins with what was held before. Sessions that have joined stay, and are told of what comes from here on.
@@ -227,12 +228,15 @@ impl Agents {
         if let Some(update) = change(agent) {
             agent.tell(&update);
         }
-        if agent.sessions.is_empty()
-            && agent.holdings.offers.is_empty()
-            && agent.holdings.assignments.is_empty()
-        {
+        if agent.sessions.is_empty() && agent.holdings.is_empty() {
             self.agents.remove(id);
         }
+    }
+}
+
+impl Holdings {
+    fn is_empty(&self) -> bool {
+        self.offers.is_empty() && self.assignments.is_empty()
     }
 }
 
@@ -279,6 +283,9 @@ mod tests {
         happened(&mut agents, assigned(offer(1)));
         let (holdings, mut updates) = agents.join(&ann());
         assert_eq!(holdings.assignments.keys().collect::<Vec<_>>(), [&offer(1)]);
+        let (nothing, _) = agents.join(&"acme/desk/bob".parse().unwrap());
+        assert_eq!(nothing, Holdings::default());
+        assert_eq!(agents.holdings().collect::<Vec<_>>(), [(ann(), holdings)]);
 
         let presence = Presence::Away;
         agents.fold_desk(&desk::Event::PresenceSet { agent: ann(), presence, until: Timestamp(9) });

@@ -161,15 +161,13 @@ impl Hub {
     /// Takes up the views that were kept, if they are of this log.
     async fn restore(&self) -> Result<(), Error> {
         let Some(kept) = self.0.kept.clone() else { return Ok(()) };
-        let views = tokio::task::spawn_blocking(move || kept.read()).await.map_err(Error::Task)?;
-        let Some(views) = views else { return Ok(()) };
+        let mut ends = BTreeMap::new();
         for peer in self.0.read_to.keys().copied() {
             let end = self.0.log.end(log_partition(peer)).await;
-            if views.point(peer).position > end.map_err(|source| Error::Log { peer, source })? {
-                tracing::warn!(%peer, "skipping what the hub kept of another log: ours ends before it");
-                return Ok(());
-            }
+            ends.insert(peer, end.map_err(|source| Error::Log { peer, source })?);
         }
+        let views = tokio::task::spawn_blocking(move || kept.read(&ends)).await.map_err(Error::Task)?;
+        let Some(views) = views else { return Ok(()) };
         for (peer, read_to) in &self.0.read_to {
             read_to.send_replace(views.point(*peer));
         }
@@ -186,7 +184,7 @@ impl Hub {
         let views = {
             let _alone = self.0.folding.write().unwrap_or_else(PoisonError::into_inner);
             self.0.unkept.store(0, Ordering::Relaxed);
-            let points = self.0.read_to.iter().map(|(peer, read_to)| (*peer, read_to.borrow().encode()));
+            let points = self.0.read_to.iter().map(|(peer, read_to)| (*peer, *read_to.borrow()));
             kept::Views {
                 read_to: points.collect(),
                 agents: lock(&self.0.agents).holdings().collect(),

@@ -7,7 +7,7 @@ use crate::{
 use super::Partition;
 
 /// Parties retired in one step.
-const MOST_RETIRED: usize = 256;
+pub const MOST_RETIRED: usize = 256;
 
 impl<A: Aggregate> Partition<A> {
     /// Whether memory knows the fact; if not, it may have known it once.
@@ -52,8 +52,9 @@ impl<A: Aggregate> Partition<A> {
     }
 
     pub(super) fn remember(&mut self, fact: FactId, at: Timestamp, step: &Step<A>) {
-        // What a fact leads to all happens in one inbox.
-        let lasts = step.events.first().is_some_and(|recorded| A::lasts(&self.policies, &recorded.event));
+        // What a fact leads to all happens in one inbox. Of what is set aside nobody can tell the inbox, and it is rare.
+        let lasts = step.set_aside.is_some()
+            || step.events.first().is_some_and(|recorded| A::lasts(&self.policies, &recorded.event));
         let (facts, departed) = match lasts {
             true => (&mut self.lasting_facts, &mut self.departed.lasting_facts),
             false => (&mut self.facts, &mut self.departed.facts),

@@ -347,6 +347,23 @@ fn a_refusal_that_nobody_waits_for_is_left_to_be_set_aside() {
     assert_eq!(story.take(&relayed(source, 1, Command::Refuse)), Taken::Again);
 }
 
+/// Nobody can tell the inbox of what was set aside, so it is taken for one whose facts are remembered for ever.
+#[test]
+fn a_fact_that_was_set_aside_is_remembered_for_ever() {
+    let mut story = Story::new();
+    let (mut left, mut lasting): (Vec<Batch>, Vec<Batch>) = (Vec::new(), Vec::new());
+    for n in 0..20_000 {
+        let origin = Some(Origin::Fact(wide_fact(n)));
+        let step = story.partition.set_aside(origin, Bytes::from_static(b"sealed"), "unreadable".into());
+        story.fold(&step);
+        let departed = story.partition.take_departed();
+        left.extend(departed.facts);
+        lasting.extend(departed.lasting_facts);
+    }
+    assert_eq!(left, []);
+    assert!(lasting.iter().any(|batch| batch.contains(&wide_fact(0))));
+}
+
 #[test]
 fn what_is_set_aside_is_used_up() {
     let mut story = Story::new();

@@ -27,6 +27,7 @@ pub fn back_up(
     to: &Path,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(), Error> {
+    disk::sync_recovered(&dir.join(disk::FILE))?;
     let source = disk::open_to_read(&dir.join(disk::FILE))?;
     disk::check_format(&source)?;
     // Read before the copy, which then has all that was noted.
@@ -37,9 +38,10 @@ pub fn back_up(
     let copy = disk::open_to_read(&path)?;
     let shared = Shared::load(&copy, path.clone(), topics)?;
     noted.check(&shared.slots)?;
-    Ends::open(to, Noted::default(), &shared.slots)?;
     let sync = |path: &Path| File::open(path)?.sync_all();
-    sync(&path).and_then(|()| sync(to)).map_err(failed)
+    sync(&path).map_err(failed)?;
+    Ends::open(to, Noted::default(), &shared.slots)?;
+    sync(to).map_err(failed)
 }
 
 fn copy(source: &Connection, to: &Path, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<(), Error> {

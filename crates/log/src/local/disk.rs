@@ -5,6 +5,8 @@
 //! 64 partitions: 1.5 times the time and 2 times the write-ahead log).
 
 use std::{
+    fs::File,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -70,6 +72,24 @@ pub(super) fn open_to_write(path: &Path, new: bool, max_bytes: Option<u64>) -> R
     }
     check_format(&connection)?;
     Ok(connection)
+}
+
+/// SQLite recovers whatever frames a killed process left, also those that were written and never synced. Whoever reads
+/// them may note them elsewhere, so they are made durable first: else the machine's death could take back what was read.
+pub(super) fn sync_recovered(path: &Path) -> Result<(), Error> {
+    let sync = || match File::open(path.with_extension("sqlite-wal")) {
+        Ok(wal) => {
+            wal.sync_data()?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    sync().map_err(|source: io::Error| Error::Storage {
+        operation: "sync the log's write-ahead file",
+        source: source.into(),
+    })
 }
 
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {

@@ -6,7 +6,7 @@
 //! checksum. A log that ends before its notes has lost records, and is not opened.
 //!
 //! The notes wait for no sync. When the process dies they are exact; when the machine does, they may be some
-//! seconds behind, but never ahead. They are written over in place, which needs no room on a full disk.
+//! seconds behind, but never ahead, since what an opener recovers is synced before it is noted. They are written over in place, which needs no room on a full disk.
 
 use std::{
     fs::{File, OpenOptions},
@@ -54,7 +54,9 @@ impl Noted {
                 position: slot.end(),
                 reason: format!(
                     "the log ends here, but records up to {} were acknowledged: its file or write-ahead file is \
-                     damaged or older than {FILE}; restore a backup, or remove {FILE} to go on without them",
+                     damaged or older than {FILE}; restore a backup, or, to go on without them, remove {FILE} and \
+                     what was made of them, the folders snapshots/ and readmodel/ (subscribers' cursors may have to \
+                     begin again)",
                     noted - 1
                 ),
             }),

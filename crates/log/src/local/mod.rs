@@ -66,7 +66,7 @@ pub struct LocalConfig {
 
 impl Default for LocalConfig {
     fn default() -> Self {
-        LocalConfig { recent_bytes: 16 << 20, queue_bytes: 4 << 20, max_bytes: None }
+        LocalConfig { recent_bytes: 12 << 20, queue_bytes: 4 << 20, max_bytes: None }
     }
 }
 
@@ -113,6 +113,7 @@ impl LocalLog {
         create_dir(dir)?;
         let lock = ProcessLock::take(dir)?;
         let path = dir.join(disk::FILE);
+        disk::sync_recovered(&path)?;
         let noted = Noted::read(dir)?;
         let mut connection = disk::open_to_write(&path, noted.is_empty(), config.max_bytes)?;
         for &(topic, count) in topics {
@@ -134,6 +135,7 @@ impl LocalLog {
     /// 50 ms whether the file changed: a machine's own processes can do no better without sharing memory.
     pub fn open_read_only(dir: &Path, topics: &[Topic]) -> Result<Self, Error> {
         let path = dir.join(disk::FILE);
+        disk::sync_recovered(&path)?;
         let connection = disk::open_to_read(&path)?;
         disk::check_format(&connection)?;
         let noted = Noted::read(dir)?;

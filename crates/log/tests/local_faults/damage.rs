@@ -142,7 +142,9 @@ async fn a_write_ahead_log_cut_short_is_told_with_the_place() {
     };
     let last = acknowledged[&partition.number].len() as u64 - 1;
     assert_eq!(position, last, "the last commit is lost, and it was one record");
-    assert!(reason.contains("log.ends") && reason.contains(&last.to_string()), "{reason}");
+    for what in ["log.ends", "snapshots/", "readmodel/", &last.to_string()] {
+        assert!(reason.contains(what), "no {what} in {reason}");
+    }
     // Readers beside a writer are told as well.
     let beside = log::LocalLog::open_read_only(dir.path(), &[super::TOPIC]);
     assert!(matches!(beside.err(), Some(Error::Damaged { .. })));

@@ -128,6 +128,26 @@ async fn a_rebuild_makes_the_same_rows_and_projection_goes_on() {
 }
 
 #[tokio::test]
+async fn rows_of_a_log_that_lost_its_end_are_made_again() {
+    let whole = told().await;
+    whole.project().await;
+    let before = rows(whole.dir.path());
+    projections::drop_if_ahead(&*whole.log, &TOPOLOGY, &whole.store).await.unwrap();
+    assert_eq!(rows(whole.dir.path()), before);
+
+    let mut cut = World::new();
+    for part in 0..PARTS - 1 {
+        story(&mut cut, part).await;
+    }
+    cut.project().await;
+    let expected = rows(cut.dir.path());
+    cut.store = whole.store.clone();
+    projections::drop_if_ahead(&*cut.log, &TOPOLOGY, &cut.store).await.unwrap();
+    cut.project().await;
+    assert_eq!(rows(whole.dir.path()), expected);
+}
+
+#[tokio::test]
 async fn an_accepted_record_that_cannot_be_read_stops_the_projection() {
     let mut world = World::new();
     world.say(100, hello(2, 100)).await;

@@ -26,6 +26,7 @@ use data_encoding::HEXLOWER;
 use domain::{Batch, Departed, FACTS_KEPT, FactId, Party, Timestamp};
 use wire::Codec;
 
+pub(crate) use self::shelf::Unsettled;
 use self::shelf::{Shelf, Unreadable};
 
 /// Entries of one kind that are too many for memory.
@@ -112,11 +113,20 @@ impl Archive {
         let Some(dir) = &self.spills else { return };
         for shelf in [&mut self.facts, &mut self.lasting_facts, &mut self.parties] {
             if shelf.in_memory() >= self.too_many
-                && let Err(error) = shelf.write_fresh(dir)
+                && let Err(unsettled) = shelf.write_fresh(dir)
             {
-                tracing::warn!(%error, dir = %dir.display(), "the archive stays in memory for now");
-                // A disk that is full is not tried again at once.
-                self.too_many *= 2;
+                match unsettled {
+                    Unsettled::Unwritten(error) => {
+                        tracing::warn!(%error, dir = %dir.display(), "the archive stays in memory for now");
+                        // A disk that is full is not tried again at once.
+                        self.too_many *= 2;
+                    }
+                    // What was fresh is written. The next snapshot comes upon it, and is told.
+                    Unsettled::Unreadable(unreadable) => {
+                        let error = Error::from(unreadable);
+                        tracing::warn!(error = &error as &dyn std::error::Error, "the archive is damaged");
+                    }
+                }
             }
         }
     }
@@ -147,7 +157,7 @@ impl Archive {
     }
 
     /// Sees that everything stands in segments in this folder, for a snapshot to name. Blocks on the disk.
-    pub(crate) fn settle(&mut self, dir: &Path, now: Timestamp) -> io::Result<()> {
+    pub(crate) fn settle(&mut self, dir: &Path, now: Timestamp) -> Result<(), Unsettled> {
         [&mut self.facts, &mut self.lasting_facts, &mut self.parties]
             .into_iter()
             .try_for_each(|shelf| shelf.settle(dir, now))?;

@@ -163,16 +163,23 @@ impl Segment {
             // The other folder is gone, or cannot share.
             Err(_) => {
                 let partial = partial_in(dir);
-                let mut from = &self.file;
-                from.seek(io::SeekFrom::Start(0))?;
-                let mut to = File::create(&partial)?;
-                io::copy(&mut from, &mut to)?;
-                to.sync_all()?;
-                fs::rename(&partial, &path)?;
+                let copied = self.copy_to(&partial).and_then(|()| fs::rename(&partial, &path));
+                if let Err(error) = copied {
+                    let _ = fs::remove_file(&partial);
+                    return Err(error);
+                }
             }
         }
         self.path = path;
         Ok(())
+    }
+
+    fn copy_to(&self, path: &Path) -> io::Result<()> {
+        let mut from = &self.file;
+        from.seek(io::SeekFrom::Start(0))?;
+        let mut to = File::create(path)?;
+        io::copy(&mut from, &mut to)?;
+        to.sync_all()
     }
 
     pub(super) fn get(&self, key: &Key) -> io::Result<Option<Vec<u8>>> {

@@ -1,6 +1,7 @@
 //! Entries of one kind: the newest in memory, the others in segments.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs::{self, File},
     io,
@@ -100,7 +101,7 @@ impl Shelf {
     }
 
     /// Sees that everything stands in segments, and these in the folder. Nothing is lost if it fails.
-    pub(super) fn settle(&mut self, dir: &Path, now: Timestamp) -> io::Result<()> {
+    pub(super) fn settle(&mut self, dir: &Path, now: Timestamp) -> Result<(), Unsettled> {
         if let Some(kept_for) = self.kept_for {
             let (kept, forgotten) =
                 self.segments.drain(..).partition(|segment| now - segment.index.span.newest <= kept_for);
@@ -115,12 +116,12 @@ impl Shelf {
         }
         match self.segments.is_empty() {
             true => Ok(()),
-            false => File::open(dir)?.sync_all(),
+            false => Ok(File::open(dir)?.sync_all()?),
         }
     }
 
     /// Sees that everything stands in segments, new ones in the folder.
-    pub(super) fn write_fresh(&mut self, dir: &Path) -> io::Result<()> {
+    pub(super) fn write_fresh(&mut self, dir: &Path) -> Result<(), Unsettled> {
         if let Some(span) = self.span {
             fs::create_dir_all(dir)?;
             let (keys, twice) = self.fresh_keys.in_order();
@@ -196,17 +197,43 @@ impl Shelf {
     }
 }
 
-pub(super) struct Unreadable {
+#[derive(Debug)]
+pub(crate) struct Unreadable {
     pub(super) segment: Name,
     pub(super) source: io::Error,
 }
 
+/// Why not everything could be put in order.
+#[derive(Debug)]
+pub(crate) enum Unsettled {
+    /// It never will be: a segment is damaged.
+    Unreadable(Unreadable),
+    /// The disk takes nothing now.
+    Unwritten(io::Error),
+}
+
+impl From<io::Error> for Unsettled {
+    fn from(source: io::Error) -> Self {
+        Unsettled::Unwritten(source)
+    }
+}
+
 /// Both in one, and what of the older is replaced.
-fn merge(dir: &Path, older: &Segment, newer: &Segment) -> io::Result<(Segment, Tally)> {
+fn merge(dir: &Path, older: &Segment, newer: &Segment) -> Result<(Segment, Tally), Unsettled> {
     let mut gone = Tally::default();
     let about = older.index.tally.count + newer.index.tally.count;
     let span = older.index.span.and(newer.index.span);
-    let (mut old, mut new) = (older.entries().peekable(), newer.entries().peekable());
+    let damaged = Cell::new(None);
+    let heed = |name| {
+        let damaged = &damaged;
+        move |entry: &io::Result<Entry>| {
+            if entry.is_err() {
+                damaged.set(Some(name));
+            }
+        }
+    };
+    let mut old = older.entries().inspect(heed(older.name)).peekable();
+    let mut new = newer.entries().inspect(heed(newer.name)).peekable();
     let entries = std::iter::from_fn(|| -> Option<io::Result<Entry>> {
         match (old.peek(), new.peek()) {
             (Some(Ok((first, _))), Some(Ok((second, _)))) if first < second => old.next(),
@@ -220,6 +247,9 @@ fn merge(dir: &Path, older: &Segment, newer: &Segment) -> io::Result<(Segment, T
         }
     });
     // An error on the older side comes up once the newer side has ended.
-    let merged = Segment::write(dir, about, span, entries)?;
+    let merged = Segment::write(dir, about, span, entries).map_err(|source| match damaged.get() {
+        Some(segment) => Unsettled::Unreadable(Unreadable { segment, source }),
+        None => Unsettled::Unwritten(source),
+    })?;
     Ok((merged, gone))
 }

@@ -35,7 +35,7 @@ fn key(n: u64) -> Key {
 const NOW: Timestamp = Timestamp(1_000);
 
 fn found(shelf: &Shelf, key: &Key) -> Option<Vec<u8>> {
-    shelf.find(key).ok().expect("nothing is damaged").map(|(_, value)| value)
+    shelf.find(key).expect("nothing is damaged").map(|(_, value)| value)
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_shelf_finds_what_was_put_last() {
                     let before = shelf.tally();
                     shelf = Shelf::decode(&mut &shelf.encode()[..], &dir, None).unwrap();
                     assert_eq!(shelf.tally(), before);
-                    shelf.check().ok().expect("nothing is damaged");
+                    shelf.check().expect("nothing is damaged");
                 }
             }
             for n in 0..800 {
@@ -203,6 +203,24 @@ fn what_would_fill_memory_is_written_and_found() {
     std::fs::remove_dir_all(root.path().join("spilt")).unwrap();
     let read = Archive::decode(&archive.encode(), &dir).unwrap();
     assert!(read.has_fact(FactId(key(0))).unwrap() && read.summary() == archive.summary());
+}
+
+#[test]
+fn what_is_damaged_is_named_when_it_is_put_together_with_other_things() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::default();
+    archive.keep(departed(0, 1_000));
+    archive.settle(root.path(), NOW).unwrap();
+    let path = std::fs::read_dir(root.path()).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[12] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    archive.keep(departed(1_000, 1_000));
+    let Err(Unsettled::Unreadable(unreadable)) = archive.settle(root.path(), NOW) else {
+        panic!("a segment is damaged")
+    };
+    assert_eq!(path.file_stem().unwrap().to_str().unwrap(), Error::from(unreadable).segment);
+    assert!(archive.has_fact(FactId(key(1_500))).unwrap(), "what is whole is still found");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl<A: Codec> Held<A> {
 impl<A: Codec> Leader<'_, A> {
     /// Appends the next decision, if there is anything to decide. Asked only while there is room for one.
     pub(super) fn decide_next(&mut self) -> Result<bool, Error> {
-        Ok(self.recover()? || self.adopt()? || self.fire()? || self.retire() || self.decide_held()?)
+        Ok(self.recover()? || self.adopt()? || self.fire()? || self.retire()? || self.decide_held()?)
     }
 
     /// Takes up new policies.
@@ -111,6 +111,9 @@ impl<A: Codec> Leader<'_, A> {
 
     /// Takes up what earlier leaders left under way, a part at a time, and nothing else in between.
     fn recover(&mut self) -> Result<bool, Error> {
+        if self.recovery.is_done() {
+            return Ok(false);
+        }
         let recovery = std::mem::replace(&mut self.recovery, Recovery::Done);
         let mut rest = Recovery::Done;
         let now = self.now();
@@ -198,7 +201,7 @@ impl<A: Codec> Leader<'_, A> {
             let Recalled { is_known, party } = self.recall(&read, &record)?;
             if let Some((tombstone, size)) = party {
                 brought_back += size;
-                steps.push(self.bring_back(now, tombstone));
+                steps.extend(self.bring_back(now, record.position, tombstone)?);
             }
             let step = match is_known {
                 true => None,
@@ -212,6 +215,7 @@ impl<A: Codec> Leader<'_, A> {
                 )?,
             };
             self.intake_through = record.position + 1;
+            self.retirement.others_were_served();
             steps.extend(step);
         }
         if !held.inputs.is_empty() {
@@ -253,8 +257,19 @@ impl<A: Codec> Leader<'_, A> {
                 keep(partition, format!("the rules failed on {matter}"))
             }
         };
-        match catch_unwind(AssertUnwindSafe(|| partition.fold(now, &step))) {
-            Ok(()) => Ok(Some(step)),
+        self.fold(now, matter, step).map(Some)
+    }
+
+    /// Folds a step of a decision made at `now`. Should that break off, our state is spoilt, and the next leader is told
+    /// by what.
+    pub(super) fn fold(
+        &mut self,
+        now: Timestamp,
+        matter: Matter<A::TimerId>,
+        step: Step<A>,
+    ) -> Result<Step<A>, Error> {
+        match catch_unwind(AssertUnwindSafe(|| self.partition.fold(now, &step))) {
+            Ok(()) => Ok(step),
             Err(_) => {
                 let failed = Error::Poison { peer: self.peer, matter: matter.to_string() };
                 self.poison.put(matter);

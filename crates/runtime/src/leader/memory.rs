@@ -3,11 +3,12 @@
 //! The state runs ahead of what was read back, and so does what left it. What departed is asked for where it is: in the
 //! decisions in flight, then in the archive, which holds only what the log accepted.
 
-use domain::{Departed, FactId, Intake, Origin, Party, Question, Timestamp};
+use domain::{Departed, FactId, Intake, MOST_RETIRED, Origin, Party, Question, Step, Timestamp};
 use log::Record;
+use tokio::time::{Duration, Instant};
 use wire::Codec;
 
-use super::Leader;
+use super::{Leader, poison::Matter};
 use crate::{Error, archive};
 
 /// What was found about an input before it is decided.
@@ -18,17 +19,46 @@ pub(super) struct Recalled<A: Codec> {
     pub(super) party: Option<(A::Event, usize)>,
 }
 
+/// Between retirements, unless there are enough for a full one.
+const RETIRE_EVERY: Duration = Duration::from_secs(1);
+
+/// When parties may be retired: now and then, and between two times whoever waits to be served is.
+#[derive(Default)]
+pub(super) struct Retirement {
+    is_due: bool,
+    /// No input was decided since.
+    was_last: bool,
+    last: Option<Instant>,
+}
+
+impl Retirement {
+    /// It is looked for those who are quiet once more, but not if others come first.
+    pub(super) fn may_go_on(&mut self, others_wait: bool) {
+        self.is_due |= !(self.was_last && others_wait);
+    }
+
+    pub(super) fn others_were_served(&mut self) {
+        self.was_last = false;
+    }
+}
+
 impl<A: Codec> Leader<'_, A> {
     /// Retires some of those who have been quiet for long; none while there may be word of them in what is not read yet.
-    pub(super) fn retire(&mut self) -> bool {
-        if self.backlog_to.is_some() {
-            return false;
+    pub(super) fn retire(&mut self) -> Result<bool, Error> {
+        if self.backlog_to.is_some() || !self.retirement.is_due || self.poison.holds(&Matter::Memory) {
+            return Ok(false);
         }
+        self.retirement.is_due = false;
         let now = self.now();
-        let Some(step) = self.partition.retire(now, self.setup.retire_after) else { return false };
-        self.partition.fold(now, &step);
+        let Some(step) = self.partition.retire(now, self.setup.retire_after) else { return Ok(false) };
+        let is_early = self.retirement.last.is_some_and(|last| last.elapsed() < RETIRE_EVERY);
+        if is_early && step.events.len() < MOST_RETIRED {
+            return Ok(false);
+        }
+        self.retirement = Retirement { is_due: false, was_last: true, last: Some(Instant::now()) };
+        let step = self.fold(now, Matter::Memory, step)?;
         self.append(vec![step]);
-        true
+        Ok(true)
     }
 
     pub(super) fn recall(
@@ -43,13 +73,16 @@ impl<A: Codec> Leader<'_, A> {
                 _ => Question::default(),
             },
         };
-        self.answer(question).map_err(|source| {
-            // Else the next leader would begin with it again.
-            if let Some(snapshots) = &self.setup.snapshots {
-                snapshots.distrust(self.peer, &source.segment);
-            }
-            Error::Archive { peer: self.peer, source }
-        })
+        self.answer(question).map_err(|source| self.distrust(source))
+    }
+
+    /// What a segment that cannot be read comes to. The snapshots that name it go, else the next leader would begin with
+    /// it again.
+    pub(super) fn distrust(&self, source: archive::Error) -> Error {
+        if let Some(snapshots) = &self.setup.snapshots {
+            snapshots.distrust(self.peer, &source.segment);
+        }
+        Error::Archive { peer: self.peer, source }
     }
 
     fn answer(&self, question: Question) -> Result<Recalled<A>, archive::Error> {
@@ -77,10 +110,19 @@ impl<A: Codec> Leader<'_, A> {
         self.in_flight.iter().rev().map(|in_flight| &in_flight.departed)
     }
 
-    /// The step of bringing a party back is made and folded; nothing is decided by it.
-    pub(super) fn bring_back(&mut self, now: Timestamp, tombstone: A::Event) -> domain::Step<A> {
+    /// The step of bringing a party back is made and folded; nothing is decided by it. None if that failed before: then
+    /// the input that needs the party is set aside.
+    pub(super) fn bring_back(
+        &mut self,
+        now: Timestamp,
+        input: u64,
+        tombstone: A::Event,
+    ) -> Result<Option<Step<A>>, Error> {
+        let matter = Matter::Input(input);
+        if self.poison.holds(&matter) {
+            return Ok(None);
+        }
         let step = self.partition.bring_back(tombstone);
-        self.partition.fold(now, &step);
-        step
+        self.fold(now, matter, step).map(Some)
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use wire::{Codec, Decision, Header, Judgement, Reader};
 
 use crate::{
-    Archive, Effects, Error, Setup, Standing,
+    Archive, Effects, Error, Mark, Setup, Standing,
     clock::Guard,
     metrics,
     off_thread::off_thread,
@@ -30,8 +30,11 @@ use crate::{
     standing::{intake, log_of},
 };
 
-use self::decide::{Held, Recovery};
 pub(crate) use self::poison::Poison;
+use self::{
+    decide::{Held, Recovery},
+    memory::Retirement,
+};
 
 /// Decisions on their way to the log and back.
 const MOST_IN_FLIGHT: usize = 4;
@@ -39,7 +42,7 @@ const MOST_IN_FLIGHT: usize = 4;
 const READ: Limit = Limit { records: 1_024, bytes: 384 * 1024 };
 /// Between words to relay sources, and looks for relays that were lost.
 const CHORES: Duration = Duration::from_millis(20);
-/// Steps between snapshots.
+/// Steps between snapshots; what leaves memory by them counts, too, so that it is seldom too much before the next.
 const SNAPSHOT_EVERY: usize = 200_000;
 
 pub(crate) enum End {
@@ -57,6 +60,9 @@ pub(crate) struct Leader<'a, A: Codec> {
     archive: Archive,
     intake: Tail,
     intake_through: u64,
+    /// What the last accepted decision says of it: inputs that lead to nothing are in none, and read again.
+    accepted_through: u64,
+    retirement: Retirement,
     /// Read from the intake and not decided yet.
     held: Option<Held<A>>,
     log: Tail,
@@ -111,6 +117,8 @@ impl<'a, A: Codec> Leader<'a, A> {
             archive,
             intake,
             intake_through,
+            accepted_through: intake_through,
+            retirement: Retirement::default(),
             held: None,
             log,
             reader,
@@ -184,6 +192,9 @@ impl<'a, A: Codec> Leader<'a, A> {
                 _ = chores.tick() => {
                     self.relays.confirm();
                     self.relays.resend(&self.partition, self.now(), false);
+                    if room {
+                        self.retirement.may_go_on(self.held.is_some());
+                    }
                 }
                 records = self.intake.batch(), if room && held_until.is_none() => {
                     let records = records.map_err(|source| self.failed("read the intake", source))?;
@@ -226,7 +237,8 @@ impl<'a, A: Codec> Leader<'a, A> {
     /// Appends one decision. Its effects wait for the read-back.
     fn append(&mut self, steps: Vec<Step<A>>) {
         self.seq += 1;
-        self.since_snapshot += steps.len();
+        let departed = self.partition.take_departed();
+        self.since_snapshot += steps.len() + departed.len();
         let decision = Decision {
             epoch: self.epoch,
             seq: self.seq,
@@ -237,7 +249,6 @@ impl<'a, A: Codec> Leader<'a, A> {
         let record = wire::encode_decision(&decision);
         let (since, shown) = (Instant::now(), self.setup.clock.now());
         self.appends.push_back(self.setup.log.append(log_of(self.peer), vec![record]));
-        let departed = self.partition.take_departed();
         self.in_flight.push_back(InFlight { decision, departed, since, shown });
     }
 
@@ -260,6 +271,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                     let stamp = Timestamp(record.appended_at);
                     self.guard = Guard::measured((ours.shown, ours.since), stamp, read_back);
                     self.heed_clock();
+                    self.accepted_through = ours.decision.intake_through;
                     self.perform(ours);
                 }
             }
@@ -312,24 +324,30 @@ impl<'a, A: Codec> Leader<'a, A> {
         }
     }
 
-    /// Leaves a snapshot behind. Only called with nothing in flight: what we hold is what the log accepted.
+    /// Leaves a snapshot behind. Only called with nothing in flight: what we hold is what the log accepted. An archive
+    /// that is found damaged ends this rule, and the snapshots that name it.
     async fn snapshot(&mut self) -> Result<(), Error> {
         let Some(snapshots) = self.setup.snapshots.clone().filter(|_| self.since_snapshot > 0) else {
             self.since_snapshot = 0;
             return Ok(());
         };
         self.since_snapshot = 0;
-        let (peer, point, through) = (self.peer, self.reader.point(), self.intake_through);
+        let (peer, point, through) = (self.peer, self.reader.point(), self.accepted_through);
+        let mark = Mark::before(&*self.setup.log, peer, point.position).await;
+        let mark = mark.map_err(|source| self.failed("read the log", source))?;
+        // What we read there is gone.
+        let mark = mark.ok_or(Error::ReadBack { peer })?;
         let partition = std::mem::replace(&mut self.partition, Partition::new(self.setup.topology));
         let mut archive = std::mem::take(&mut self.archive);
         let written = off_thread(move || {
-            let written = snapshots.write(peer, &partition, &mut archive, &point, through);
+            let written = snapshots.write(peer, &partition, &mut archive, &point, mark, through);
             (written, partition, archive)
         });
         let (written, partition, archive) = written.await.map_err(|source| Error::Fold { source })?;
         (self.partition, self.archive) = (partition, archive);
         match written {
             Ok(_) => tracing::debug!(peer = %self.peer, "snapshot written"),
+            Err(Error::Archive { source, .. }) => return Err(self.distrust(source)),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot; the log has it all");
             }

@@ -14,6 +14,8 @@ pub(crate) enum Matter<T> {
     Policy(TenantId, u64),
     /// What earlier leaders left under way.
     Recovery,
+    /// Those who have been quiet, and leave memory.
+    Memory,
 }
 
 impl<T: fmt::Debug> fmt::Display for Matter<T> {
@@ -25,6 +27,7 @@ impl<T: fmt::Debug> fmt::Display for Matter<T> {
             }
             Matter::Policy(tenant, version) => write!(f, "version {version} of the policy of {tenant}"),
             Matter::Recovery => f.write_str("what earlier leaders left under way"),
+            Matter::Memory => f.write_str("those who leave memory"),
         }
     }
 }

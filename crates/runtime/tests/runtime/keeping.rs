@@ -47,6 +47,58 @@ async fn the_intake_is_trimmed_to_the_oldest_snapshot_and_not_further() {
     world.assert_clean().await;
 }
 
+/// No decision tells of inputs that lead to nothing, so none of them may be taken for read by all.
+#[tokio::test]
+async fn a_snapshot_says_of_the_intake_what_the_log_says() {
+    let world = World::with_snapshots();
+    let running = world.start_conversations("one");
+    world.says(CUSTOMER, 1).await;
+    world.has_received(1).await;
+    for _ in 0..5 {
+        world.says(CUSTOMER, 1).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.stop().await;
+    let through = world.accepted::<Decider>(0).await.last().unwrap().intake_through;
+    assert!(through < world.log.end(intake(PEER)).await.unwrap());
+    assert_eq!(world.snapshots().unwrap().newest::<Decider>(PEER).unwrap().intake_through, through);
+}
+
+#[tokio::test]
+async fn a_snapshot_of_another_log_is_never_taken_and_does_not_stay() {
+    let mut world = World::new();
+    let other = World::with_snapshots();
+    for n in 1..=2 {
+        let running = other.start_conversations("one");
+        other.says(CUSTOMER, n).await;
+        other.has_received(usize::from(n)).await;
+        running.stop().await;
+    }
+    let theirs = other.snapshot_files(PEER);
+    assert_eq!(theirs.len(), 2);
+    // What a crash left.
+    let partial = theirs[0].with_extension("partial");
+    std::fs::write(&partial, b"cut short").unwrap();
+
+    // Ours grows past them while nobody looks, and has what they have not.
+    for n in 11..=16 {
+        let running = world.start_conversations("one");
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n) - 10).await;
+        running.stop().await;
+    }
+    world.snapshots = other.snapshots;
+    let running = world.start_conversations("two");
+    world.says(CUSTOMER, 17).await;
+    world.has_received(7).await;
+    running.stop().await;
+    let ours = world.snapshot_files(PEER);
+    assert_eq!(ours.len(), 1, "theirs are gone: {ours:?}");
+    assert!(theirs.iter().all(|path| !path.with_extension("segments").exists()) && !partial.exists());
+    let report = world.assert_clean().await;
+    assert_eq!((report.snapshots_compared, report.snapshots_skipped.len()), (1, 0), "{report}");
+}
+
 /// A log under several leaders, with records that do not count among those that do.
 async fn ruled(world: &World, leaders: u8) {
     let mut told = 0;

@@ -7,7 +7,8 @@ use domain::{
     conversation::{self, BotAction, Command, Decider, What},
 };
 
-use runtime::log_of;
+use runtime::{Standing, log_of};
+use wire::Verdict;
 
 use super::world::*;
 
@@ -150,14 +151,54 @@ async fn many_come(world: &World) {
     for n in 0..MANY {
         world.post::<Decider>(Route::Party(Party(wide(n))), &opts_in(n)).await;
     }
-    let retired = async || {
-        let accepted = world.accepted::<Decider>(0).await;
-        let steps = accepted.iter().flat_map(|decision| &decision.steps);
-        let events = steps.flat_map(|step| &step.events);
-        let gone = events.filter(|recorded| matches!(recorded.event.what, What::Retired { .. })).count();
-        (gone == MANY as usize).then_some(())
-    };
+    let mut onlooker = Onlooker::new(world);
+    let retired = async || (onlooker.retired().await == MANY as usize).then_some(());
     eventually("all are gone", retired).await;
+}
+
+/// Counts, as the log grows, who has left memory.
+struct Onlooker {
+    standing: Standing<Decider>,
+    tail: log::Tail,
+    retired: usize,
+}
+
+impl Onlooker {
+    fn new(world: &World) -> Self {
+        let standing = Standing::new(0, TOPOLOGY);
+        Onlooker { tail: standing.tail(world.log()), standing, retired: 0 }
+    }
+
+    async fn retired(&mut self) -> usize {
+        for record in self.tail.ready().await.unwrap() {
+            let Verdict::Accepted(decision) = self.standing.fold(&record).unwrap() else { continue };
+            let events = decision.steps.iter().flat_map(|step| &step.events);
+            self.retired += events.filter(|it| matches!(it.event.what, What::Retired { .. })).count();
+        }
+        self.retired
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_until_all_who_are_quiet_have_left() {
+    let mut world = World::with_snapshots();
+    let running = world.start_conversations("one");
+    for n in 0..MANY {
+        world.post::<Decider>(Route::Party(Party(wide(n))), &opts_in(n)).await;
+    }
+    running.stop().await;
+    world.retire_after = Millis(0);
+    let running = world.start_conversations("two");
+    let mut onlooker = Onlooker::new(&world);
+    eventually("some leave", async || (onlooker.retired().await > 0).then_some(())).await;
+    world.says(CUSTOMER, 1).await;
+    world.has_received(1).await;
+    running.stop().await;
+    let events = world.events::<Decider>().await;
+    let served = events.iter().position(|event| matches!(event.what, What::MessageReceived { .. }));
+    let gone = count(&events[..served.unwrap()], |what| matches!(what, What::Retired { .. }));
+    assert!(gone < MANY as usize / 2, "{gone} left before");
+    world.assert_clean().await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use log::{LocalLog, Log, Tail, Topic, clock};
 use serde::{Deserialize, Serialize};
 
+use super::installation::Installation;
 use crate::{
     args::Source,
     exit::{self, Unusable},
@@ -28,16 +29,16 @@ Examples:
   tributary backup -c tributary.toml /backups/2026-11-22
   tributary backup --data data /backups/today
 
-Whoever has a backup and the master key can read what people wrote. A backup also keeps the keys of people who are
-erased later: they are forgotten for good only once the backups from before are gone, so let old ones go in time.
+Whoever has a backup and the master key can read what people wrote. A backup keeps the keys it was taken with: what
+was destroyed later can still be read with it, so let old ones go in time.
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration.";
 
 /// Copies all that cannot be made again, also while a server runs
 ///
-/// One moment of the log, then the keys, the sealed blobs and, where it lies beside the keys, the master key. Timelines
-/// and snapshots are left out: they are made again from the log. Every record of the copy is read once. The backup has
-/// its name only when it is whole; until then it is DIR.part.
+/// One moment of the log, then the keys, the sealed blobs and, unless the configuration keeps it elsewhere, the master
+/// key. Timelines and snapshots are left out: they are made again from the log. Every record of the copy is read once.
+/// The backup has its name only when it is whole; until then it is DIR.part.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BackupArgs {
@@ -75,7 +76,7 @@ pub async fn run(args: BackupArgs) -> anyhow::Result<u8> {
         return Err(installation.nothing("key store", &installation.layout.keys()));
     }
     let part = begin(&args.to)?;
-    let taken = take(&installation.layout, &part).await;
+    let taken = take(&installation, &part).await;
     let manifest = match taken.and_then(|manifest| finish(&part, &args.to).map(|()| manifest)) {
         Ok(manifest) => manifest,
         Err(error) => {
@@ -123,8 +124,8 @@ fn begin(to: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The log first: the keys of a record are older than the record, so they are in what is copied later.
-async fn take(from: &Layout, part: &Path) -> anyhow::Result<Manifest> {
-    let to = Layout::new(part);
+async fn take(installation: &Installation, part: &Path) -> anyhow::Result<Manifest> {
+    let (from, to) = (&installation.layout, Layout::new(part));
     for folder in [to.log(), to.keys()] {
         fs::create_dir(&folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
     }
@@ -140,7 +141,8 @@ async fn take(from: &Layout, part: &Path) -> anyhow::Result<Manifest> {
         vault::backup::back_up(&from.keys(), &to.keys(), &|done, total| progress.at(done, total))
     })
     .context("could not copy the keys")?;
-    let master_key = from.master_key_file().is_file();
+    // Where the configuration names another place, what lies beside the keys may open nothing, or something else.
+    let master_key = installation.config.vault.master_key.is_none() && from.master_key_file().is_file();
     if master_key {
         copy_file(&from.master_key_file(), &to.master_key_file()).context("could not copy the master key")?;
     }

@@ -29,9 +29,8 @@ Examples:
 What was acknowledged after the backup was taken is not in it. Providers that still redeliver fill part of that gap. An
 answer that waited to leave then leaves now, perhaps for the second time. Positions, and the ids of outgoing messages
 that are made of them, are given again: a provider that deduplicates by them may take a new message for one it knows.
-Erase again who was erased since.
 
-Exit codes: 0 done, 1 failed (then nothing is in place), 2 usage or configuration.";
+Exit codes: 0 done, 1 failed (nothing is in place, unless it says that everything is), 2 usage or configuration.";
 
 /// Puts a backup in place, in a data directory that is empty
 ///
@@ -137,14 +136,32 @@ async fn restore(backup: &Path, part: &Path, manifest: &Manifest) -> anyhow::Res
     Ok(())
 }
 
-/// The log last: without it there is no installation.
+/// Both or nothing; the log last, since without it there is no installation. What fails once both are in place is told,
+/// and is no failure of the restore.
 fn finish(part: &Path, data: &Path) -> anyhow::Result<()> {
     let (from, to) = (Layout::new(part), Layout::new(data));
-    fs::rename(from.keys(), to.keys())
-        .and_then(|()| fs::rename(from.log(), to.log()))
-        .and_then(|()| fs::remove_dir_all(part))
-        .and_then(|()| sync(data))
-        .with_context(|| format!("could not put what was restored in place in {}", data.display()))
+    let putting = || format!("could not put what was restored in place in {}", data.display());
+    fs::rename(from.keys(), to.keys()).with_context(putting)?;
+    if let Err(error) = fs::rename(from.log(), to.log()) {
+        let error = anyhow::Error::new(error).context(putting());
+        return Err(match fs::rename(to.keys(), from.keys()) {
+            Ok(()) => error,
+            Err(back) => {
+                let keys = to.keys();
+                error.context(format!("{} could not be taken away again ({back}): remove it", keys.display()))
+            }
+        });
+    }
+    if let Err(error) = sync(data) {
+        exit::say(format_args!(
+            "warning: {} could not be synced ({error}): should the machine fail now, look whether all is there",
+            data.display()
+        ));
+    }
+    if let Err(error) = fs::remove_dir_all(part) {
+        exit::say(format_args!("warning: {} could not be removed ({error}): remove it", part.display()));
+    }
+    Ok(())
 }
 
 /// Opens the key store, if the master key is there. A wrong one is told now rather than at the next start.
@@ -160,7 +177,13 @@ fn master_key(installation: &Installation) -> anyhow::Result<String> {
     };
     Vault::open(vault::Config::new(keys, master))
         .map(|_| "the master key opens the keys".to_owned())
-        .context("everything is in place, but the key store does not open with this master key")
+        .with_context(|| {
+            format!(
+                "everything is in place in {}, but the key store does not open with this master key: put the right \
+                 one there, and do not restore again",
+                installation.layout.data().display()
+            )
+        })
 }
 
 fn size(folder: &Path) -> io::Result<u64> {
@@ -185,4 +208,23 @@ fn copy_folder(from: &Path, to: &Path, copied: &mut impl FnMut(u64)) -> io::Resu
         }
     }
     sync(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_and_the_keys_are_put_in_place_both_or_not_at_all() {
+        let data = tempfile::tempdir().unwrap();
+        let part = data.path().join(PART);
+        fs::create_dir_all(part.join("keys")).unwrap();
+        let error = finish(&part, data.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("in place in"), "{error:#}");
+        assert!(!data.path().join("keys").exists() && part.join("keys").exists());
+
+        fs::create_dir(part.join("log")).unwrap();
+        finish(&part, data.path()).unwrap();
+        assert!(data.path().join("keys").exists() && data.path().join("log").exists() && !part.exists());
+    }
 }

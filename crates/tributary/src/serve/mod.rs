@@ -102,6 +102,9 @@ impl Process {
                 .await?
                 .context("could not open the read model")?;
             if has(Role::Projections) {
+                projections::drop_if_ahead(&*shared.log, &topology, &store)
+                    .await
+                    .context("could not hold the read model against the log")?;
                 let (log, store, stop) = (shared.log.clone(), store.clone(), stages.projections.clone());
                 stages.spawn("projections", project(log, topology, store, stop));
             }

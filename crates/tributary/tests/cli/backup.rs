@@ -77,6 +77,15 @@ fn what_is_no_whole_backup_is_not_restored() {
     dev.until(&["contacts", "export"], "ann@x.test");
     expect(&dev.run(&["backup", backup.to_str().unwrap()]), 0);
     dev.stop();
+    // A master key that the configuration keeps elsewhere is not taken along, whatever lies beside the keys.
+    let original = dir.path().join("original");
+    fs::copy(original.join("keys/master.key"), dir.path().join("elsewhere")).unwrap();
+    let config = format!("data = {original:?}\n[vault]\nmaster_key = \"file:{}\"\n", path(&dir, "elsewhere"));
+    fs::write(dir.path().join("tributary.toml"), config).unwrap();
+    let output = run(&["backup", "-c", &path(&dir, "tributary.toml"), &path(&dir, "without")]);
+    expect(&output, 0);
+    assert!(stdout(&output).contains("is not in it"), "{}", stdout(&output));
+    assert!(!dir.path().join("without/keys/master.key").exists());
 
     let harmed = |name: &str, harm: &dyn Fn(&Path), code, why: &str| {
         let copy = dir.path().join(name);
@@ -125,7 +134,9 @@ fn what_is_no_whole_backup_is_not_restored() {
     fs::write(keyless.join("keys/master.key"), "07".repeat(32)).unwrap();
     let output = restore(&keyless, &other);
     expect(&output, 1);
-    assert!(stderr(&output).contains("not the master key"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("not the master key") && said.contains("everything is in place"), "{said}");
+    assert!(other.join("log/log.sqlite").exists());
 }
 
 #[test]

@@ -131,7 +131,8 @@ async fn a_snapshot_is_what_folding_gives() {
         let as_of = async |count| standing_as_of(&world, count).await;
         let (mut taken, point) = (as_of(through).await, as_of(3).await.point());
         let snapshots = world.snapshots().unwrap();
-        snapshots.write(peer, &taken.partition, &mut taken.archive, &point, 2).unwrap();
+        let mark = runtime::Mark::before(&world.log, peer, point.position).await.unwrap().unwrap();
+        snapshots.write(peer, &taken.partition, &mut taken.archive, &point, mark, 2).unwrap();
         assert_eq!(broken_in(&world).await, expected);
         assert_eq!(world.verify().await.snapshots_compared, 1);
     }
@@ -161,7 +162,8 @@ async fn a_snapshot_holds_all_that_has_left_memory() {
             standing.archive = runtime::Archive::default();
         }
         let snapshots = world.snapshots().unwrap();
-        snapshots.write(peer, &standing.partition, &mut standing.archive, &point, 1).unwrap();
+        let mark = runtime::Mark::before(&world.log, peer, point.position).await.unwrap().unwrap();
+        snapshots.write(peer, &standing.partition, &mut standing.archive, &point, mark, 1).unwrap();
         assert_eq!(broken_in(&world).await, expected);
     }
 }
