@@ -103,6 +103,11 @@ impl Layout {
     }
 }
 
+/// Every topic; a log that exists knows how many partitions each has.
+pub fn every_topic() -> Vec<Topic> {
+    Kind::ALL.into_iter().flat_map(|kind| [Topic(kind.intake_topic()), Topic(kind.log_topic())]).collect()
+}
+
 /// Every topic, with its number of partitions.
 pub fn topics(topology: Topology) -> Vec<(Topic, u32)> {
     let of = |kind: Kind| {

@@ -11,16 +11,15 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use domain::Kind;
 use jiff::Timestamp;
-use log::{LocalLog, Log, Tail, Topic, clock};
+use log::{LocalLog, Log, Tail, clock};
 use serde::{Deserialize, Serialize};
 
 use super::installation::Installation;
 use crate::{
     args::Source,
     exit::{self, Unusable},
-    layout::Layout,
+    layout::{Layout, every_topic},
     progress::Progress,
 };
 
@@ -222,10 +221,6 @@ pub fn hash(layout: &Layout) -> anyhow::Result<String> {
         Ok(hasher.finalize().to_hex().to_string())
     };
     hash().with_context(|| format!("could not read {}", path.display()))
-}
-
-fn every_topic() -> Vec<Topic> {
-    Kind::ALL.into_iter().flat_map(|kind| [Topic(kind.intake_topic()), Topic(kind.log_topic())]).collect()
 }
 
 /// Copies a file with its permissions. It is on disk when this returns, its name once its folder is synced.

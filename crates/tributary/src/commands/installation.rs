@@ -12,7 +12,7 @@ use crate::{
     args::Source,
     config::{self, Config, Layer, LogAt},
     exit::Unusable,
-    layout::{self, Layout},
+    layout::{self, Layout, every_topic},
 };
 
 /// What stands before the environment's part of the configuration: `TRIBUTARY__HTTP__LISTEN` is `http.listen`.
@@ -86,9 +86,7 @@ impl Installation {
             return Err(self.nothing("log", &dir));
         }
         // The counts are learnt from the file; these stand for "every topic".
-        let topics: Vec<_> =
-            layout::topics(self.config.partitions.topology()).into_iter().map(|of| of.0).collect();
-        let log = LocalLog::open_read_only(&dir, &topics)
+        let log = LocalLog::open_read_only(&dir, &every_topic())
             .with_context(|| format!("could not open the log in {}", dir.display()))?;
         let topology = layout::topology(&log).context("the log lacks a topic")?;
         Ok((Arc::new(log), topology))
