@@ -7,7 +7,7 @@ use axum::{Router, http::StatusCode, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{Layer as _, filter::{LevelFilter, Targets}, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// How traces are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -32,14 +32,22 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Writes traces to standard error. `RUST_LOG` says which; otherwise a process that runs long tells what it does,
 /// and any other command only what is wrong.
 pub fn trace(format: LogFormat, runs_long: bool) {
-    let default = if runs_long { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let traces = tracing_subscriber::fmt().with_env_filter(filter);
+    let default = || Targets::new().with_default(if runs_long { LevelFilter::INFO } else { LevelFilter::WARN });
+    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
+    let (targets, refused) = match asked.map(|asked| asked.parse()) {
+        Some(Ok(targets)) => (targets, None),
+        Some(Err(error)) => (default(), Some(error)),
+        None => (default(), None),
+    };
     // The complaint about a standard error that was closed would go there too, and panic.
-    let traces = traces.with_writer(std::io::stderr).log_internal_errors(false);
-    match format {
-        LogFormat::Text => traces.init(),
-        LogFormat::Json => traces.json().flatten_event(true).init(),
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(targets)).init();
+    if let Some(error) = refused {
+        tracing::warn!(%error, "RUST_LOG is not understood, so it is left aside: `info,runtime=debug` is an example");
     }
 }
 

@@ -109,3 +109,13 @@ fn doctor_names_what_is_wrong() {
     );
     assert!(!dir.path().join("d").exists());
 }
+
+#[test]
+fn traces_that_cannot_be_chosen_so_are_said_to_be() {
+    let dir = folder(&[]);
+    let told = |asked: &str| {
+        stderr(&command(&["doctor", "--data", &path(&dir, "data")]).env("RUST_LOG", asked).output().unwrap())
+    };
+    assert!(told("runtime=loud=er").contains("RUST_LOG is not understood"), "{}", told("runtime=loud=er"));
+    assert!(!told("info,runtime=debug").contains("RUST_LOG"));
+}
