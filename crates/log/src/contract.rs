@@ -3,11 +3,13 @@
 //! **Ordering.** Records of one partition have strictly ascending positions. Positions may have gaps (another
 //! backend may spend some on its own bookkeeping); nobody may compute with them beyond comparing and `+ 1`.
 //! Two appends by one caller to one partition take effect in the order in which [`Log::append`] was called,
-//! whether or not the first was awaited. The records of one append stand next to each other and are all there
-//! or all absent.
+//! whether or not the first was awaited. The records of one append keep their order; others' may stand between
+//! them.
 //!
 //! **Durability.** When an append's future yields a position, the records are on stable storage. When it yields
-//! an error, they may be there or not, now or later, in any number of copies: [`Error::is_unknown`] tells.
+//! an error, they may be there or not, now or later, in any number of copies: [`Error::is_unknown`] tells. Only a
+//! record is whole or absent: of an append of several that failed, a first part may be there. What must not be torn is
+//! one record.
 //!
 //! **Tail.** A reader sees only durable records, in order, and is woken when there is more; nobody polls.
 //!
@@ -64,8 +66,8 @@ pub struct Record {
 /// The largest record that a log takes, in bytes. What is larger belongs elsewhere, with a reference here.
 pub const MAX_RECORD: usize = 16 << 20;
 
-/// Refuses an append with a record that is too large for any log.
-pub(crate) fn check_size(partition: Partition, records: &[Bytes]) -> Result<(), Error> {
+/// Refuses an append with a record that is too large for any log. For backends.
+pub fn check_size(partition: Partition, records: &[Bytes]) -> Result<(), Error> {
     match records.iter().map(Bytes::len).max() {
         Some(bytes) if bytes > MAX_RECORD => Err(Error::TooLarge { partition, bytes }),
         _ => Ok(()),
@@ -86,8 +88,8 @@ impl Default for Limit {
 }
 
 impl Limit {
-    /// How many of the records the limit lets through: one at least, if there is one.
-    pub(crate) fn fitting<'a>(self, records: impl IntoIterator<Item = &'a Record>) -> usize {
+    /// How many of the records the limit lets through: one at least, if there is one. For backends.
+    pub fn fitting<'a>(self, records: impl IntoIterator<Item = &'a Record>) -> usize {
         let mut bytes = 0;
         let mut fits = |(taken, record): &(usize, &Record)| {
             bytes += record.bytes.len();
@@ -105,8 +107,8 @@ pub trait Log: Send + Sync + 'static {
     /// How many partitions the topic has.
     fn partitions(&self, topic: Topic) -> Result<u32, Error>;
 
-    /// Appends the records, in order, as one unit. The place in the order is taken when this returns; the
-    /// future yields when the records are durable. Dropping the future does not take the append back.
+    /// Appends the records, in order. The place in the order is taken when this returns; the future yields when all
+    /// are durable. Dropping the future does not take the append back.
     fn append(&self, partition: Partition, records: Vec<Bytes>) -> Appending;
 
     /// The records at `from` and after, as many as `limit` allows; empty when there are none yet.

@@ -54,6 +54,16 @@ impl Points {
         }
     }
 
+    /// The last known point before this epoch ruled: the beginning, where none is known.
+    pub async fn before_epoch(&self, log: &dyn Log, peer: Peer, epoch: Epoch) -> Point {
+        let Ok(Ok(entries)) = self.read(peer).await else { return Point::default() };
+        let first = entries.iter().find(|entry| entry.point.epoch == Some(epoch));
+        match first.and_then(|first| first.point.position.checked_sub(1)) {
+            Some(before) => self.before(log, peer, before).await,
+            None => Point::default(),
+        }
+    }
+
     /// Adds the points that are missing, through what stands in the log now. Yields from where on the next is due.
     pub async fn extend(&self, log: Arc<dyn Log>, peer: Peer) -> Result<u64, Error> {
         let entries =

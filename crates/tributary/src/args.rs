@@ -42,6 +42,7 @@ pub enum Command {
     Normalize(commands::normalize::NormalizeArgs),
     Events(commands::events::EventsArgs),
     Verify(commands::verify::VerifyArgs),
+    Lag(commands::lag::LagArgs),
     Contacts(commands::contacts::ContactsArgs),
     SetAside(commands::set_aside::SetAsideArgs),
     Backup(commands::backup::BackupArgs),

@@ -7,7 +7,13 @@ use axum::{Router, http::StatusCode, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{Layer as _, filter::{LevelFilter, Targets}, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// How traces are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -32,7 +38,8 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Writes traces to standard error. `RUST_LOG` says which; otherwise a process that runs long tells what it does,
 /// and any other command only what is wrong.
 pub fn trace(format: LogFormat, runs_long: bool) {
-    let default = || Targets::new().with_default(if runs_long { LevelFilter::INFO } else { LevelFilter::WARN });
+    let default =
+        || Targets::new().with_default(if runs_long { LevelFilter::INFO } else { LevelFilter::WARN });
     let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
     let (targets, refused) = match asked.map(|asked| asked.parse()) {
         Some(Ok(targets)) => (targets, None),

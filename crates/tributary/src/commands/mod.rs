@@ -14,6 +14,7 @@ pub mod contacts;
 pub mod doctor;
 pub mod events;
 mod installation;
+pub mod lag;
 pub mod rebuild;
 pub mod restore;
 pub mod verify;
@@ -41,6 +42,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Normalize(args) => normalize::run(&args),
             Command::Events(args) => events::run(args).await,
             Command::Verify(args) => verify::run(args).await,
+            Command::Lag(args) => lag::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
             Command::SetAside(args) => set_aside::run(args).await,
             Command::Backup(args) => backup::run(args).await,

@@ -52,6 +52,16 @@ pub enum Role {
 
 impl Role {
     pub const ALL: [Role; 4] = [Role::Channels, Role::Router, Role::Projections, Role::Api];
+
+    /// As it is written in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Channels => "channels",
+            Role::Router => "router",
+            Role::Projections => "projections",
+            Role::Api => "api",
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

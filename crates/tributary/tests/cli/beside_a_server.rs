@@ -137,6 +137,18 @@ fn the_log_is_read_checked_and_exported_while_it_is_written() {
     expect(&output, 0);
     assert!(stdout(&output).contains("no violations"), "{}", stdout(&output));
 
+    let lag = dev.until(&["lag", "--json"], r#""behind":0"#);
+    let rows: Vec<Value> = lag.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_role = |role: &str| rows.iter().filter(|row| row["role"] == role).collect::<Vec<_>>();
+    for row in [of_role("router"), of_role("channels")].concat() {
+        assert!(
+            row["leader"].as_str().unwrap().starts_with("tributary-") && row["epoch"].is_string(),
+            "{row}"
+        );
+    }
+    assert_eq!(of_role("projections").len(), rows.len() / 2, "{lag}");
+    assert!(stdout(&dev.run(&["lag", "--aggregate", "desk"])).contains("router       desk[0]"));
+
     let csv = dev.until(&["contacts", "export"], "ann@secret");
     assert!(csv.starts_with("tenant,contact,") && csv.lines().count() == 2, "{csv}");
     let output = dev.run(&["contacts", "export", "--format", "jsonl", "--tenant", "dev"]);

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["dev"],
     &["serve"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["normalize"],
     &["events"],
     &["verify"],
+    &["lag"],
     &["contacts"],
     &["contacts", "export"],
     &["set-aside"],

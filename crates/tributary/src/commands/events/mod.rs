@@ -67,7 +67,8 @@ pub struct EventsArgs {
     cursors: bool,
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
+/// An aggregate by its name, or which there are.
+pub fn kind(name: &str) -> Result<Kind, String> {
     Kind::named(name).ok_or_else(|| format!("there are {}", Kind::ALL.map(Kind::as_str).join(", ")))
 }
 
