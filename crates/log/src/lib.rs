@@ -11,12 +11,13 @@
 pub mod clock;
 pub mod conformance;
 mod contract;
+pub mod copy;
 pub mod local;
 pub mod memory;
 pub mod metrics;
 mod tail;
 
-pub use contract::{Appending, Error, Limit, Log, MAX_RECORD, Partition, Record, Topic};
+pub use contract::{Appending, Error, Limit, Log, MAX_RECORD, Partition, Record, Topic, check_size};
 pub use local::{LocalConfig, LocalLog};
 pub use memory::MemoryLog;
 pub use tail::Tail;

@@ -1,4 +1,4 @@
-//! What the embedded log tells about itself.
+//! What a durable log tells about itself, whatever it stands on.
 
 use std::time::Duration;
 
@@ -12,16 +12,22 @@ pub const BATCH: &str = "tributary_log_batch_records";
 pub const COMMIT: &str = "tributary_log_commit_seconds";
 pub const ERRORS: &str = "tributary_log_append_errors_total";
 
-/// Handles to the metrics; a recorder must be installed before the log is opened to see them.
-pub(crate) struct Meters {
+/// Handles to the metrics; a recorder must be installed before the log is opened to see them. For backends.
+pub struct Meters {
     appends: Counter,
     bytes: Counter,
     batch: Histogram,
     commit: Histogram,
 }
 
+impl Default for Meters {
+    fn default() -> Self {
+        Meters::new()
+    }
+}
+
 impl Meters {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         describe();
         Meters {
             appends: ::metrics::counter!(APPENDS),
@@ -31,14 +37,16 @@ impl Meters {
         }
     }
 
-    pub(crate) fn committed(&self, appends: usize, records: usize, bytes: usize, took: Duration) {
+    /// Appends that were made durable together, and how long that took.
+    pub fn committed(&self, appends: usize, records: usize, bytes: usize, took: Duration) {
         self.appends.increment(appends as u64);
         self.bytes.increment(bytes as u64);
         self.batch.record(records as f64);
         self.commit.record(took);
     }
 
-    pub(crate) fn refused(&self, error: &Error) {
+    /// An append that failed.
+    pub fn refused(&self, error: &Error) {
         let kind = match error {
             Error::Full(_) => "full",
             Error::DiskFull => "disk_full",
@@ -53,8 +61,12 @@ impl Meters {
 
 fn describe() {
     ::metrics::describe_counter!(APPENDS, Unit::Count, "Appends made durable");
-    ::metrics::describe_counter!(BYTES, Unit::Bytes, "Bytes made durable as blocks of records");
+    ::metrics::describe_counter!(BYTES, Unit::Bytes, "Bytes made durable");
     ::metrics::describe_histogram!(BATCH, Unit::Count, "Records committed together");
-    ::metrics::describe_histogram!(COMMIT, Unit::Seconds, "Time from taking a batch to having it on disk");
+    ::metrics::describe_histogram!(
+        COMMIT,
+        Unit::Seconds,
+        "Time from taking a batch to having it on stable storage"
+    );
     ::metrics::describe_counter!(ERRORS, Unit::Count, "Appends that failed, by kind");
 }
