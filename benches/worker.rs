@@ -5,6 +5,9 @@
 //! (the turn put to the bot, the relay to the contacts sent). The reference is the log's own rate for the same inputs as
 //! edges append them: 64 appenders, each of which waits for its own record to be durable. Beside it stands what the log
 //! does when nobody waits: the worker's decisions once more, four in flight.
+//!
+//! Snapshots are written beside a leader. How long it pauses for them is told by the log's own stamps on its decisions,
+//! while a million conversations are opened: the longest time between two of them, syncs of the disk included.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
 
@@ -27,7 +30,7 @@ use domain::{
     policy::{Bot, BotKind, Inbox, Queue},
 };
 use log::{LocalConfig, LocalLog, Log, Topic, clock};
-use runtime::{Clock, Effects, Readiness, Retention, Setup, Standing, Worker};
+use runtime::{Clock, Effects, Readiness, Retention, Setup, Snapshots, Standing, Worker};
 use shared::{
     Outcome,
     report::{Rounds, folder, machine, seconds},
@@ -44,6 +47,8 @@ const ROUNDS: usize = 3;
 const PER_SECOND: usize = 50_000;
 /// One in so many messages is the first of a new party; the others go to conversations that are open.
 const NEW_EVERY: usize = 5;
+/// Open at the end of the run that snapshots are taken in.
+const MANY: usize = 1_000_000;
 const APPENDERS: usize = 64;
 /// As many decisions as a worker has.
 const IN_FLIGHT: usize = 4;
@@ -67,7 +72,7 @@ fn main() -> Outcome<()> {
     let (mut folded, mut both) = (Rounds::default(), Rounds::default());
     for _ in 0..ROUNDS {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let run = runtime.block_on(route(count, NEW_EVERY))?;
+        let run = runtime.block_on(route(count, NEW_EVERY, false))?;
         println!(
             "{count} messages, one in {NEW_EVERY} of a new party: the log took them at {:.0}/s; the worker routed {:.0}/s and \
              performed {} effects; the log took its decisions alone at {:.0}/s; folded from zero: {:.0} events/s, by two at \
@@ -78,9 +83,19 @@ fn main() -> Outcome<()> {
         ratio.add(run.routed / run.filled);
         folded.add(run.folded);
         both.add(run.folded_by_two / run.folded);
-        let run = runtime.block_on(route(count / 2, 1))?;
+        let run = runtime.block_on(route(count / 2, 1, false))?;
         println!("each of a new party: the worker opened and routed {:.0}/s", run.routed);
         opened.add(run.routed);
+    }
+    let mut paused = Rounds::default();
+    for _ in 0..ROUNDS {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let run = runtime.block_on(route(MANY, 1, true))?;
+        println!(
+            "{MANY} conversations opened at {:.0}/s, with snapshots beside: no more than {} ms between two decisions",
+            run.routed, run.pause
+        );
+        paused.add(run.pause);
     }
     let mut decided = Rounds::default();
     for _ in 0..ROUNDS {
@@ -92,6 +107,7 @@ fn main() -> Outcome<()> {
     folded.at_least("worker.fold.rate", "events/s", 500_000.0);
     both.spread("worker.fold.two_cores, as a ratio to one", "");
     decided.at_least("worker.decide.rate", "messages/s", 1_000_000.0);
+    paused.at_most("worker.pause_ms", "ms", 50.0);
     memory.at_most("worker.conversation_bytes", "bytes", 600.0);
     Ok(())
 }
@@ -104,6 +120,8 @@ struct Run {
     effects: usize,
     folded: f64,
     folded_by_two: f64,
+    /// The longest time between two decisions while inputs waited, in milliseconds.
+    pause: f64,
 }
 
 /// Counts what it is asked to do, as a bot's and a sender's client would begin with.
@@ -120,8 +138,9 @@ impl Effects<Decider> for Counting {
     fn resume(&self, _: &Partition<Decider>) {}
 }
 
-async fn route(count: usize, new_every: usize) -> Outcome<Run> {
+async fn route(count: usize, new_every: usize, snapshots: bool) -> Outcome<Run> {
     let dir = tempfile::tempdir_in(folder())?;
+    let kept_in = tempfile::tempdir_in(folder())?;
     let topics: Vec<_> = Kind::ALL
         .iter()
         .flat_map(|kind| [kind.intake_topic(), kind.log_topic()])
@@ -159,7 +178,7 @@ async fn route(count: usize, new_every: usize) -> Outcome<Run> {
         name: "bench".into(),
         effects: effects.clone(),
         policies: watch::Sender::new(policies()).subscribe(),
-        snapshots: None,
+        snapshots: snapshots.then(|| Snapshots::new(kept_in.path())),
         readiness: Arc::new(Readiness::default()),
         clock: Clock::default(),
         retention: Retention::default(),
@@ -195,6 +214,8 @@ async fn route(count: usize, new_every: usize) -> Outcome<Run> {
         at = more.last().map_or(end, |last| last.position + 1);
         records.extend(more);
     }
+    let pauses = records.windows(2).map(|pair| pair[1].appended_at - pair[0].appended_at);
+    let pause = pauses.max().unwrap_or_default() as f64;
     let began = Instant::now();
     let mut appends = VecDeque::new();
     for record in &records {
@@ -234,7 +255,7 @@ async fn route(count: usize, new_every: usize) -> Outcome<Run> {
         return Err(format!("{} of {count} inputs stand in the decisions", standing.intake_through).into());
     }
     log.close().await;
-    Ok(Run { filled, appended, routed, effects: turns, folded, folded_by_two })
+    Ok(Run { pause, filled, appended, routed, effects: turns, folded, folded_by_two })
 }
 
 /// Messages into open conversations, decided and folded, a second: no log, no encoding.

@@ -55,6 +55,11 @@ impl Rounds {
         self.0.push(value);
     }
 
+    /// Each round as a ratio to the same round of another.
+    pub(crate) fn over(&self, other: &Rounds) -> Rounds {
+        Rounds(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs).collect())
+    }
+
     pub(crate) fn median(&self) -> f64 {
         let values = self.sorted();
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

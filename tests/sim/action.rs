@@ -76,7 +76,8 @@ pub(crate) enum Action {
     Passes {
         millis: u64,
     },
-    // Workers. A rival believes that it leads the same partition.
+    // Workers. A rival believes that it leads the same partition, or stands by for it.
+    /// Starts, and leads. One that stands by is told to lead.
     Starts {
         peer: u8,
         rival: bool,
@@ -100,7 +101,21 @@ pub(crate) enum Action {
         peer: u8,
         rival: bool,
     },
+    /// It folds along instead of leading, from its start or from now on.
+    StandsBy {
+        peer: u8,
+        rival: bool,
+    },
+    /// The partition is taken from the one and given to the other, which may have stood by.
+    HandsOver {
+        peer: u8,
+        to_rival: bool,
+    },
     LosesSnapshots {
+        rival: bool,
+    },
+    /// The newest snapshot of each partition is damaged: what it was made of must do, and one before it.
+    SpoilsSnapshots {
         rival: bool,
     },
     /// The clock that the workers, or the rivals, go by is off by so much from now on.
@@ -156,12 +171,14 @@ pub(crate) struct Planned {
 pub(crate) fn plan(seed: u64) -> Vec<Planned> {
     let mut dice = Dice::new(seed);
     let length = dice.between(40, 280);
-    // Some days are calm, some are not; some have no rivals.
+    // Some days are calm, some are not; some have no rivals, in some these stand by from the beginning.
     let trouble = dice.roll(4);
     let rivals = dice.roll(3) > 0;
+    let standing_by = if rivals && dice.roll(3) == 0 { PEERS.len() as u32 } else { 0 };
     let mut plan = Vec::with_capacity(length as usize);
     for number in 0..length {
         let action = match dice.roll(20 + trouble * 3) {
+            _ if number < standing_by => Action::StandsBy { peer: number as u8, rival: true },
             ..20 => everyday(&mut dice),
             _ => misfortune(&mut dice, rivals),
         };
@@ -228,7 +245,7 @@ fn misfortune(dice: &mut Dice, rivals: bool) -> Action {
     let rival = rivals && dice.roll(3) == 0;
     // Even numbers are logs, odd ones intakes; where decisions go is where it hurts.
     let place = peer * 2 + u8::from(dice.roll(3) == 0);
-    match dice.roll(72) {
+    match dice.roll(86) {
         0..14 => Action::Starts { peer, rival },
         14..16 => Action::Stops { peer, rival },
         16..26 => Action::Crashes { peer, rival, after: dice.roll(12) as u8, done: dice.roll(2) == 0 },
@@ -247,6 +264,9 @@ fn misfortune(dice: &mut Dice, rivals: bool) -> Action {
         57..60 => Action::Lands,
         60 => Action::DiskFills,
         61..63 => Action::DiskHasRoom,
+        72..76 => Action::StandsBy { peer, rival },
+        76..84 => Action::HandsOver { peer, to_rival: rivals && dice.roll(2) == 0 },
+        84 => Action::SpoilsSnapshots { rival },
         _ => Action::Garbles { peer },
     }
 }
@@ -273,6 +293,7 @@ impl fmt::Display for Planned {
             let peer = PEERS[usize::from(peer) % PEERS.len()];
             if rival { format!("the rival worker of {peer}") } else { format!("the worker of {peer}") }
         };
+        let all = |rivals| if rivals { "the rivals" } else { "the workers" };
         match self.action {
             Action::Writes { customer } => write!(f, "customer {customer} writes message {}", self.number),
             Action::Redelivers { which } => write!(f, "a provider delivers an earlier fact again ({which})"),
@@ -309,12 +330,16 @@ impl fmt::Display for Planned {
                 write!(f, "{} reads nothing new from now on", who(peer, rival))
             }
             Action::SeesAgain { peer, rival } => write!(f, "{} reads again", who(peer, rival)),
-            Action::LosesSnapshots { rival } => {
-                write!(f, "the snapshots of {} are lost", if rival { "the rivals" } else { "the workers" })
+            Action::StandsBy { peer, rival } => write!(f, "{} stands by", who(peer, rival)),
+            Action::HandsOver { peer, to_rival } => {
+                write!(f, "{} is given the partition of the other", who(peer, to_rival))
+            }
+            Action::LosesSnapshots { rival } => write!(f, "the snapshots of {} are lost", all(rival)),
+            Action::SpoilsSnapshots { rival } => {
+                write!(f, "the newest snapshots of {} are damaged", all(rival))
             }
             Action::ClockIsOff { rival, millis } => {
-                let whose = if rival { "the rivals" } else { "the workers" };
-                write!(f, "the clock of {whose} is {millis} ms ahead")
+                write!(f, "the clock of {} is {millis} ms ahead", all(rival))
             }
             Action::Breaks { place: at, fault } => {
                 write!(f, "the next append to {} meets {fault:?}", place(at))

@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use domain::{Kind, Millis, Peer, Policies, contact, conversation, delivery, desk, workspace};
@@ -20,12 +21,19 @@ use super::{
     bugs::{Bug, Buggy, Memory},
     dice::Dice,
     door::{Door, Mortal, Watch},
+    mirror::Mirror,
     people::{Bot, Outgoing, Provider},
     town::{PEERS, TOPOLOGY},
 };
 
 /// Short enough that customers are retired and come back within a plan.
-const RETIRE_AFTER: Millis = Millis::hours(2);
+const RETIRE_AFTER: Millis = Millis::seconds(300);
+/// Short enough that intakes are trimmed within a plan.
+pub(crate) const INTAKE_KEPT: Millis = Millis::seconds(30);
+const RETENTION: Retention = Retention { intake: INTAKE_KEPT, every: Duration::from_secs(1) };
+
+/// Steps; few enough that snapshots are written while their leaders go on.
+const SNAPSHOT_EVERY: usize = 20;
 
 pub(crate) struct Crew {
     log: MemoryLog,
@@ -45,8 +53,18 @@ pub(crate) struct Crew {
 struct Running {
     door: Arc<Door>,
     policies: watch::Sender<Policies>,
+    /// Whether it leads, as far as it is told.
+    assigned: watch::Sender<bool>,
     cancel: CancellationToken,
     task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Tells it whether it leads.
+    fn lead(&self, leads: bool) {
+        self.door.may_append.fetch_or(leads, Relaxed);
+        self.assigned.send_if_modified(|told| std::mem::replace(told, leads) != leads);
+    }
 }
 
 impl Crew {
@@ -93,12 +111,45 @@ impl Crew {
         }
     }
 
-    /// Starts the worker, unless it is alive.
-    pub(crate) fn start(&mut self, peer: u8, rival: bool) {
-        self.workers.retain(|_, running| !running.task.is_finished());
-        if self.workers.contains_key(&(peer, rival)) {
-            return;
+    /// Flips a bit of the newest snapshot of each partition.
+    pub(crate) fn spoil_snapshots(&self, rival: bool) {
+        let files =
+            |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = self.snapshots[usize::from(rival)].iter().flat_map(|dir| files(dir.path()));
+        for folder in folders {
+            let snapshots = files(&folder).filter(|path| path.extension().is_some_and(|it| it == "snapshot"));
+            let Some(newest) = snapshots.max() else { continue };
+            let mut bytes = std::fs::read(&newest).expect("a file of ours");
+            bytes.last_mut().into_iter().for_each(|last| *last ^= 1);
+            std::fs::write(&newest, bytes).expect("a file of ours");
         }
+    }
+
+    /// The worker leads from now on. It is started, unless it is alive.
+    pub(crate) fn start(&mut self, peer: u8, rival: bool) {
+        self.assign(peer, rival, true);
+    }
+
+    /// It folds along from now on.
+    pub(crate) fn stand_by(&mut self, peer: u8, rival: bool) {
+        self.assign(peer, rival, false);
+    }
+
+    /// Whoever of the two leads gives the partition back, and the other has it.
+    pub(crate) fn hand_over(&mut self, peer: u8, to_rival: bool) {
+        self.with(peer, !to_rival, |running| running.lead(false));
+        self.start(peer, to_rival);
+    }
+
+    fn assign(&mut self, peer: u8, rival: bool, leads: bool) {
+        self.workers.retain(|_, running| !running.task.is_finished());
+        if !self.workers.contains_key(&(peer, rival)) {
+            self.hire(peer, rival);
+        }
+        self.with(peer, rival, |running| running.lead(leads));
+    }
+
+    fn hire(&mut self, peer: u8, rival: bool) {
         let watch = self.watch.clone();
         let running = match PEERS[usize::from(peer)].kind {
             Kind::Conversation => self.run::<conversation::Decider>(peer, rival, Arc::new(Bot(watch))),
@@ -115,6 +166,7 @@ impl Crew {
 
     fn run<A: Codec>(&mut self, peer: u8, rival: bool, effects: Arc<dyn Effects<A>>) -> Running {
         let me: Peer = PEERS[usize::from(peer)];
+        let effects = Arc::new(Mirror { effects, me, log: self.log.clone(), watch: self.watch.clone() });
         let door = Arc::new(Door::new(me, self.log.another_reader(), self.watch.clone(), self.dice.next()));
         let log: Arc<dyn Log> = match &self.bug {
             None => door.clone(),
@@ -128,19 +180,20 @@ impl Crew {
             name: if rival { "rival".into() } else { "worker".into() },
             effects,
             policies: known,
-            snapshots: Some(Snapshots::new(self.dir(rival))),
+            snapshots: Some(Snapshots::new(self.dir(rival)).every(SNAPSHOT_EVERY)),
             readiness: Arc::new(Readiness::default()),
             clock: Clock::new(move || clock.now().0 + ahead.load(Relaxed)),
-            retention: Retention::default(),
+            retention: RETENTION,
             retire_after: RETIRE_AFTER,
             standby: false,
         };
         let dice = Mutex::new(Dice::new(self.dice.next()));
         let random = Random::new(move |bytes| dice.lock().unwrap().fill(bytes));
         let cancel = CancellationToken::new();
-        let life = Worker::new(Arc::new(setup), me.partition).with_random(random).run(cancel.clone());
-        let task = tokio::spawn(Mortal::new(life, door.clone()));
-        Running { door, policies, cancel, task }
+        let (assigned, told) = watch::channel(false);
+        let worker = Worker::new(Arc::new(setup), me.partition).with_random(random);
+        let task = tokio::spawn(Mortal::new(worker.run_while(told, cancel.clone()), door.clone()));
+        Running { door, policies, assigned, cancel, task }
     }
 
     /// Lets it come to an end in order, whenever it can.

@@ -39,6 +39,8 @@ pub(crate) struct Door {
     dice: Mutex<Dice>,
     doom: Mutex<Option<Doom>>,
     dead: AtomicBool,
+    /// It leads, or has led: one that stands by since its start does nothing but read.
+    pub(crate) may_append: AtomicBool,
     flight: Arc<Mutex<Flight>>,
 }
 
@@ -81,6 +83,7 @@ impl Door {
             dice: Mutex::new(Dice::new(seed)),
             doom: Mutex::default(),
             dead: AtomicBool::new(false),
+            may_append: AtomicBool::new(false),
             flight: Arc::default(),
         }
     }
@@ -186,6 +189,11 @@ impl Log for Door {
         if fate == Fate::DiesBefore {
             return Box::pin(pending());
         }
+        self.watch.oracle.lock().unwrap().require(
+            self.may_append.load(Relaxed),
+            Invariant::EffectsAfterTheReadBack,
+            format_args!("a worker that stands by for {} appends to {partition}", self.me),
+        );
         let place = if partition == log_of(self.me) {
             self.take_off(&records)
         } else {
@@ -229,7 +237,11 @@ impl Log for Door {
     }
 
     async fn trim(&self, partition: Partition, before: u64) -> Result<(), Error> {
-        self.use_log(self.log.trim(partition, before)).await
+        self.use_log(async {
+            self.watch.oracle.lock().unwrap().trims(self.me, partition, before);
+            self.log.trim(partition, before).await
+        })
+        .await
     }
 
     async fn join(&self, group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {

@@ -16,6 +16,8 @@ mod bugs;
 mod crew;
 mod dice;
 mod door;
+mod kept;
+mod mirror;
 mod oracle;
 mod people;
 mod run;

@@ -34,6 +34,11 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
     /// The command that a fired timer is.
     fn fired(timer: Self::TimerId) -> Self::Command;
 
+    /// Whose business the timer is, as far as the state tells.
+    fn tenant_of(_state: &Self::State, _timer: &Self::TimerId) -> Option<crate::TenantId> {
+        None
+    }
+
     /// The command that a new version of a tenant's policy is, for an aggregate that must react to it.
     fn policy_changed(_tenant: &crate::TenantId) -> Option<Self::Command> {
         None

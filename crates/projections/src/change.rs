@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use domain::{
-    Intake, Origin, Peer, SetAside, Step, TenantId, Timestamp, contact, conversation, delivery, desk,
+    Cause, Intake, Origin, Peer, SetAside, Step, TenantId, Timestamp, contact, conversation, delivery, desk,
     workspace,
 };
 use wire::{Codec, Decision, Point};
@@ -136,15 +136,19 @@ pub(crate) fn collect<A: Source>(
         changes.extend(what.map(|what| Change { place, at, what }));
         place.index = place.index.saturating_add(1);
     };
-    for Step { events, set_aside, .. } in decision.steps {
+    for Step { cause, events, set_aside, .. } in decision.steps {
         events.into_iter().for_each(|recorded| add(A::change(recorded.event)));
         if let Some(input) = set_aside {
-            add(Some(What::SetAside { tenant: tenant::<A>(&input), input }));
+            let tenant = match &cause {
+                Cause::PolicyInForce(policy) => Some(policy.tenant.clone()),
+                _ => tenant::<A>(&input),
+            };
+            add(Some(What::SetAside { tenant, input }));
         }
     }
 }
 
-/// Whose input it was, if it can be read that far. A relay speaks for an aggregate, not for a tenant.
+/// Whose input it was, if it can be read that far; in place of a timer its command was kept. A relay speaks for an aggregate, not for a tenant.
 fn tenant<A: Source>(input: &SetAside) -> Option<TenantId> {
     match wire::decode_intake::<A>(&input.bytes) {
         Ok(Intake::Input { origin: Origin::Relay { .. }, .. } | Intake::Applied { .. }) | Err(_) => None,

@@ -12,7 +12,8 @@ pub trait Effects<A: Aggregate>: Send + Sync + 'static {
     /// `partition` may be ahead of `event`; `at` is when the event was decided.
     fn perform(&self, partition: &Partition<A>, at: Timestamp, event: &A::Event);
 
-    /// A new leader rules and has read its intake to the tail: do again what the state says is still owed.
+    /// A new leader rules and has read its intake to the tail: do again what the state says is still owed. That may be
+    /// much. The leader waits until it is found, and not until it is done: it is best done by one task, a few at a time.
     fn resume(&self, _partition: &Partition<A>) {}
 }
 

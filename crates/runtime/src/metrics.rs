@@ -17,6 +17,11 @@ pub fn describe() {
         "tributary_worker_policies_missing_total",
         "Times a leader decided by an older policy than an edge knew, because the newer one did not come"
     );
+    describe_counter!(
+        "tributary_worker_retired_total",
+        "Parties that left memory, because nothing was under way for them"
+    );
+    describe_counter!("tributary_worker_returned_total", "Parties that came back to memory");
     describe_gauge!(
         "tributary_worker_clock_off",
         "Partitions led by this process that decide nothing, because its clock is not the log's"
@@ -54,6 +59,11 @@ pub(crate) fn effect_panicked(kind: Kind) {
 
 pub(crate) fn policy_missing(kind: Kind) {
     counter!("tributary_worker_policies_missing_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn moved(kind: Kind, retired: usize, returned: usize) {
+    counter!("tributary_worker_retired_total", "aggregate" => kind.as_str()).increment(retired as u64);
+    counter!("tributary_worker_returned_total", "aggregate" => kind.as_str()).increment(returned as u64);
 }
 
 pub(crate) fn clock_off(kind: Kind, by: f64) {

@@ -15,3 +15,11 @@ pub(crate) async fn off_thread<T: Send + 'static>(
         _ => task::spawn_blocking(work).await,
     }
 }
+
+/// Drops what takes long to drop.
+pub(crate) fn drop_off_thread<T: Send + 'static>(value: T) {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => drop(value),
+        _ => drop(task::spawn_blocking(move || drop(value))),
+    }
+}

@@ -18,7 +18,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// What may be trimmed, and when it is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Inputs stay at least this long, by the time at which the log took them.
+    /// Inputs stay at least this long, by the times at which the log took them and what came last.
     pub intake: Millis,
     /// Between looks.
     pub every: Duration,
@@ -45,9 +45,7 @@ pub(crate) async fn keep(
         // A disk that cannot be read leaves everything as it is.
         let oldest = off_thread(move || looked.oldest_intake(peer)).await;
         let Some(through) = oldest.ok().flatten() else { continue };
-        let now = clock.now().0;
-        let before = Timestamp(now.saturating_sub(i64::try_from(retention.intake.0).unwrap_or(i64::MAX)));
-        match trim(&*log, peer, through, before).await {
+        match trim(&*log, peer, through, clock.now(), retention.intake).await {
             Ok(0) => {}
             Ok(trimmed) => tracing::info!(%peer, trimmed, "old inputs were removed"),
             Err(error) => {
@@ -57,11 +55,21 @@ pub(crate) async fn keep(
     }
 }
 
-/// Removes what stands before `through` and was appended before `before`. Yields over how many positions that went.
-async fn trim(log: &dyn Log, peer: Peer, through: u64, before: Timestamp) -> Result<u64, Error> {
+/// Removes what stands before `through` and was appended longer ago than `kept`. Yields over how many positions that went.
+async fn trim(log: &dyn Log, peer: Peer, through: u64, now: Timestamp, kept: Millis) -> Result<u64, Error> {
     let partition = intake(peer);
     let failed = |operation| move |source| Error::Log { peer, operation, source };
     let start = log.start(partition).await.map_err(failed("find the start of the intake"))?;
+    let end = log.end(partition).await.map_err(failed("find the end of the intake"))?;
+    if start >= through.min(end) {
+        return Ok(0);
+    }
+    // Our clock may be ahead of the log's, and nothing here waits until that is found.
+    let newest = log.read(partition, end - 1, Limit { records: 1, bytes: 0 }).await;
+    let newest = newest.map_err(failed("read the intake"))?;
+    let Some(newest) = newest.first() else { return Ok(0) };
+    let now = now.0.min(newest.appended_at);
+    let before = Timestamp(now.saturating_sub(i64::try_from(kept.0).unwrap_or(i64::MAX)));
     let (mut from, mut step) = (start, STEP);
     while from < through && step > 0 {
         let to = from.saturating_add(step).min(through);
@@ -100,13 +108,17 @@ mod tests {
             hour.store(now, Ordering::SeqCst);
             log.append(intake(peer), vec![Bytes::from_static(b"an input"); 1_000]).await.unwrap();
         }
-        let trimmed = async |through, before| trim(&log, peer, through, Timestamp(before)).await.unwrap();
+        // As if inputs were kept for no time, and the clock showed this.
+        let trimmed =
+            async |through, now| trim(&log, peer, through, Timestamp(now), Millis(0)).await.unwrap();
         assert_eq!(trimmed(25_000, 0).await, 0, "none is older than that");
         assert_eq!(trimmed(7, 24).await, 7, "more was not read");
         assert_eq!(trimmed(25_000, 12).await, 11_993);
         assert_eq!(log.start(intake(peer)).await.unwrap(), 12_000, "the first of the thirteenth hour stays");
         assert_eq!(trimmed(25_000, 12).await, 0);
         assert_eq!(trimmed(11_000, 24).await, 0, "that is long gone");
-        assert_eq!(trimmed(25_000, 100).await, 13_000);
+        assert_eq!(trimmed(25_000, 100).await, 12_000, "our clock is ahead, and the last hour is young");
+        let kept = trim(&log, peer, 25_000, Timestamp(100), Millis(1)).await.unwrap();
+        assert_eq!(kept, 0);
     }
 }

@@ -10,15 +10,18 @@ use std::{
     fs, io,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use domain::{Partition, Peer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{Codec, Point};
 
 use crate::{
     Archive, Error,
     archive::Unsettled,
     mark::{MARK, Mark},
+    portions::InPortions,
 };
 
 const MAGIC: &[u8; 8] = b"TRIBSNP3";
@@ -28,11 +31,15 @@ const KEPT: usize = 2;
 const SEGMENTS: &str = "segments";
 /// Of a snapshot that is being written.
 const PARTIAL: &str = "partial";
+/// Steps between snapshots, unless told otherwise.
+const EVERY: usize = 200_000;
 
-/// Where snapshots are kept.
+/// Where snapshots are kept, and how often they are taken.
 #[derive(Clone, Debug)]
 pub struct Snapshots {
     dir: PathBuf,
+    every: usize,
+    turn: Arc<Semaphore>,
 }
 
 pub struct Snapshot<A: Codec> {
@@ -53,7 +60,29 @@ pub(crate) fn digest(state: [u8; 32], archive: &Archive) -> [u8; 32] {
 
 impl Snapshots {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Snapshots { dir: dir.into() }
+        Snapshots { dir: dir.into(), every: EVERY, turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// With so many steps between two snapshots of a partition. What leaves memory by them counts, too.
+    pub fn every(self, steps: usize) -> Self {
+        Snapshots { every: steps.max(1), ..self }
+    }
+
+    /// Whether a snapshot is due after so many steps.
+    pub(crate) fn are_due(&self, steps: usize) -> bool {
+        steps >= self.every
+    }
+
+    /// Whether who folds so many steps should leave one on the way: it may be stopped, and must not begin again so far
+    /// back; nor should memory hold all that left the state by them.
+    pub(crate) fn are_overdue(&self, steps: usize) -> bool {
+        steps / 4 >= self.every
+    }
+
+    /// The turn to have a partition in memory for the second time; there is one in the process.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.turn.clone().acquire_owned().await.ok()
     }
 
     /// Writes a snapshot and removes the ones it makes superfluous. The archive is put in order on the way. Blocks on the
@@ -83,14 +112,14 @@ impl Snapshots {
         let digest = digest(of_state, archive);
         let head = Head { digest, mark, point: point.encode(), archive: archive.encode() }.encode();
         let write = || -> io::Result<()> {
-            let mut file = fs::File::create(&partial)?;
+            let mut file = InPortions::create(&partial)?;
             file.write_all(MAGIC)?;
             file.write_all(&intake_through.to_be_bytes())?;
             file.write_all(&check(intake_through, &head, of_state))?;
             file.write_all(&(head.len() as u64).to_be_bytes())?;
             file.write_all(&head)?;
             file.write_all(&state)?;
-            file.sync_all()?;
+            file.finish()?;
             fs::rename(&partial, &path)?;
             fs::File::open(&dir)?.sync_all()
         };
@@ -99,6 +128,7 @@ impl Snapshots {
             let _ = fs::remove_file(&partial);
             failed("write", &path)(source)
         })?;
+        archive.tidy(&segments).map_err(failed("tidy the archive of", &path))?;
         self.prune(peer)?;
         Ok(digest)
     }
@@ -139,12 +169,6 @@ impl Snapshots {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// Where the archive goes that is too large for memory before there is a snapshot: as if it were the segments of one
-    /// at the beginning, so that the next one removes it.
-    pub(crate) fn spill_dir(&self, peer: Peer) -> PathBuf {
-        self.dir_of(peer).join(format!("{:020}.{SEGMENTS}", 0))
     }
 
     /// The newest snapshot that can be trusted. Blocks on the disk.

@@ -6,7 +6,7 @@ use domain::{Partition, Peer, Topology};
 use log::{Log, Record, Tail, Topic};
 use wire::{Codec, Point, Reader, Verdict};
 
-use crate::{Archive, Error, Snapshot, snapshot};
+use crate::{Archive, Error, Mark, Setup, Snapshot, off_thread::off_thread, snapshot};
 
 /// The intake of a peer.
 pub fn intake(peer: Peer) -> log::Partition {
@@ -60,6 +60,39 @@ impl<A: Codec> Standing<A> {
         }
     }
 
+    /// At the newest snapshot that can be used, or at the beginning.
+    pub(crate) async fn newest(number: u32, setup: &Setup<A>) -> Result<Self, Error> {
+        let from_zero = Standing::new(number, setup.topology);
+        let peer = from_zero.peer;
+        let Some(snapshots) = setup.snapshots.clone() else { return Ok(from_zero) };
+        loop {
+            let looked = snapshots.clone();
+            let newest = off_thread(move || looked.newest::<A>(peer)).await;
+            let Some(snapshot) = newest.ok().flatten() else { return Ok(from_zero) };
+            let position = snapshot.point.position;
+            let mark = Mark::before(&*setup.log, peer, position).await;
+            if mark.map_err(|source| from_zero.failed("read the log", source))? == Some(snapshot.mark) {
+                return Ok(Standing::from_snapshot(number, snapshot));
+            }
+            tracing::warn!(%peer, position, "removing a snapshot of another log");
+            let discarding = snapshots.clone();
+            if !matches!(off_thread(move || discarding.discard(peer, position)).await, Ok(Ok(()))) {
+                return Ok(from_zero);
+            }
+        }
+    }
+
+    /// What a leader holds, once it has read back all that it decided.
+    pub(crate) fn from_parts(
+        peer: Peer,
+        partition: Partition<A>,
+        archive: Archive,
+        intake_through: u64,
+        reader: Reader<A>,
+    ) -> Self {
+        Standing { peer, partition, archive, intake_through, folded: 0, reader }
+    }
+
     pub fn point(&self) -> Point {
         self.reader.point()
     }
@@ -96,6 +129,17 @@ impl<A: Codec> Standing<A> {
         Ok(verdict)
     }
 
+    /// Folds these records, and leaves a snapshot behind them if that is overdue.
+    pub(crate) async fn take_in(&mut self, records: &[Record], setup: &Setup<A>) -> Result<(), Error> {
+        for record in records {
+            self.fold(record)?;
+        }
+        if setup.snapshots.as_ref().is_some_and(|snapshots| snapshots.are_overdue(self.folded)) {
+            self.leave_snapshot(setup).await?;
+        }
+        Ok(())
+    }
+
     /// Folds what is there now.
     pub async fn catch_up(&mut self, tail: &mut Tail) -> Result<(), Error> {
         loop {
@@ -107,6 +151,38 @@ impl<A: Codec> Standing<A> {
                 self.fold(record)?;
             }
         }
+    }
+
+    /// Leaves a snapshot behind; false if the disk would not take it, for the log has it all. An archive that is found
+    /// damaged is an error, and the snapshots that name it go.
+    pub(crate) async fn leave_snapshot(&mut self, setup: &Setup<A>) -> Result<bool, Error> {
+        let Some(snapshots) = setup.snapshots.clone() else { return Ok(false) };
+        let (peer, point) = (self.peer, self.point());
+        let mark = Mark::before(&*setup.log, peer, point.position).await;
+        // What was read there may be gone.
+        let mark =
+            mark.map_err(|source| self.failed("read the log", source))?.ok_or(Error::ReadBack { peer })?;
+        let mut standing = std::mem::replace(self, Standing::new(peer.partition, setup.topology));
+        let written = off_thread(move || {
+            let Standing { partition, archive, intake_through, .. } = &mut standing;
+            let written = snapshots.write(peer, partition, archive, &point, mark, *intake_through);
+            if let Err(Error::Archive { source, .. }) = &written {
+                snapshots.distrust(peer, &source.segment);
+            }
+            (written, standing)
+        });
+        let (written, standing) = written.await.map_err(|source| Error::Fold { source })?;
+        *self = standing;
+        self.folded = 0;
+        match written {
+            Ok(_) => tracing::debug!(%peer, position = point.position, "snapshot written"),
+            Err(error @ Error::Archive { .. }) => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot; the log has it all");
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(crate) fn failed(&self, operation: &'static str, source: log::Error) -> Error {

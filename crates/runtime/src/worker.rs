@@ -18,11 +18,10 @@ use tokio_util::{
 use wire::{Announce, Codec};
 
 use crate::{
-    Clock, Effects, Error, Mark, Points, Post, Random, Readiness, Retention, Snapshots, Standing,
+    Clock, Effects, Error, Points, Post, Random, Readiness, Retention, Snapshots, Standing,
     clock::Guard,
     leader::{End, Leader, Poison},
     metrics,
-    off_thread::off_thread,
     readiness::Counted,
     retention,
     standing::log_of,
@@ -197,15 +196,14 @@ impl<A: Codec> Worker<A> {
     ) -> Result<Option<Folded<A>>, Error> {
         let mut folded = self.load().await?;
         loop {
-            tokio::select! {
+            let records = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(None),
                 told = assigned.wait_for(|assigned| *assigned) => return Ok(told.is_ok().then_some(folded)),
-                records = folded.tail.batch() => {
-                    let records = records.map_err(|source| folded.standing.failed("read the log", source))?;
-                    records.iter().try_for_each(|record| folded.standing.fold(record).map(drop))?;
-                }
-            }
+                records = folded.tail.batch() => records,
+            };
+            let records = records.map_err(|source| folded.standing.failed("read the log", source))?;
+            folded.standing.take_in(&records, &self.setup).await?;
         }
     }
 
@@ -253,10 +251,10 @@ impl<A: Codec> Worker<A> {
             None => self.load().await?,
         };
         let Folded { mut standing, mut tail } = folded;
-        standing.catch_up(&mut tail).await?;
+        self.catch_up(&mut standing, &mut tail).await?;
 
         let (epoch, guard) = self.announce(&standing).await?;
-        standing.catch_up(&mut tail).await?;
+        self.catch_up(&mut standing, &mut tail).await?;
         if standing.point().epoch != Some(epoch) {
             return Ok(End::Deposed);
         }
@@ -281,33 +279,18 @@ impl<A: Codec> Worker<A> {
 
     /// The newest snapshot that can be used, or the beginning.
     async fn load(&self) -> Result<Folded<A>, Error> {
-        let mut standing = self.load_standing().await?;
-        if let Some(snapshots) = &self.setup.snapshots {
-            standing.archive.spill_to(snapshots.spill_dir(self.peer()));
-        }
+        let standing = Standing::newest(self.number, &self.setup).await?;
         Ok(Folded { tail: standing.tail(self.setup.log.clone()), standing })
     }
 
-    async fn load_standing(&self) -> Result<Standing<A>, Error> {
-        let Some(snapshots) = self.setup.snapshots.clone() else {
-            return Ok(Standing::new(self.number, self.setup.topology));
-        };
-        let peer = self.peer();
-        let from_zero = Standing::new(self.number, self.setup.topology);
+    /// Folds what is there now.
+    async fn catch_up(&self, standing: &mut Standing<A>, tail: &mut Tail) -> Result<(), Error> {
         loop {
-            let looked = snapshots.clone();
-            let newest = off_thread(move || looked.newest::<A>(peer)).await;
-            let Some(snapshot) = newest.ok().flatten() else { return Ok(from_zero) };
-            let position = snapshot.point.position;
-            let mark = Mark::before(&*self.setup.log, peer, position).await;
-            if mark.map_err(|source| from_zero.failed("read the log", source))? == Some(snapshot.mark) {
-                return Ok(Standing::from_snapshot(self.number, snapshot));
+            let records = tail.ready().await.map_err(|source| standing.failed("read the log", source))?;
+            if records.is_empty() {
+                return Ok(());
             }
-            tracing::warn!(%peer, position, "removing a snapshot of another log");
-            let discarding = snapshots.clone();
-            if !matches!(off_thread(move || discarding.discard(peer, position)).await, Ok(Ok(()))) {
-                return Ok(from_zero);
-            }
+            standing.take_in(&records, &self.setup).await?;
         }
     }
 

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::{
-    Aggregate, Cause, CommandId, ContentHash, Epoch, FactId, Intake, Millis, Origin, Peer, Rejection, Step,
-    Timestamp,
+    Cause, CommandId, ContentHash, Epoch, FactId, Intake, Millis, Origin, Peer, Rejection, Step, Timestamp,
 };
-use futures::FutureExt as _;
-use log::{Limit, Log as _, MemoryLog, Record};
+use log::{MemoryLog, Record};
 use runtime::{intake, log_of};
 use wire::{Codec, Decision, Header, Judgement, Point, Reader, Verdict};
 
-use super::{Found, Invariant, Relays};
+use super::{
+    Found, Invariant, Relays,
+    inputs::{is_input, is_of, named},
+    look::{end, read, start},
+};
+use crate::crew::INTAKE_KEPT;
 
 /// The same fact within this time is the same fact; later it may be a new one.
 const FACTS_KEPT: Millis = Millis::hours(14 * 24);
@@ -316,6 +319,33 @@ impl<A: Codec, R: Rules<A>> Book<A, R> {
         asked.answer = Some(answer.result.clone());
     }
 
+    /// Only what was read may go, and only what is old by the log's own time.
+    pub(crate) fn trims(
+        &self,
+        partition: log::Partition,
+        before: u64,
+        now: Timestamp,
+        log: &MemoryLog,
+        found: &mut Found,
+    ) {
+        let (peer, through) = (self.peer, self.intake_through);
+        found.note("times an intake is trimmed");
+        found.require(
+            partition == intake(peer) && before <= through,
+            Invariant::NothingTakenIsLost,
+            format_args!("{peer}: {partition} is trimmed to {before}; the intake was read through {through}"),
+        );
+        let gone = read(log, partition, start(log, partition));
+        let young = gone
+            .iter()
+            .find(|record| record.position < before && now - Timestamp(record.appended_at) < INTAKE_KEPT);
+        found.require(
+            young.is_none(),
+            Invariant::NothingTakenIsLost,
+            format_args!("{peer}: the input at {:?} is removed too early", young.map(|it| it.position)),
+        );
+    }
+
     pub(crate) fn at_rest(&mut self, log: &MemoryLog, found: &mut Found) {
         let peer = self.peer;
         found.require(
@@ -354,59 +384,4 @@ impl<A: Codec, R: Rules<A>> Book<A, R> {
             );
         }
     }
-}
-
-/// Whether the cause is a record of the intake.
-fn is_input<A: Aggregate>(cause: &Cause<A>) -> bool {
-    matches!(
-        cause,
-        Cause::Fact(_)
-            | Cause::Command { .. }
-            | Cause::Relay { .. }
-            | Cause::Report
-            | Cause::Applied { .. }
-            | Cause::Unreadable
-    )
-}
-
-fn named<A: Aggregate>(cause: &Cause<A>) -> String {
-    match cause {
-        Cause::Fact(id) => format!("fact {id}"),
-        Cause::Command { id, .. } => format!("command {id}"),
-        Cause::Relay { source, number } => format!("relay {number} of {source}"),
-        Cause::Applied { by, through } => format!("the word of {by} about relay {through}"),
-        Cause::Report => "a report".into(),
-        _ => "an unreadable input".into(),
-    }
-}
-
-/// Whether the step is of this intake record.
-fn is_of<A: Aggregate>(cause: &Cause<A>, taken: Option<&Intake<A::Command>>) -> bool {
-    match (cause, taken) {
-        (Cause::Unreadable, None) => true,
-        (Cause::Applied { by, through }, Some(Intake::Applied { by: said, through: to })) => {
-            by == said && through == to
-        }
-        (cause, Some(Intake::Input { origin, .. })) => match (cause, origin) {
-            (Cause::Fact(id), Origin::Fact(said)) => id == said,
-            (Cause::Command { id, content }, Origin::Command { id: said, content: meant }) => {
-                id == said && content == meant
-            }
-            (Cause::Relay { source, number }, Origin::Relay { source: said, number: nth }) => {
-                source == said && number == nth
-            }
-            (Cause::Report, Origin::Report) => true,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-pub(super) fn read(log: &MemoryLog, partition: log::Partition, from: u64) -> Vec<Record> {
-    // A log in memory never makes its reader wait.
-    log.read(partition, from, Limit::default()).now_or_never().and_then(Result::ok).unwrap_or_default()
-}
-
-fn end(log: &MemoryLog, partition: log::Partition) -> u64 {
-    log.end(partition).now_or_never().and_then(Result::ok).unwrap_or_default()
 }

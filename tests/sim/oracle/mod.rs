@@ -3,12 +3,14 @@
 //!
 //! [`book`] looks at what all partitions have in common, record by record, beside the intake that the decisions are
 //! about; [`conversations`], [`desks`] and [`deliveries`] at what their events mean; [`relays`] at what one partition
-//! tells another.
+//! tells another. [`inputs`] and [`look`] are what they read with.
 
 mod book;
 mod conversations;
 mod deliveries;
 mod desks;
+mod inputs;
+pub(crate) mod look;
 mod relays;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -18,6 +20,7 @@ use domain::{
     delivery, desk, workspace,
 };
 use log::MemoryLog;
+use runtime::Clock;
 
 use book::{Book, NothingMore};
 pub(crate) use conversations::Conversations;
@@ -81,6 +84,7 @@ impl Found {
 
 pub(crate) struct Oracle {
     log: MemoryLog,
+    clock: Clock,
     conversations: Vec<Book<conversation::Decider, Conversations>>,
     desks: Vec<Book<desk::Decider, Desks>>,
     deliveries: Vec<Book<delivery::Decider, Deliveries>>,
@@ -120,9 +124,10 @@ macro_rules! with_book {
 }
 
 impl Oracle {
-    pub(crate) fn new(log: MemoryLog) -> Self {
+    pub(crate) fn new(log: MemoryLog, clock: Clock) -> Self {
         Oracle {
             log,
+            clock,
             conversations: (0..TOPOLOGY.conversation).map(Book::new).collect(),
             desks: (0..TOPOLOGY.desk).map(Book::new).collect(),
             deliveries: (0..TOPOLOGY.delivery).map(Book::new).collect(),
@@ -173,6 +178,12 @@ impl Oracle {
             Invariant::EffectsAfterTheReadBack,
             format_args!("{target} says that it applied {through} relays of {source}; its log has {applied}"),
         );
+    }
+
+    /// Who leads `me` is about to remove what stands before `before` in a partition.
+    pub(crate) fn trims(&mut self, me: Peer, partition: log::Partition, before: u64) {
+        let now = self.clock.now();
+        with_book!(self, me, |book| book.trims(partition, before, now, &self.log, &mut self.found));
     }
 
     /// A turn is put to its bot.

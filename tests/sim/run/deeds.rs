@@ -120,7 +120,10 @@ impl Town {
                 self.crew.blind(peer, rival);
             }
             Action::SeesAgain { peer, rival } => self.crew.unblind(peer, rival),
+            Action::StandsBy { peer, rival } => self.crew.stand_by(peer, rival),
+            Action::HandsOver { peer, to_rival } => self.crew.hand_over(peer, to_rival),
             Action::LosesSnapshots { rival } => self.crew.lose_snapshots(rival),
+            Action::SpoilsSnapshots { rival } => self.crew.spoil_snapshots(rival),
             Action::ClockIsOff { rival, millis } => self.crew.set_ahead(rival, millis),
             Action::Breaks { place: at, fault } => self.log.fail_next_append(place(at), fault),
             Action::Stalls { place: at } => {
@@ -212,7 +215,10 @@ fn fault(action: Action) -> Option<&'static str> {
         Action::Stops { .. } => "workers stopped",
         Action::Crashes { .. } => "workers doomed to crash",
         Action::GoesBlind { .. } => "readers paused",
+        Action::StandsBy { .. } => "workers that stand by",
+        Action::HandsOver { .. } => "partitions handed over",
         Action::LosesSnapshots { .. } => "snapshots lost",
+        Action::SpoilsSnapshots { .. } => "snapshots damaged",
         Action::ClockIsOff { millis: 1.. | ..=-1, .. } => "clocks put off",
         Action::Stalls { .. } => "partitions stalled",
         Action::DiskFills => "disks filled",

@@ -143,7 +143,7 @@ impl Town {
         let mut all = Vec::new();
         for peer in PEERS {
             for partition in [intake(peer), log_of(peer)] {
-                let mut from = 0;
+                let mut from = self.log.start(partition).await.unwrap_or(0);
                 while let Ok(records) = self.log.read(partition, from, Limit::default()).await
                     && let Some(last) = records.last()
                 {

@@ -119,7 +119,7 @@ impl Town {
         let log = MemoryLog::new(&topics).with_clock(now);
         let clock = Clock::new(now);
         let watch = Arc::new(Watch {
-            oracle: Mutex::new(Oracle::new(log.clone())),
+            oracle: Mutex::new(Oracle::new(log.clone(), clock.clone())),
             appends: 0.into(),
             wakes: 0.into(),
         });

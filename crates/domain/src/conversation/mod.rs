@@ -29,7 +29,8 @@ pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, W
 pub use state::Conversations;
 
 use crate::{
-    Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Timers, Timestamp,
+    Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, TenantId, Timers,
+    Timestamp,
 };
 
 /// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
@@ -62,6 +63,10 @@ impl Aggregate for Decider {
 
     fn fired(timer: TimerId) -> Command {
         Command::TimerFired(timer)
+    }
+
+    fn tenant_of(state: &Conversations, TimerId::BotSilent(id): &TimerId) -> Option<TenantId> {
+        state.customer(id.party).map(|customer| customer.endpoint.tenant.clone())
     }
 
     fn unknown_party(state: &Conversations, command: &Command) -> Option<Party> {

@@ -14,7 +14,7 @@ pub use command::{Command, Outcome, TimerId};
 pub use event::Event;
 pub use state::{Deliveries, Delivery, Stage};
 
-use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Timers, Timestamp};
+use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, TenantId, Timers, Timestamp};
 
 /// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,10 @@ impl Aggregate for Decider {
 
     fn fired(timer: TimerId) -> Command {
         Command::TimerFired(timer)
+    }
+
+    fn tenant_of(state: &Deliveries, TimerId::Retry(message): &TimerId) -> Option<TenantId> {
+        state.get(*message).map(|delivery| delivery.outgoing.tenant.clone())
     }
 
     fn recovered() -> Option<Command> {

@@ -51,6 +51,19 @@ impl Aggregate for Decider {
         Command::TimerFired(timer)
     }
 
+    fn tenant_of(state: &Desks, timer: &TimerId) -> Option<TenantId> {
+        let desk = match timer {
+            TimerId::Lease(agent) => &agent.desk,
+            TimerId::Offer(offer) => &offer.desk,
+            TimerId::Deferred(desk) => desk,
+            TimerId::Rested(conversation) => {
+                let mut desks = state.desks.iter();
+                desks.find(|(_, desk)| desk.waiting.contains_key(conversation))?.0
+            }
+        };
+        Some(desk.tenant.clone())
+    }
+
     fn policy_changed(tenant: &TenantId) -> Option<Command> {
         Some(Command::PolicyChanged { tenant: tenant.clone() })
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::Error;
 
 /// Grows with every change of the tables or of what stands in them; older rows are projected again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Only a checkpoint of another process, or its writing, makes one wait.
 const PATIENCE: Duration = Duration::from_secs(5);

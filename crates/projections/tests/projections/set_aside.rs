@@ -1,7 +1,9 @@
+use std::{collections::BTreeMap, sync::Arc};
+
 use bytes::Bytes;
 use domain::{
-    CommandId, ContentHash, DeskId, Intake, Kind, Origin, Peer, Relay, SetAside, Step, Timestamp, contact,
-    conversation::What, delivery, desk,
+    Cause, CommandId, ContentHash, DeskId, Intake, Kind, Origin, Peer, Policy, Relay, SetAside, Step,
+    TenantId, Timer, Timestamp, contact, conversation::What, delivery, desk,
 };
 use projections::{EntryKind, Kept, SetAsideId, SetAsideRow, TimelineOf};
 use wire::Codec;
@@ -100,6 +102,59 @@ async fn what_was_set_aside_is_listed_and_kept_whole() {
     let timeline = world.timeline(TimelineOf::Party(party)).await;
     let shown: Vec<_> = timeline.iter().map(|entry| (entry.kind, entry.detail.as_deref())).collect();
     assert_eq!(shown, [(EntryKind::UnreadableKept, Some("no sender"))]);
+}
+
+/// What their rules failed on is kept by the worker as the command it would have been.
+#[tokio::test]
+async fn timers_and_policies_that_were_set_aside_are_their_tenants() {
+    let mut world = World::new();
+    let intake = |tenant, command| {
+        let (origin, at) = (Origin::Report, Timestamp(1));
+        wire::encode_intake::<desk::Decider>(&Intake::Input {
+            origin,
+            at,
+            tenant,
+            policy_version: 0,
+            command,
+        })
+    };
+    let agent = "globex/support/ann".parse().unwrap();
+    let (due, id, generation) = (Timestamp(90), desk::TimerId::Lease(agent), 1);
+    let fired = intake(globex(), desk::Command::TimerFired(id.clone()));
+    let timer = Cause::Timer(Timer { due, id, generation });
+    let policy = |tenant: TenantId| {
+        Arc::new(Policy {
+            tenant,
+            version: 3,
+            inboxes: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            bots: BTreeMap::new(),
+            hours: BTreeMap::new(),
+        })
+    };
+    let changed = intake(acme(), desk::Command::PolicyChanged { tenant: acme() });
+    let adopted =
+        |bytes: &Bytes, of| Step { cause: Cause::PolicyInForce(policy(of)), ..poison(bytes, "overflow") };
+    let steps = vec![Step { cause: timer, ..poison(&fired, "overflow") }, adopted(&changed, acme())];
+    world.decide::<desk::Decider>(0, 100, steps).await;
+    // Of an aggregate in which nothing more follows from a policy.
+    let steps = vec![Step {
+        cause: Cause::PolicyInForce(policy(acme())),
+        set_aside: Some(SetAside { bytes: Bytes::new(), reason: "overflow".into() }),
+        ..step([])
+    }];
+    world.decide::<contact::Decider>(0, 100, steps).await;
+    world.project().await;
+
+    let listed = async |tenant| {
+        let rows = world.store.set_aside(Some(&tenant), None, 100).await.unwrap();
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(acme()).await, [of(Kind::Contact, 1, 0), of(Kind::Desk, 1, 1)]);
+    assert_eq!(listed(globex()).await, [of(Kind::Desk, 1, 0)]);
+    let kept = world.store.set_aside_input(Some(&globex()), of(Kind::Desk, 1, 0)).await.unwrap();
+    assert_eq!(kept.map(|found| found.kept), Some(Kept::Input(fired)));
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! leader does, before it decides. Its files are named by snapshots and belong to them; what came after the last
 //! snapshot is in memory, and is folded again from the log. So there is no place of its own in the log to keep, and
 //! nothing to repair.
+//!
+//! A leader's snapshots are written by another fold of the same steps ([`crate::scribe`]). The leader cuts what it has in
+//! memory where the snapshot will be, and drops that part once it can read the snapshot's segments instead.
 
 mod filter;
 mod runs;
@@ -18,7 +21,8 @@ mod tally;
 mod tests;
 
 use std::{
-    io,
+    collections::HashSet,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -28,9 +32,6 @@ use wire::Codec;
 
 pub(crate) use self::shelf::Unsettled;
 use self::shelf::{Shelf, Unreadable};
-
-/// Entries of one kind that are too many for memory.
-const TOO_MANY: usize = 1 << 18;
 
 type Key = [u8; 16];
 type Entry = (Key, Vec<u8>);
@@ -57,10 +58,6 @@ pub struct Archive {
     parties: Shelf,
     /// Whether anything is kept, or only counted.
     keeps: bool,
-    /// Where to, when memory holds too much before the next snapshot.
-    spills: Option<PathBuf>,
-    /// Entries of one kind that are too many for memory.
-    too_many: usize,
 }
 
 impl Default for Archive {
@@ -70,8 +67,6 @@ impl Default for Archive {
             lasting_facts: Shelf::new(None),
             parties: Shelf::new(None),
             keeps: true,
-            spills: None,
-            too_many: TOO_MANY,
         }
     }
 }
@@ -80,11 +75,6 @@ impl Archive {
     /// For those who fold and never ask: it only says what it would hold.
     pub(crate) fn counting() -> Self {
         Archive { keeps: false, ..Archive::default() }
-    }
-
-    /// From now on whatever would fill memory, as a fold of years does, is written to this folder.
-    pub(crate) fn spill_to(&mut self, dir: PathBuf) {
-        self.spills = Some(dir);
     }
 
     /// Takes in what left memory by steps that the log accepted.
@@ -104,29 +94,6 @@ impl Archive {
             match self.keeps {
                 true => self.parties.put(Timestamp::default(), party.0, value),
                 false => self.parties.count(&party.0, &value),
-            }
-        }
-        self.spill();
-    }
-
-    fn spill(&mut self) {
-        let Some(dir) = &self.spills else { return };
-        for shelf in [&mut self.facts, &mut self.lasting_facts, &mut self.parties] {
-            if shelf.in_memory() >= self.too_many
-                && let Err(unsettled) = shelf.write_fresh(dir)
-            {
-                match unsettled {
-                    Unsettled::Unwritten(error) => {
-                        tracing::warn!(%error, dir = %dir.display(), "the archive stays in memory for now");
-                        // A disk that is full is not tried again at once.
-                        self.too_many *= 2;
-                    }
-                    // What was fresh is written. The next snapshot comes upon it, and is told.
-                    Unsettled::Unreadable(unreadable) => {
-                        let error = Error::from(unreadable);
-                        tracing::warn!(error = &error as &dyn std::error::Error, "the archive is damaged");
-                    }
-                }
             }
         }
     }
@@ -153,21 +120,57 @@ impl Archive {
 
     /// What it comes to: equal archives give equal bytes, whatever the files they lie in.
     pub(crate) fn summary(&self) -> Vec<u8> {
-        [&self.facts, &self.lasting_facts, &self.parties].iter().flat_map(|s| s.tally().encode()).collect()
+        self.shelves().iter().flat_map(|shelf| shelf.tally().encode()).collect()
     }
 
     /// Sees that everything stands in segments in this folder, for a snapshot to name. Blocks on the disk.
     pub(crate) fn settle(&mut self, dir: &Path, now: Timestamp) -> Result<(), Unsettled> {
         [&mut self.facts, &mut self.lasting_facts, &mut self.parties]
             .into_iter()
-            .try_for_each(|shelf| shelf.settle(dir, now))?;
-        self.too_many = TOO_MANY;
+            .try_for_each(|shelf| shelf.settle(dir, now))
+    }
+
+    /// Removes what else lies in the folder that it was settled in: segments that were put together, and what a crash left.
+    pub(crate) fn tidy(&self, dir: &Path) -> io::Result<()> {
+        let named: HashSet<PathBuf> = self
+            .shelves()
+            .iter()
+            .flat_map(|shelf| shelf.names())
+            .map(|name| segment::path_of(dir, &name))
+            .collect();
+        for entry in fs::read_dir(dir).into_iter().flatten() {
+            let path = entry?.path();
+            if !named.contains(&path) {
+                fs::remove_file(path)?;
+            }
+        }
         Ok(())
+    }
+
+    /// From here on what is kept comes after the snapshot that is being written.
+    pub(crate) fn cut(&mut self) {
+        [&mut self.facts, &mut self.lasting_facts, &mut self.parties].into_iter().for_each(Shelf::cut);
+    }
+
+    /// Takes over the segments of a settled archive, in place of what was in memory before the cut. False, and nothing
+    /// changes, if it does not hold the same. What is not needed any more is left in `settled`.
+    pub(crate) fn adopt(&mut self, settled: &mut Archive) -> bool {
+        let is_same = self.shelves().iter().zip(settled.shelves()).all(|(ours, theirs)| ours.is_in(theirs));
+        if is_same {
+            self.facts.adopt(&mut settled.facts);
+            self.lasting_facts.adopt(&mut settled.lasting_facts);
+            self.parties.adopt(&mut settled.parties);
+        }
+        is_same
+    }
+
+    fn shelves(&self) -> [&Shelf; 3] {
+        [&self.facts, &self.lasting_facts, &self.parties]
     }
 
     /// Once it is settled: what a snapshot says of it.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        [&self.facts, &self.lasting_facts, &self.parties].iter().flat_map(|shelf| shelf.encode()).collect()
+        self.shelves().iter().flat_map(|shelf| shelf.encode()).collect()
     }
 
     /// The archive that a snapshot names. Its segments are opened, and read when they are asked.
@@ -184,8 +187,6 @@ impl Archive {
 
     /// Reads everything that lies in files.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        [&self.facts, &self.lasting_facts, &self.parties]
-            .iter()
-            .try_for_each(|shelf| shelf.check().map_err(Error::from))
+        self.shelves().iter().try_for_each(|shelf| shelf.check().map_err(Error::from))
     }
 }

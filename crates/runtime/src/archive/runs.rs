@@ -18,10 +18,6 @@ impl Runs {
         self.0.iter().any(|run| run.binary_search(key).is_ok())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
-    }
-
     /// All keys in order, and those that were put more than once, once for each time too many.
     pub(super) fn in_order(&self) -> (Vec<Key>, Vec<Key>) {
         let mut keys = self.0.iter().fold(Vec::new(), |all, run| merged(all, run.clone()));

@@ -21,6 +21,7 @@ use data_encoding::HEXLOWER;
 use domain::Timestamp;
 
 use super::{Entry, Key, filter::Filter, tally::Tally};
+use crate::portions::InPortions;
 
 const MAGIC: &[u8; 8] = b"TRIBSEG1";
 /// A page ends with the entry that makes it at least this long.
@@ -100,7 +101,7 @@ impl Segment {
         span: Span,
         entries: impl Iterator<Item = io::Result<Entry>>,
     ) -> io::Result<(Name, Index)> {
-        let mut out = BufWriter::new(File::create(path)?);
+        let mut out = BufWriter::new(InPortions::create(path)?);
         out.write_all(MAGIC)?;
         let mut index =
             Index { tally: Tally::default(), span, filter: Filter::for_about(about), pages: Vec::new() };
@@ -128,7 +129,7 @@ impl Segment {
         out.write_all(&encoded)?;
         out.write_all(&at.to_be_bytes())?;
         out.write_all(&digest)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
         Ok((name_of(&digest), index))
     }
 
@@ -296,7 +297,7 @@ fn partial_in(dir: &Path) -> PathBuf {
     dir.join(format!("{}-{}.partial", process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)))
 }
 
-fn path_of(dir: &Path, name: &Name) -> PathBuf {
+pub(super) fn path_of(dir: &Path, name: &Name) -> PathBuf {
     dir.join(format!("{}.segment", HEXLOWER.encode(name)))
 }
 

@@ -20,72 +20,124 @@ use super::{
 /// A segment is put together with the one before it unless that one has more than so many times its entries: so there
 /// are few, and each entry is written few times.
 const STEP: u64 = 2;
-/// Entries put together at most: the leader waits meanwhile. Segments this large stay as they are, and what they hold of
-/// parties that left again later stays in them, too.
+/// Entries put together at most, so that nothing large is written again and again. Segments this large stay as they are,
+/// and what they hold of parties that left again later stays in them, too.
 const MOST_MERGED: u64 = 1 << 19;
 
 pub(super) struct Shelf {
     /// For how long entries are kept; for ever if none.
     kept_for: Option<Millis>,
-    /// Of everything that was ever put.
-    tally: Tally,
-    /// Of what was put and is not here any more: forgotten, or replaced.
+    /// Of everything that was ever written to segments.
+    written: Tally,
+    /// Of what was written and is not here any more: forgotten, or replaced.
     gone: Tally,
-    fresh: BTreeMap<Key, Box<[u8]>>,
-    /// Fresh entries that are keys and nothing else.
-    fresh_keys: Runs,
-    span: Option<Span>,
     /// Oldest first. What stands in a later one counts.
     segments: Vec<Segment>,
+    /// In memory until the snapshot that is being written has them, oldest first.
+    leaving: Vec<Fresh>,
+    fresh: Fresh,
+}
+
+/// Entries in memory.
+#[derive(Default)]
+struct Fresh {
+    /// Of everything that was put.
+    tally: Tally,
+    /// Of what was put and is replaced already.
+    gone: Tally,
+    entries: BTreeMap<Key, Box<[u8]>>,
+    /// Entries that are keys and nothing else.
+    keys: Runs,
+    span: Option<Span>,
+}
+
+impl Fresh {
+    fn extend_span(&mut self, at: Timestamp) {
+        let at = Span::at(at);
+        self.span = Some(self.span.map_or(at, |span| span.and(at)));
+    }
+
+    fn find(&self, key: &Key) -> Option<Vec<u8>> {
+        let value = self.entries.get(key).map(|value| value.to_vec());
+        value.or_else(|| self.keys.contains(key).then(Vec::new))
+    }
+
+    /// Everything in segments in this folder, of keys and of entries, and what of it was replaced.
+    fn write(&self, dir: &Path) -> io::Result<(Vec<Segment>, Tally)> {
+        let (mut segments, mut gone) = (Vec::new(), self.gone);
+        let Some(span) = self.span else { return Ok((segments, gone)) };
+        let (keys, twice) = self.keys.in_order();
+        if !keys.is_empty() {
+            let entries = keys.iter().map(|key| Ok((*key, Vec::new())));
+            segments.push(Segment::write(dir, keys.len() as u64, span, entries)?);
+            twice.iter().for_each(|key| gone.add(Tally::of(key, &[])));
+        }
+        if !self.entries.is_empty() {
+            let entries = self.entries.iter().map(|(key, value)| Ok((*key, value.to_vec())));
+            segments.push(Segment::write(dir, self.entries.len() as u64, span, entries)?);
+        }
+        Ok((segments, gone))
+    }
 }
 
 impl Shelf {
     pub(super) fn new(kept_for: Option<Millis>) -> Self {
         Shelf {
             kept_for,
-            tally: Tally::default(),
+            written: Tally::default(),
             gone: Tally::default(),
-            fresh: BTreeMap::new(),
-            fresh_keys: Runs::default(),
-            span: None,
             segments: Vec::new(),
+            leaving: Vec::new(),
+            fresh: Fresh::default(),
         }
     }
 
     /// Notes an entry without keeping it.
     pub(super) fn count(&mut self, key: &Key, value: &[u8]) {
-        let tally = Tally::of(key, value);
-        self.tally.add(tally);
-        self.gone.add(tally);
+        self.fresh.tally.add(Tally::of(key, value));
     }
 
     pub(super) fn put(&mut self, at: Timestamp, key: Key, value: Vec<u8>) {
-        self.tally.add(Tally::of(&key, &value));
-        self.extend_span(at);
-        if let Some(replaced) = self.fresh.insert(key, value.into_boxed_slice()) {
-            self.gone.add(Tally::of(&key, &replaced));
+        let fresh = &mut self.fresh;
+        fresh.tally.add(Tally::of(&key, &value));
+        fresh.extend_span(at);
+        if let Some(replaced) = fresh.entries.insert(key, value.into_boxed_slice()) {
+            fresh.gone.add(Tally::of(&key, &replaced));
         }
     }
 
     /// Puts keys that are in order.
     pub(super) fn put_keys(&mut self, at: Timestamp, keys: Vec<Key>) {
-        keys.iter().for_each(|key| self.tally.add(Tally::of(key, &[])));
-        self.extend_span(at);
-        self.fresh_keys.push(keys);
+        keys.iter().for_each(|key| self.fresh.tally.add(Tally::of(key, &[])));
+        self.fresh.extend_span(at);
+        self.fresh.keys.push(keys);
     }
 
-    fn extend_span(&mut self, at: Timestamp) {
-        let at = Span::at(at);
-        self.span = Some(self.span.map_or(at, |span| span.and(at)));
+    /// From here on what is put comes after the snapshot that is being written.
+    pub(super) fn cut(&mut self) {
+        if self.fresh.tally.count > 0 {
+            self.leaving.push(std::mem::take(&mut self.fresh));
+        }
+    }
+
+    /// Whether this settled shelf holds what was put here before the cut.
+    pub(super) fn is_in(&self, settled: &Shelf) -> bool {
+        let mut tally = self.written;
+        self.leaving.iter().for_each(|fresh| tally.add(fresh.tally));
+        settled.tally() == tally
+    }
+
+    /// Takes over the segments of a settled shelf in which this one is, and leaves it what is not needed any more.
+    pub(super) fn adopt(&mut self, settled: &mut Shelf) {
+        (self.written, self.gone) = (settled.written, settled.gone);
+        std::mem::swap(&mut self.segments, &mut settled.segments);
+        std::mem::swap(&mut self.leaving, &mut settled.leaving);
     }
 
     /// The entry's value, and the segment it stands in: no name's if it is fresh.
     pub(super) fn find(&self, key: &Key) -> Result<Option<(Name, Vec<u8>)>, Unreadable> {
-        if let Some(value) = self.fresh.get(key) {
-            return Ok(Some((Name::default(), value.to_vec())));
-        }
-        if self.fresh_keys.contains(key) {
-            return Ok(Some((Name::default(), Vec::new())));
+        if let Some(value) = self.in_memory().rev().find_map(|fresh| fresh.find(key)) {
+            return Ok(Some((Name::default(), value)));
         }
         for segment in self.segments.iter().rev() {
             let unreadable = |source| Unreadable { segment: segment.name, source };
@@ -96,11 +148,19 @@ impl Shelf {
         Ok(None)
     }
 
+    /// Of everything that was ever put.
     pub(super) fn tally(&self) -> Tally {
-        self.tally
+        let mut tally = self.written;
+        self.in_memory().for_each(|fresh| tally.add(fresh.tally));
+        tally
     }
 
-    /// Sees that everything stands in segments, and these in the folder. Nothing is lost if it fails.
+    /// Oldest first.
+    fn in_memory(&self) -> impl DoubleEndedIterator<Item = &Fresh> {
+        self.leaving.iter().chain(std::iter::once(&self.fresh))
+    }
+
+    /// Sees that everything stands in segments, and these in the folder, if there is anything. Nothing is lost if it fails.
     pub(super) fn settle(&mut self, dir: &Path, now: Timestamp) -> Result<(), Unsettled> {
         if let Some(kept_for) = self.kept_for {
             let (kept, forgotten) =
@@ -109,34 +169,17 @@ impl Shelf {
             let forgotten: Vec<Segment> = forgotten;
             forgotten.iter().for_each(|segment| self.gone.add(segment.index.tally));
         }
-        self.write_fresh(dir)?;
-        for segment in &mut self.segments {
-            fs::create_dir_all(dir)?;
-            segment.move_to(dir)?;
+        self.cut();
+        if self.segments.is_empty() && self.leaving.is_empty() {
+            return Ok(());
         }
-        match self.segments.is_empty() {
-            true => Ok(()),
-            false => Ok(File::open(dir)?.sync_all()?),
-        }
-    }
-
-    /// Sees that everything stands in segments, new ones in the folder.
-    pub(super) fn write_fresh(&mut self, dir: &Path) -> Result<(), Unsettled> {
-        if let Some(span) = self.span {
-            fs::create_dir_all(dir)?;
-            let (keys, twice) = self.fresh_keys.in_order();
-            if !keys.is_empty() {
-                let entries = keys.iter().map(|key| Ok((*key, Vec::new())));
-                self.segments.push(Segment::write(dir, keys.len() as u64, span, entries)?);
-                twice.iter().for_each(|key| self.gone.add(Tally::of(key, &[])));
-                self.fresh_keys = Runs::default();
-            }
-            if !self.fresh.is_empty() {
-                let entries = self.fresh.iter().map(|(key, value)| Ok((*key, value.to_vec())));
-                self.segments.push(Segment::write(dir, self.fresh.len() as u64, span, entries)?);
-                self.fresh.clear();
-            }
-            self.span = None;
+        fs::create_dir_all(dir)?;
+        while let Some(oldest) = self.leaving.first() {
+            let (segments, gone) = oldest.write(dir)?;
+            self.written.add(oldest.tally);
+            self.gone.add(gone);
+            self.segments.extend(segments);
+            self.leaving.remove(0);
         }
         while let [.., older, newer] = &self.segments[..]
             && self.belong_together(older, newer)
@@ -146,11 +189,13 @@ impl Shelf {
             self.segments.truncate(self.segments.len() - 2);
             self.segments.push(merged);
         }
-        Ok(())
+        self.segments.iter_mut().try_for_each(|segment| segment.move_to(dir))?;
+        Ok(File::open(dir)?.sync_all()?)
     }
 
-    pub(super) fn in_memory(&self) -> usize {
-        self.fresh.len() + self.fresh_keys.len()
+    /// The names of its segments.
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
+        self.segments.iter().map(|segment| segment.name)
     }
 
     fn belong_together(&self, older: &Segment, newer: &Segment) -> bool {
@@ -163,16 +208,16 @@ impl Shelf {
 
     /// Once all of it is in segments.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.tally.encode().to_vec();
+        let mut bytes = self.written.encode().to_vec();
         bytes.extend(self.gone.encode());
         bytes.extend((self.segments.len() as u64).to_be_bytes());
-        bytes.extend(self.segments.iter().flat_map(|segment| segment.name));
+        bytes.extend(self.names().flatten());
         bytes
     }
 
     pub(super) fn decode(rest: &mut &[u8], dir: &Path, kept_for: Option<Millis>) -> io::Result<Self> {
         let cut = || damaged("what it says of its segments ends too early");
-        let tally = Tally::decode(&take_array(rest).ok_or_else(cut)?);
+        let written = Tally::decode(&take_array(rest).ok_or_else(cut)?);
         let gone = Tally::decode(&take_array(rest).ok_or_else(cut)?);
         let count = u64::from_be_bytes(take_array(rest).ok_or_else(cut)?);
         let mut segments = Vec::new();
@@ -183,10 +228,10 @@ impl Shelf {
             found.add(segment.index.tally);
             segments.push(segment);
         }
-        if found != tally {
+        if found != written {
             return Err(damaged("its segments do not hold what it was made of"));
         }
-        Ok(Shelf { tally, gone, segments, ..Shelf::new(kept_for) })
+        Ok(Shelf { written, gone, segments, ..Shelf::new(kept_for) })
     }
 
     /// Reads every segment.

@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use bytes::Bytes;
 use domain::{Cause, Intake, Origin, Partition, Recorded, Step, Taken, TenantId, Timestamp};
 use log::Record;
 use tokio::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use wire::Codec;
 use super::{
     Leader,
     memory::Recalled,
-    poison::{Matter, kept},
+    poison::{Matter, kept, to_hand_in},
 };
 use crate::{Error, metrics, relays::Relays};
 
@@ -102,7 +103,11 @@ impl<A: Codec> Leader<'_, A> {
                 now,
                 matter,
                 |partition, _| partition.adopt(now, policy.clone()),
-                |_, reason| kept(Cause::PolicyInForce(policy.clone()), reason),
+                |_, reason| {
+                    let command = A::policy_changed(&policy.tenant);
+                    let bytes = to_hand_in::<A>(now, Some(policy.tenant.clone()), command);
+                    kept(Cause::PolicyInForce(policy.clone()), bytes, reason)
+                },
             )?;
             steps.extend(step);
         }
@@ -137,7 +142,7 @@ impl<A: Codec> Leader<'_, A> {
                     set_aside: None,
                 })
             },
-            |_, reason| kept(Cause::Recovered, reason),
+            |_, reason| kept(Cause::Recovered, Bytes::new(), reason),
         )?;
         self.recovery = rest;
         Ok(self.append_any(step.into_iter().collect()))
@@ -157,7 +162,11 @@ impl<A: Codec> Leader<'_, A> {
                 now,
                 Matter::Timer(timer.clone()),
                 |partition, _| partition.fire(now),
-                |_, reason| kept(Cause::Timer(timer), reason),
+                |partition, reason| {
+                    let tenant = A::tenant_of(partition.state(), &timer.id);
+                    let bytes = to_hand_in::<A>(now, tenant, Some(A::fired(timer.id.clone())));
+                    kept(Cause::Timer(timer), bytes, reason)
+                },
             )?;
             size += 1 + step.as_ref().map_or(0, |step| step.events.len());
             steps.extend(step);
@@ -224,7 +233,7 @@ impl<A: Codec> Leader<'_, A> {
         Ok(self.append_any(steps))
     }
 
-    fn append_any(&mut self, steps: Vec<Step<A>>) -> bool {
+    pub(super) fn append_any(&mut self, steps: Vec<Step<A>>) -> bool {
         let any = !steps.is_empty();
         if any {
             self.append(steps);

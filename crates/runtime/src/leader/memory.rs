@@ -3,7 +3,11 @@
 //! The state runs ahead of what was read back, and so does what left it. What departed is asked for where it is: in the
 //! decisions in flight, then in the archive, which holds only what the log accepted.
 
-use domain::{Departed, FactId, Intake, MOST_RETIRED, Origin, Party, Question, Step, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use domain::{
+    Cause, Departed, FactId, Intake, MOST_RETIRED, Origin, Party, Question, Recorded, Step, Timestamp,
+};
 use log::Record;
 use tokio::time::{Duration, Instant};
 use wire::Codec;
@@ -45,20 +49,44 @@ impl Retirement {
 impl<A: Codec> Leader<'_, A> {
     /// Retires some of those who have been quiet for long; none while there may be word of them in what is not read yet.
     pub(super) fn retire(&mut self) -> Result<bool, Error> {
-        if self.backlog_to.is_some() || !self.retirement.is_due || self.poison.holds(&Matter::Memory) {
+        if self.backlog_to.is_some() || !self.retirement.is_due || self.poison.holds(&Matter::Retirement) {
             return Ok(false);
         }
         self.retirement.is_due = false;
         let now = self.now();
-        let Some(step) = self.partition.retire(now, self.setup.retire_after) else { return Ok(false) };
+        let Some(leaving) = self.quiet(now) else { return Ok(false) };
         let is_early = self.retirement.last.is_some_and(|last| last.elapsed() < RETIRE_EVERY);
-        if is_early && step.events.len() < MOST_RETIRED {
+        if is_early && leaving.len() < MOST_RETIRED {
             return Ok(false);
         }
         self.retirement = Retirement { is_due: false, was_last: true, last: Some(Instant::now()) };
-        let step = self.fold(now, Matter::Memory, step)?;
-        self.append(vec![step]);
-        Ok(true)
+        let mut steps = Vec::with_capacity(leaving.len());
+        for (party, event) in leaving {
+            let matter = Matter::Party(party);
+            // One that cannot be folded stays; one step for each tells which.
+            if !self.poison.holds(&matter) {
+                let (events, answers) = (vec![event], Vec::new());
+                let step = Step { cause: Cause::Memory, events, answers, set_aside: None };
+                steps.push(self.fold(now, matter, step)?);
+            }
+        }
+        Ok(self.append_any(steps))
+    }
+
+    /// Those who may be retired now, and the events that do it; none if there is nobody. Should the rules panic, nobody is
+    /// retired from now on: there is nothing else that could be set aside.
+    fn quiet(&mut self, now: Timestamp) -> Option<Vec<(Party, Recorded<A>)>> {
+        let (partition, span) = (&self.partition, self.setup.retire_after);
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            let events = partition.retire(now, span)?.events.into_iter();
+            let known = |it: Recorded<A>| Some((A::tombstone(partition.state(), &it.event)?.0, it));
+            Some(events.filter_map(known).collect())
+        }));
+        asked.unwrap_or_else(|_| {
+            tracing::error!(peer = %self.peer, "the rules failed on who leaves memory; nobody does from now on");
+            self.poison.put(Matter::Retirement);
+            None
+        })
     }
 
     pub(super) fn recall(

@@ -11,22 +11,23 @@ use std::{
 };
 
 use domain::{Cause, Departed, Epoch, Partition, Peer, Policies, Step, TenantId, Timestamp};
-use futures::{StreamExt as _, stream::FuturesOrdered};
+use futures::{StreamExt as _, future::OptionFuture, stream::FuturesOrdered};
 use log::{Appending, Limit, Record, Tail};
 use tokio::{
     sync::watch,
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
-use wire::{Codec, Decision, Header, Judgement, Reader};
+use wire::{Codec, Decision, Header, Ignored, Judgement, Reader};
 
 use crate::{
-    Archive, Effects, Error, Mark, Setup, Standing,
+    Archive, Effects, Error, Setup, Snapshots, Standing,
     clock::Guard,
     metrics,
-    off_thread::off_thread,
+    off_thread::drop_off_thread,
     readiness::Counted,
     relays::Relays,
+    scribe::Scribe,
     standing::{intake, log_of},
 };
 
@@ -42,8 +43,6 @@ const MOST_IN_FLIGHT: usize = 4;
 const READ: Limit = Limit { records: 1_024, bytes: 384 * 1024 };
 /// Between words to relay sources, and looks for relays that were lost.
 const CHORES: Duration = Duration::from_millis(20);
-/// Steps between snapshots; what leaves memory by them counts, too, so that it is seldom too much before the next.
-const SNAPSHOT_EVERY: usize = 200_000;
 
 pub(crate) enum End {
     Cancelled,
@@ -82,7 +81,9 @@ pub(crate) struct Leader<'a, A: Codec> {
     guard: Guard,
     clock_off: Option<Counted>,
     poison: &'a mut Poison<A::TimerId>,
+    /// Steps decided since the last snapshot was begun, and what left memory by them.
     since_snapshot: usize,
+    scribe: Option<Scribe>,
 }
 
 struct InFlight<A: Codec> {
@@ -135,6 +136,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             clock_off: None,
             poison,
             since_snapshot,
+            scribe: None,
         };
         leader.heed_clock();
         leader
@@ -155,13 +157,10 @@ impl<'a, A: Codec> Leader<'a, A> {
                 self.backlog_to = None;
                 self.effect(|effects, partition| effects.resume(partition));
             }
-            if idle && (leaving || self.snapshot_is_due()) {
-                self.snapshot().await?;
-                if leaving {
-                    self.relays.confirm();
-                    return Ok(End::Cancelled);
-                }
+            if idle && leaving {
+                return self.leave().await;
             }
+            self.begin_snapshot();
             let moment = Instant::now();
             let trusted = self.guard.trusts(self.setup.clock.now(), moment);
             if idle && !trusted && self.guard.is_to_be_measured(moment) {
@@ -169,7 +168,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                 self.append(Vec::new());
             }
             // While one of these is due, nothing new is begun: what is under way is read back first.
-            let pausing = leaving || self.snapshot_is_due() || self.has_read_backlog();
+            let pausing = leaving || self.has_read_backlog();
             let room = trusted && !pausing && self.in_flight.len() < MOST_IN_FLIGHT;
             // Before more is read: policies and timers must not starve behind a full intake.
             if room && self.decide_next()? {
@@ -205,6 +204,10 @@ impl<'a, A: Codec> Leader<'a, A> {
                 () = tokio::time::sleep_until(held_until.unwrap_or_else(Instant::now)),
                     if room && held_until.is_some() => {}
                 Ok(()) = self.policies.changed(), if room => self.adopting = true,
+                Some(written) = OptionFuture::from(self.scribe.as_mut().map(Scribe::written)) => {
+                    self.scribe = None;
+                    self.adopt_archive(written)?;
+                }
                 () = cancel.cancelled(), if !leaving => {}
             }
         }
@@ -228,10 +231,6 @@ impl<'a, A: Codec> Leader<'a, A> {
     fn has_read_backlog(&self) -> bool {
         let read = self.backlog_to.is_some_and(|end| self.intake.next_position() >= end);
         read && self.held.is_none() && self.recovery.is_done()
-    }
-
-    fn snapshot_is_due(&self) -> bool {
-        self.since_snapshot >= SNAPSHOT_EVERY
     }
 
     /// Appends one decision. Its effects wait for the read-back.
@@ -262,6 +261,12 @@ impl<'a, A: Codec> Leader<'a, A> {
                 source,
             })?;
             match judged {
+                // Nothing that is decided in this epoch counts any more.
+                Judgement::Ignored(Ignored::OutOfSequence { seq: read, expected: seq })
+                    if read > seq && self.reader.point().epoch == Some(self.epoch) =>
+                {
+                    return Err(Error::Lost { peer: self.peer, seq, read });
+                }
                 Judgement::Ignored(_) => {}
                 Judgement::Accepted(Header::Announce(_)) => return Ok(false),
                 Judgement::Accepted(Header::Decision { seq, .. }) => {
@@ -282,6 +287,9 @@ impl<'a, A: Codec> Leader<'a, A> {
 
     fn perform(&mut self, accepted: InFlight<A>) {
         let InFlight { decision, departed, since, .. } = accepted;
+        // What is about memory takes a party out of it or brings one back.
+        let moved = decision.steps.iter().filter(|step| matches!(step.cause, Cause::Memory)).count();
+        metrics::moved(A::KIND, departed.parties.len(), moved.saturating_sub(departed.parties.len()));
         self.archive.keep(departed);
         metrics::decided(A::KIND, decision.steps.len(), since.elapsed().as_secs_f64());
         let at = decision.decided_at;
@@ -324,34 +332,48 @@ impl<'a, A: Codec> Leader<'a, A> {
         }
     }
 
-    /// Leaves a snapshot behind. Only called with nothing in flight: what we hold is what the log accepted. An archive
-    /// that is found damaged ends this rule, and the snapshots that name it.
-    async fn snapshot(&mut self) -> Result<(), Error> {
-        let Some(snapshots) = self.setup.snapshots.clone().filter(|_| self.since_snapshot > 0) else {
+    /// Has a snapshot written of what was read back so far, if one is due. What left memory meanwhile is not in it.
+    fn begin_snapshot(&mut self) {
+        let are_due = |snapshots: &Snapshots| snapshots.are_due(self.since_snapshot);
+        if self.scribe.is_none() && self.setup.snapshots.as_ref().is_some_and(are_due) {
             self.since_snapshot = 0;
-            return Ok(());
-        };
-        self.since_snapshot = 0;
-        let (peer, point, through) = (self.peer, self.reader.point(), self.accepted_through);
-        let mark = Mark::before(&*self.setup.log, peer, point.position).await;
-        let mark = mark.map_err(|source| self.failed("read the log", source))?;
-        // What we read there is gone.
-        let mark = mark.ok_or(Error::ReadBack { peer })?;
-        let partition = std::mem::replace(&mut self.partition, Partition::new(self.setup.topology));
-        let mut archive = std::mem::take(&mut self.archive);
-        let written = off_thread(move || {
-            let written = snapshots.write(peer, &partition, &mut archive, &point, mark, through);
-            (written, partition, archive)
-        });
-        let (written, partition, archive) = written.await.map_err(|source| Error::Fold { source })?;
-        (self.partition, self.archive) = (partition, archive);
+            self.archive.cut();
+            let point = self.reader.point();
+            self.scribe = Some(Scribe::begin(self.setup.clone(), self.peer.partition, point));
+        }
+    }
+
+    /// From now on what the snapshot has of the archive is read from there. Without one, which is false, it stays in memory
+    /// until the next.
+    fn adopt_archive(&mut self, written: Result<Option<Archive>, Error>) -> Result<bool, Error> {
         match written {
-            Ok(_) => tracing::debug!(peer = %self.peer, "snapshot written"),
-            Err(Error::Archive { source, .. }) => return Err(self.distrust(source)),
+            Ok(None) => Ok(false),
+            Ok(Some(mut settled)) => {
+                let is_same = self.archive.adopt(&mut settled);
+                drop_off_thread(settled);
+                if is_same { Ok(true) } else { Err(Error::Differs { peer: self.peer }) }
+            }
+            Err(error @ Error::Archive { .. }) => Err(error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot; the log has it all");
+                Ok(false)
             }
         }
-        Ok(())
+    }
+
+    /// Ends in order: with nothing in flight, what we hold is what the log accepted, and a snapshot is left of it.
+    async fn leave(mut self) -> Result<End, Error> {
+        let mut is_left = self.since_snapshot == 0;
+        if let Some(mut scribe) = self.scribe.take() {
+            scribe.give_up();
+            is_left &= self.adopt_archive(scribe.written().await)?;
+        }
+        self.relays.confirm();
+        if !is_left {
+            let Leader { setup, peer, partition, archive, accepted_through, reader, .. } = self;
+            let mut standing = Standing::from_parts(peer, partition, archive, accepted_through, reader);
+            standing.leave_snapshot(&setup).await?;
+        }
+        Ok(End::Cancelled)
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use domain::{Aggregate, Cause, SetAside, Step, TenantId, Timer};
+use domain::{Aggregate, Cause, Intake, Origin, Party, SetAside, Step, TenantId, Timer, Timestamp};
+use wire::Codec;
 
 /// What a step is about, as far as it is known before anything is decided. `T` is the aggregate's timer id.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,8 +15,10 @@ pub(crate) enum Matter<T> {
     Policy(TenantId, u64),
     /// What earlier leaders left under way.
     Recovery,
-    /// Those who have been quiet, and leave memory.
-    Memory,
+    /// The party that leaves memory.
+    Party(Party),
+    /// The choice of those who leave it.
+    Retirement,
 }
 
 impl<T: fmt::Debug> fmt::Display for Matter<T> {
@@ -27,7 +30,8 @@ impl<T: fmt::Debug> fmt::Display for Matter<T> {
             }
             Matter::Policy(tenant, version) => write!(f, "version {version} of the policy of {tenant}"),
             Matter::Recovery => f.write_str("what earlier leaders left under way"),
-            Matter::Memory => f.write_str("those who leave memory"),
+            Matter::Party(party) => write!(f, "the leave of {party}"),
+            Matter::Retirement => f.write_str("the choice of those who leave memory"),
         }
     }
 }
@@ -58,7 +62,20 @@ impl<T: PartialEq> Poison<T> {
 }
 
 /// The step in place of one that the rules failed to make: its cause is used up, and an operator sees why.
-pub(super) fn kept<A: Aggregate>(cause: Cause<A>, reason: String) -> Step<A> {
-    let set_aside = Some(SetAside { bytes: Bytes::new(), reason });
+pub(super) fn kept<A: Aggregate>(cause: Cause<A>, bytes: Bytes, reason: String) -> Step<A> {
+    let set_aside = Some(SetAside { bytes, reason });
     Step { cause, events: Vec::new(), answers: Vec::new(), set_aside }
+}
+
+/// What an operator may hand in later, in place of a timer or a policy whose consequences could not be decided: a record
+/// like those of the intake, with the command that these are. Empty where nobody can tell whose it is, or where there is
+/// no command.
+pub(super) fn to_hand_in<A: Codec>(
+    now: Timestamp,
+    tenant: Option<TenantId>,
+    command: Option<A::Command>,
+) -> Bytes {
+    let (Some(tenant), Some(command)) = (tenant, command) else { return Bytes::new() };
+    let intake = Intake::Input { origin: Origin::Report, at: now, tenant, policy_version: 0, command };
+    wire::encode_intake::<A>(&intake)
 }

@@ -65,6 +65,22 @@ async fn a_snapshot_says_of_the_intake_what_the_log_says() {
 }
 
 #[tokio::test]
+async fn of_snapshots_the_newest_and_the_one_before_it_are_kept() {
+    let world = World::with_snapshots();
+    let mut newest = None;
+    for n in 1..=5 {
+        let running = world.start_conversations("one");
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n)).await;
+        running.stop().await;
+        let before = newest.replace(world.log.end(log_of(PEER)).await.unwrap());
+        let all = world.snapshots().unwrap().all::<Decider>(PEER);
+        let positions = all.into_iter().map(|snapshot| snapshot.unwrap().point.position);
+        assert_eq!(positions.collect::<Vec<_>>(), before.into_iter().chain(newest).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_log_is_never_taken_and_does_not_stay() {
     let mut world = World::new();
     let other = World::with_snapshots();

@@ -1,12 +1,15 @@
 //! Leaders that come, go, and come back too late.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use domain::{Cause, Epoch, FactId, Kind, Step, Timestamp, conversation::Decider};
 use futures::FutureExt as _;
 use log::{Limit, Log as _, memory::Fault};
-use runtime::{Standing, log_of};
+use runtime::{Setup, Standing, Worker, log_of};
+use tokio_util::sync::CancellationToken;
 use wire::{Announce, Decision};
 
-use super::world::*;
+use super::{watched::Watched, world::*};
 
 const PEER: domain::Peer = domain::Peer { kind: Kind::Conversation, partition: 0 };
 
@@ -117,6 +120,32 @@ async fn a_decision_whose_acknowledgement_is_lost_is_not_made_twice() {
 #[tokio::test]
 async fn a_decision_that_is_lost_is_made_again() {
     append_meets(Fault::WriteLost).await;
+}
+
+/// Nothing is heard of a decision, and what was decided behind it stands in the log: it is lost, and its epoch is over.
+#[tokio::test]
+async fn a_leader_that_reads_its_own_decision_out_of_sequence_steps_down() {
+    let world = World::new();
+    let watched = Watched::new(&world, PEER);
+    let setup = world.setup("one", world.turns.clone(), world.policies.subscribe());
+    let (setup, stop) = (Setup { log: watched.clone(), ..setup }, CancellationToken::new());
+    let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(stop.clone()));
+    world.says(CUSTOMER, 1).await;
+    world.has_received(1).await;
+    let before = announcements(&world).await;
+
+    watched.to_lose.store(1, Ordering::SeqCst);
+    world.says(CUSTOMER, 2).await;
+    let lost = async || (watched.to_lose.load(Ordering::SeqCst) == 0).then_some(());
+    eventually("a decision is lost", lost).await;
+    world.says(CUSTOMER, 3).await;
+    world.has_received(3).await;
+    stop.cancel();
+    leader.await.unwrap();
+
+    assert_eq!(world.received().await, [1, 2, 3].map(message_id));
+    assert_eq!(announcements(&world).await, before + 1, "it announced itself anew, once");
+    assert_eq!(world.assert_clean().await.total().ignored, 1, "what came behind the lost one");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod brittle;
+mod business;
 mod chaos;
 mod clocks;
 mod faults;
@@ -12,7 +14,9 @@ mod leaders;
 mod memory;
 mod net;
 mod panics;
+mod scribes;
 mod standby;
 mod story;
 mod timers;
+mod watched;
 mod world;

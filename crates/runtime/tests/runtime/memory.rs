@@ -12,7 +12,7 @@ use wire::Verdict;
 
 use super::world::*;
 
-fn count(events: &[conversation::Event], meant: impl Fn(&What) -> bool) -> usize {
+pub(crate) fn count(events: &[conversation::Event], meant: impl Fn(&What) -> bool) -> usize {
     events.iter().filter(|event| meant(&event.what)).count()
 }
 
@@ -22,7 +22,7 @@ async fn has_happened(world: &World, what: &str, times: usize, meant: impl Fn(&W
 }
 
 /// The customer writes, for the n-th time, and the bot closes; then nobody has anything to do with it.
-async fn comes_and_goes(world: &World, party: Party, n: u8) {
+pub(crate) async fn comes_and_goes(world: &World, party: Party, n: u8) {
     world.says(party, n).await;
     let turn = async || {
         let events = world.events::<Decider>().await;
@@ -44,7 +44,7 @@ async fn comes_and_goes(world: &World, party: Party, n: u8) {
     eventually("the customer leaves memory", is_left).await;
 }
 
-fn forgetful() -> World {
+pub(crate) fn forgetful() -> World {
     World { retire_after: Millis(0), ..World::with_snapshots() }
 }
 

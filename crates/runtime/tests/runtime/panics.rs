@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use domain::{
-    Cause, Channel, ConversationId, Kind, MessageId, Partition, Party, SetAside, Timestamp,
+    Cause, Channel, ConversationId, Intake, Kind, MessageId, Partition, Party, SetAside, Timestamp,
     conversation::{self, Outgoing, What},
     delivery::{self, Event as Delivery},
     desk::{self, Event as Desk, Presence},
@@ -75,6 +75,9 @@ async fn a_timer_that_the_rules_panic_on_is_used_up_and_set_aside() {
     let [(Cause::Timer(timer), why)] = &kept[..] else { panic!("one timer is set aside: {kept:?}") };
     assert_eq!(timer.id, delivery::TimerId::Retry(last));
     assert!(why.reason.contains(&last.to_string()), "it says which: {}", why.reason);
+    let to_hand_in = wire::decode_intake::<delivery::Decider>(&why.bytes).unwrap();
+    let Intake::Input { tenant: of, command, .. } = to_hand_in else { panic!("a command is kept") };
+    assert_eq!((of, command), (tenant(), delivery::Command::TimerFired(timer.id)));
     let mut standing = Standing::<delivery::Decider>::new(number, TOPOLOGY);
     let mut tail = standing.tail(world.log());
     standing.catch_up(&mut tail).await.unwrap();
@@ -117,6 +120,9 @@ async fn a_policy_that_the_rules_panic_on_is_in_force_and_set_aside() {
     let (Cause::PolicyInForce(policy), why) = kept else { panic!("the policy is set aside: {kept:?}") };
     assert_eq!(policy.version, 1);
     assert!(why.reason.contains("version 1 of the policy of acme"), "{}", why.reason);
+    let to_hand_in = wire::decode_intake::<desk::Decider>(&why.bytes).unwrap();
+    let Intake::Input { command, .. } = to_hand_in else { panic!("a command is kept") };
+    assert_eq!(command, desk::Command::PolicyChanged { tenant: tenant() });
     running.stop().await;
 
     let mut standing = Standing::<desk::Decider>::new(0, TOPOLOGY);

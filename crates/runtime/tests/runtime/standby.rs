@@ -1,79 +1,18 @@
 //! Taking over: from one who folds along, in order, and after the worst.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use domain::{Intake, Kind, Route, Timestamp, contact, conversation::Decider, workspace};
-use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Topic};
+use log::{Limit, Log as _};
 use runtime::{NoEffects, Setup, Worker, intake, log_of, run_all};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::world::*;
+use super::{watched::Watched, world::*};
 
 const PEER: domain::Peer = domain::Peer { kind: Kind::Conversation, partition: 0 };
-
-/// A log that knows from where on its reader read the decisions, and who may lead.
-struct Watched {
-    log: MemoryLog,
-    lowest: AtomicU64,
-    next: AtomicU64,
-    assigned: watch::Sender<Vec<u32>>,
-}
-
-impl Watched {
-    fn new(world: &World) -> Arc<Self> {
-        let assigned = watch::Sender::new(Vec::new());
-        let (lowest, next) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
-        Arc::new(Watched { log: world.log.clone(), lowest, next, assigned })
-    }
-}
-
-#[async_trait]
-impl Log for Watched {
-    fn partitions(&self, topic: Topic) -> Result<u32, Error> {
-        self.log.partitions(topic)
-    }
-
-    fn append(&self, partition: Partition, records: Vec<Bytes>) -> Appending {
-        self.log.append(partition, records)
-    }
-
-    async fn read(&self, partition: Partition, from: u64, limit: Limit) -> Result<Vec<Record>, Error> {
-        if partition == log_of(PEER) {
-            self.lowest.fetch_min(from, Ordering::SeqCst);
-            self.next.store(from, Ordering::SeqCst);
-        }
-        self.log.read(partition, from, limit).await
-    }
-
-    async fn start(&self, partition: Partition) -> Result<u64, Error> {
-        self.log.start(partition).await
-    }
-
-    async fn end(&self, partition: Partition) -> Result<u64, Error> {
-        self.log.end(partition).await
-    }
-
-    async fn wait(&self, partition: Partition, from: u64) -> Result<(), Error> {
-        self.log.wait(partition, from).await
-    }
-
-    async fn trim(&self, partition: Partition, before: u64) -> Result<(), Error> {
-        self.log.trim(partition, before).await
-    }
-
-    async fn join(&self, _: &str, _: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
-        Ok(self.assigned.subscribe())
-    }
-}
 
 #[tokio::test]
 async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
@@ -81,7 +20,7 @@ async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
     let setup = world.setup("one", world.turns.clone(), world.policies.subscribe());
     let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(CancellationToken::new()));
 
-    let watched = Watched::new(&world);
+    let watched = Watched::new(&world, PEER);
     let (log, standby) = (watched.clone(), true);
     let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
     let stop = CancellationToken::new();
@@ -118,6 +57,43 @@ async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
     second.await.unwrap().unwrap();
     assert_eq!(world.received().await, (1..=25).map(message_id).collect::<Vec<_>>());
     world.assert_clean().await;
+}
+
+/// It is told to lead while there is more in the log than it has folded.
+#[tokio::test]
+async fn who_folds_along_and_lags_reads_the_rest_before_it_leads() {
+    let world = World::new();
+    let setup = world.setup("one", world.turns.clone(), world.policies.subscribe());
+    let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(CancellationToken::new()));
+    let watched = Watched::new(&world, PEER);
+    let (log, standby) = (watched.clone(), true);
+    let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
+    let stop = CancellationToken::new();
+    let second = tokio::spawn(run_all::<Decider>(Setup { log, standby, ..setup }, stop.clone()));
+    world.says(CUSTOMER, 1).await;
+    world.has_received(1).await;
+    let end = world.log.end(log_of(PEER)).await.unwrap();
+    let folded = async || (watched.next.load(Ordering::SeqCst) == end).then_some(());
+    eventually("what is there is folded", folded).await;
+
+    watched.log.pause_reading();
+    for n in 2..=9 {
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n)).await;
+    }
+    leader.abort();
+    assert!(leader.await.unwrap_err().is_cancelled());
+    watched.lowest.store(u64::MAX, Ordering::SeqCst);
+    // Both before it can look.
+    watched.assigned.send_replace(vec![0]);
+    watched.log.resume_reading();
+    world.says(CUSTOMER, 10).await;
+    world.has_received(10).await;
+    assert_eq!(watched.lowest.load(Ordering::SeqCst), end, "it goes on where it stood");
+    stop.cancel();
+    second.await.unwrap().unwrap();
+    assert_eq!(world.received().await, (1..=10).map(message_id).collect::<Vec<_>>());
+    assert_eq!(world.assert_clean().await.total().ignored, 0, "its first announcement is accepted");
 }
 
 /// Stopped with a decision on its way: that is read back first, its source is told, and a snapshot is left behind it.

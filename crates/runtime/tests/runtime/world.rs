@@ -1,21 +1,17 @@
-//! A small business on a log in memory, and the means to let things happen to it.
+//! The business on a log in memory, and the means to let things happen to it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use domain::{
-    AgentId, BotId, Channel, Code, CommandId, ContentHash, ConversationId, FactId, Intake, Kind, Lane,
-    MessageId, Millis, Origin, Partition, Party, Peer, Policies, Policy, QueueId, Rejection, Route, Sealed,
-    TenantId, Timestamp, Topology,
-    conversation::{self, Correspondent, MessageKind, Received, What},
-    policy::{Agent, Bot, BotKind, Capacity, Inbox, Queue},
+    CommandId, Intake, Kind, MessageId, Millis, Partition, Party, Peer, Policies, Rejection, Route,
+    Timestamp,
+    conversation::{self, What},
 };
-use log::{Log, MemoryLog, Topic, clock};
+use log::{Log, MemoryLog, Topic};
 use runtime::{
     Clock, Effects, NoEffects, Post, Readiness, Retention, Setup, Snapshots, Standing, Worker,
     follow_policies, run_all,
@@ -25,104 +21,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::{Codec, Decision, Verdict};
 
-pub(crate) const TOPOLOGY: Topology =
-    Topology { conversation: 2, desk: 1, delivery: 2, contact: 1, workspace: 1 };
-
-/// A party whose conversations are in the first partition.
-pub(crate) const CUSTOMER: Party = Party([2; 16]);
-pub(crate) const OTHER: Party = Party([4; 16]);
-
-pub(crate) fn tenant() -> TenantId {
-    "acme".parse().unwrap()
-}
-
-pub(crate) fn queue() -> QueueId {
-    "acme/support/general".parse().unwrap()
-}
-
-pub(crate) fn ann() -> AgentId {
-    "acme/support/ann".parse().unwrap()
-}
-
-pub(crate) fn greeter() -> BotId {
-    "greeter".parse().unwrap()
-}
-
-pub(crate) fn first(kind: Kind) -> Peer {
-    Peer { kind, partition: 0 }
-}
-
-/// One SMS inbox, greeted by a bot; one queue; one agent with room for `total`.
-pub(crate) fn policy(version: u64, answer_within: Millis, total: u32) -> Policy {
-    let inbox = Inbox {
-        channel: Channel::Sms,
-        address: "+15550100".into(),
-        bot: Some(greeter()),
-        queue: queue(),
-        reopen_within: Millis::hours(24),
-        sandbox: true,
-        settings: BTreeMap::new(),
-    };
-    let agent = Agent {
-        queues: BTreeSet::from([queue()]),
-        capacity: Capacity { total, per_channel: BTreeMap::new() },
-    };
-    Policy {
-        tenant: tenant(),
-        version,
-        inboxes: BTreeMap::from([("sms".parse().unwrap(), inbox)]),
-        queues: BTreeMap::from([(queue(), Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
-        agents: BTreeMap::from([(ann(), agent)]),
-        bots: BTreeMap::from([(greeter(), Bot { answer_within, kind: BotKind::Stream })]),
-        hours: BTreeMap::new(),
-    }
-}
-
-pub(crate) fn sealed(subject: Party) -> Sealed {
-    Sealed { subject, bytes: Bytes::from_static(b"sealed") }
-}
-
-pub(crate) fn from(party: Party) -> Correspondent {
-    Correspondent {
-        tenant: tenant(),
-        inbox: "sms".parse().unwrap(),
-        channel: Channel::Sms,
-        party,
-        address: sealed(party),
-    }
-}
-
-pub(crate) fn message_id(n: u8) -> MessageId {
-    MessageId([n; 16])
-}
-
-/// A message of the customer, as the channel reports it.
-pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
-    let received = Received {
-        from: from(party),
-        kind: MessageKind::Message,
-        message: message_id(n),
-        content: sealed(party),
-        sent_at: Timestamp(0),
-        authenticated: true,
-        thread: None,
-        placed: None,
-    };
-    input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))
-}
-
-pub(crate) fn input<C>(origin: Origin, policy_version: u64, command: C) -> Intake<C> {
-    Intake::Input { origin, at: Timestamp(clock::now()), tenant: tenant(), policy_version, command }
-}
-
-/// A command of someone who waits for its answer.
-pub(crate) fn command(n: u8) -> Origin {
-    Origin::Command { id: CommandId([n; 16]), content: ContentHash([n; 16]) }
-}
-
-pub(crate) fn lane(party: Party) -> Route {
-    Route::Lane(Lane::of("sms".parse().unwrap(), party))
-}
+pub(crate) use super::business::*;
 
 /// Yields once the condition holds.
 pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
@@ -131,7 +30,7 @@ pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "this never came: {what}");
+        assert!(began.elapsed() < Duration::from_secs(60), "this never came: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -218,6 +117,14 @@ impl World {
             turns: Arc::default(),
             sends: Arc::default(),
         }
+    }
+
+    /// Its clock and its log's go by tokio's time, which a test may pause.
+    pub(crate) fn in_tokio_time() -> Self {
+        let began = tokio::time::Instant::now();
+        let now = move || 1_700_000_000_000 + began.elapsed().as_millis() as i64;
+        let world = World::new();
+        World { log: world.log.with_clock(now), clock: Clock::new(now), ..world }
     }
 
     pub(crate) fn with_snapshots() -> Self {
@@ -403,12 +310,4 @@ impl World {
         assert!(report.is_clean(), "{report}");
         report
     }
-}
-
-pub(crate) fn conversation_of(party: Party) -> ConversationId {
-    ConversationId { party, number: 1 }
-}
-
-pub(crate) fn code(result: Result<(), Rejection>) -> Option<Code> {
-    result.err().map(|rejection| rejection.code)
 }

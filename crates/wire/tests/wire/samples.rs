@@ -8,12 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    AgentId, Answer, Attachment, BotId, Cause, Channel, Code, CommandId, ContactId, Content, ContentHash,
-    ConversationId, DeskId, Epoch, FactId, HoursId, InboxId, Intake, Kind, MailThread, MessageId, Millis,
-    OfferId, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection, Sealed, SetAside, Step, TenantId,
-    Timer, Timestamp, TurnId, contact, conversation, delivery, desk, policy, workspace,
+    AgentId, BotId, Cause, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId,
+    Intake, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection, Step, TenantId,
+    Timer, Timestamp, contact, conversation, delivery, desk, workspace,
 };
-use wire::{Announce, Codec, Decision, Point};
+use wire::{Codec, Decision};
 
 /// A seeded source of numbers (splitmix64).
 pub(crate) struct Dice(pub(crate) u64);
@@ -172,178 +171,8 @@ impl Sample for Arc<Policy> {
     }
 }
 
-structs! {
-    Peer { kind, partition }
-    ConversationId { party, number }
-    TurnId { conversation, owner_epoch, number }
-    OfferId { desk, number }
-    Sealed { subject, bytes }
-    Rejection { code, detail }
-    Answer { command, content, result }
-    SetAside { bytes, reason }
-    Content { text, payload, attachments, quick_replies, subject, body, raw }
-    Attachment { kind, url, content_type, name }
-    MailThread { subject, message_id, references }
-    Announce { epoch, follows, leader, version, at }
-    Point { position, epoch, seq }
-    conversation::Correspondent { tenant, inbox, channel, party, address }
-    conversation::Received { from, kind, message, content, sent_at, authenticated, thread, placed }
-    conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
-    conversation::ThreadOf { message, thread }
-    conversation::Tombstone { channel, address, opted_out, latest, sent, early }
-    conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
-    conversation::Sent { provider, conversation, message, at, receipt }
-    conversation::Early { provider_id, kind, at, reason }
-    Policy { tenant, version, inboxes, queues, agents, bots, hours }
-    policy::Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
-    policy::Queue { priority, offer_timeout }
-    policy::Agent { queues, capacity }
-    policy::Capacity { total, per_channel }
-    policy::Bot { answer_within, kind }
-    policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
-    policy::KeywordAnswer { words, text }
-    policy::Hours { time_zone, open }
-    policy::OpenSpan { weekday, from, to }
-}
-
-choices! {
-    Kind { Conversation, Desk, Delivery, Contact, Workspace }
-    Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
-    Code {
-        NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-    }
-    Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
-
-    conversation::Command {
-        Receive(received),
-        Note { from, kind, message, content, at },
-        Receipt { party, kind, provider_id, watermark, at, reason },
-        OptOut { from },
-        OptIn { from },
-        Unreadable { from, message, content, reason, at },
-        BotAnswer { turn, tenant, bot, actions },
-        Reply { conversation, agent, assignment, message, body },
-        Transfer { conversation, agent, assignment, to, note },
-        Close { conversation, agent, assignment },
-        Assign { conversation, owner_epoch, offer, agent, command },
-        GiveBack { conversation, assignment },
-        Progress { conversation, message, progress },
-        TimerFired(timer),
-    }
-    conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
-    conversation::Transfer { Queue(queue), Agent(agent) }
-    conversation::Progress { Sent { provider_id }, Failed { code, reason }, Unknown }
-    conversation::MessageKind { Message, Postback }
-    conversation::NoteKind {
-        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
-    }
-    conversation::ReceiptKind { Delivered, Read, Failed }
-    conversation::TimerId { BotSilent(conversation) }
-    conversation::What {
-        CustomerSeen { from, at },
-        Opened { conversation, policy_version },
-        Reopened { conversation },
-        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
-        Noted { party, kind, message, content, at },
-        ReceiptNoted { conversation, kind, message, at, reason },
-        ReceiptKept { party, provider_id, kind, at, reason },
-        Redirected { to, received },
-        UnreadableKept { party, message, content, reason, at },
-        OptedOut { party },
-        OptedIn { party },
-        Retired { party },
-        Returned { party, tombstone },
-        BotEngaged { conversation, bot, owner_epoch, queue },
-        TurnAsked { turn, bot, content, message, answer_by },
-        TurnAnswered { turn },
-        BotReplied { conversation, message, outgoing },
-        AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent },
-        Assigned { conversation, agent, assignment, owner_epoch, command },
-        AssignmentRefused { conversation, offer, command },
-        Released { conversation, assignment },
-        Withdrawn { conversation, queue, owner_epoch },
-        Transferred { conversation, by, note },
-        Replied { conversation, agent, message, outgoing },
-        DeliveryNoted { conversation, message, progress },
-        Closed { conversation, by, reason },
-    }
-    conversation::HandOffReason { NoBot, BotHandedOff, BotSilent, Transferred, AgentGone }
-    conversation::Closer { Bot(bot), Agent(agent), Customer }
-    conversation::CloseReason { Done, OptedOut }
-
-    desk::Command {
-        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent },
-        Withdraw { conversation, owner_epoch },
-        Confirm { offer, command },
-        Refuse { offer, command },
-        Release { assignment },
-        SetPresence { agent, presence, until },
-        Accept { agent, offer },
-        Decline { agent, offer },
-        PolicyChanged { tenant },
-        TimerFired(timer),
-    }
-    desk::Presence { Available, Away, Offline }
-    desk::TimerId { Lease(agent), Offer(offer), Rested(conversation), Deferred(desk) }
-    desk::Event {
-        Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent },
-        Dequeued { conversation, queue, because },
-        PresenceSet { agent, presence, until },
-        LeaseLapsed { agent },
-        Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at },
-        AcceptRequested { offer, conversation, owner_epoch, agent, command },
-        Accepted { offer, conversation, agent, command },
-        Declined { offer, conversation, agent },
-        Expired { offer, conversation, agent },
-        Withdrawn { offer, conversation, agent, because, command },
-        AssignmentEnded { assignment, agent, conversation },
-        GivingBack { assignment, agent, conversation },
-        WorkDeferred { desk },
-    }
-    desk::LeftQueue { Assigned, Withdrawn }
-    desk::WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
-
-    delivery::Command {
-        Deliver { conversation, message, outgoing },
-        Report { message, attempt, outcome },
-        Recover,
-        TimerFired(timer),
-    }
-    delivery::Outcome {
-        Sent { provider_id },
-        Retry { code, reason, after },
-        Refused { code, reason },
-        Unknown { reason, resend },
-    }
-    delivery::TimerId { Retry(message) }
-    delivery::Event {
-        Queued { conversation, message, outgoing },
-        SendStarted { message, attempt },
-        Sent { conversation, message, attempt, provider_id },
-        RetryScheduled { message, attempt, due, code, reason },
-        Failed { conversation, message, attempt, code, reason },
-        OutcomeLost { message, attempt },
-        OutcomeUnknown { conversation, message, attempt, reason },
-    }
-
-    contact::Command {
-        See { from, at },
-        Link { tenant, contact, party },
-        Tag { tenant, contact, tag },
-        Untag { tenant, contact, tag },
-    }
-    contact::Event {
-        Created { contact, from, at },
-        Linked { tenant, contact, party, was },
-        Tagged { tenant, contact, tag },
-        Untagged { tenant, contact, tag },
-    }
-
-    workspace::Command { Apply(policy) }
-    workspace::Event { PolicyApplied(policy) }
-    policy::BotKind { BuiltIn(flow), Stream }
-}
+// Behind the macros that it is made by.
+mod values;
 
 /// One sample for each variant within: an event's own, and of what it carries.
 impl Every for conversation::Event {

@@ -1,6 +1,8 @@
 //! The world around a conversation partition: the customers, the bots, the desks, the clock, and a book kept beside
 //! it from its events alone, by which every step is checked.
 
+mod checks;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -8,9 +10,8 @@ use std::{
 
 use super::{receipts::Receipts, *};
 use crate::{
-    Cause, Code, ContentHash, FactId, Intake, Kind, Lane, Origin, Partition, Peer, Recorded, Relay, Route,
-    Step, Taken, Topology, contact,
-    conversation::{Command, Conversations, Decider, Event, Owner, Progress, ReceiptKind, What},
+    Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Taken, Topology,
+    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind},
     delivery, desk,
 };
 
@@ -273,191 +274,6 @@ impl World {
             assert!(!matches!(entry.owner, Some(Owned::Queue(_))), "{id} waits though everyone accepts");
         }
         self.replay_equals_live();
-    }
-
-    // What is checked.
-
-    fn absorb(&mut self, step: Step<Decider>) {
-        if let Cause::Timer(timer) = &step.cause {
-            assert!(timer.due <= self.now, "a timer fires before its time");
-            assert!(self.generations_fired.insert(timer.generation), "a timer fires twice in a generation");
-            assert!(!step.events.is_empty(), "a timer that fires guards something");
-        }
-        self.receipts.keep_up(step.events.iter().map(|recorded| &recorded.event));
-        for Recorded { event, relay } in &step.events {
-            self.book_keeps_up(event);
-            self.relays_what_it_should(event, relay.map(|(peer, _)| peer));
-        }
-        self.partition.fold(self.now, &step);
-        self.archive.extend(self.partition.take_departed().parties);
-        self.steps.push((self.now, step));
-        self.state_is_what_the_book_says();
-        self.timers_guard_open_turns();
-        self.outboxes_hold_what_is_on_its_way();
-    }
-
-    /// Invariants 3 and 15, from the events alone.
-    fn book_keeps_up(&mut self, event: &Event) {
-        assert_eq!((&event.tenant, &event.inbox), (&tenant(), &inbox()));
-        if let What::Retired { party } = event.what {
-            let is_open = |(id, entry): (&ConversationId, &Entry)| id.party == party && entry.is_open;
-            assert!(!self.book.iter().any(is_open), "{party} is retired with an open conversation");
-        }
-        let Some(id) = event.conversation() else { return };
-        if let What::Opened { .. } = event.what {
-            let before = ConversationId { number: id.number - 1, ..id };
-            let is_over = self.book.get(&before).is_some_and(|before| !before.is_open);
-            assert!(is_over || id.number == 1, "{id} is opened while another one is open, or out of turn");
-            let entry = Entry { is_open: true, ..Entry::default() };
-            assert_eq!(self.book.insert(id, entry), None, "{id} is opened twice");
-            return;
-        }
-        let entry = self.book.get_mut(&id).expect("only what was opened goes on");
-        let mut own = |owner: Owned, owner_epoch: u32| {
-            assert!(entry.is_open, "{event:?}");
-            assert!(owner_epoch > entry.owner_epoch, "the epoch grows with every owner: {event:?}");
-            assert!(!matches!(entry.owner, Some(Owned::Agent(..))), "an agent is released first: {event:?}");
-            (entry.owner, entry.owner_epoch, entry.turn) = (Some(owner), owner_epoch, None);
-        };
-        match &event.what {
-            What::Reopened { .. } => {
-                assert!(!entry.is_open, "{event:?}");
-                entry.is_open = true;
-            }
-            What::BotEngaged { bot, owner_epoch, .. } => own(Owned::Bot(bot.clone()), *owner_epoch),
-            What::AgentWanted { queue, owner_epoch, .. } => own(Owned::Queue(queue.clone()), *owner_epoch),
-            What::Assigned { agent, assignment, owner_epoch, .. } => {
-                own(Owned::Agent(agent.clone(), assignment.clone()), *owner_epoch);
-            }
-            What::Released { assignment, .. } => {
-                let Some(Owned::Agent(_, held)) = entry.owner.take() else { panic!("{event:?}") };
-                assert_eq!(held, *assignment);
-            }
-            What::Withdrawn { queue, owner_epoch, .. } => {
-                assert_eq!(entry.owner.take(), Some(Owned::Queue(queue.clone())));
-                assert_eq!(entry.owner_epoch, *owner_epoch);
-            }
-            What::Closed { .. } => {
-                assert!(entry.is_open && !matches!(entry.owner, Some(Owned::Queue(_) | Owned::Agent(..))));
-                (entry.is_open, entry.owner, entry.turn) = (false, None, None);
-            }
-            What::TurnAsked { turn, bot, .. } => {
-                assert_eq!(entry.owner, Some(Owned::Bot(bot.clone())), "{event:?}");
-                assert_eq!((entry.turn, turn.owner_epoch), (None, entry.owner_epoch), "{event:?}");
-                assert_eq!(turn.number, entry.turns + 1, "turns are numbered densely");
-                (entry.turn, entry.turns) = (Some(*turn), turn.number);
-                self.turns.push((*turn, bot.clone()));
-            }
-            What::TurnAnswered { turn } => assert_eq!(entry.turn.take(), Some(*turn)),
-            What::BotReplied { .. } => assert!(matches!(entry.owner, Some(Owned::Bot(_))), "{event:?}"),
-            What::Replied { agent, .. } => {
-                assert!(matches!(&entry.owner, Some(Owned::Agent(owner, _)) if owner == agent), "{event:?}");
-            }
-            What::MessageReceived { .. } => assert!(entry.is_open, "{event:?}"),
-            _ => {}
-        }
-    }
-
-    /// What others must hear, they hear; and nothing else.
-    fn relays_what_it_should(&mut self, event: &Event, relayed_to: Option<Peer>) {
-        let to_desk = |desk: &DeskId, command| Some((Route::Desk(desk.clone()), Relay::Desk(command)));
-        let expected = match event.what.clone() {
-            What::CustomerSeen { from, at } => {
-                let see = contact::Command::See { from, at };
-                Some((Route::Contacts(tenant()), Relay::Contact(see)))
-            }
-            What::AgentWanted { conversation, channel, queue, owner_epoch, since, again, agent, .. } => {
-                let desk = queue.desk.clone();
-                let enqueue =
-                    desk::Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent };
-                to_desk(&desk, enqueue)
-            }
-            What::Withdrawn { conversation, queue, owner_epoch } => {
-                to_desk(&queue.desk, desk::Command::Withdraw { conversation, owner_epoch })
-            }
-            What::Assigned { assignment: offer, command, .. } => {
-                to_desk(&offer.desk.clone(), desk::Command::Confirm { offer, command })
-            }
-            What::AssignmentRefused { offer, command, .. } => {
-                to_desk(&offer.desk.clone(), desk::Command::Refuse { offer, command })
-            }
-            What::Released { assignment, .. } => {
-                to_desk(&assignment.desk.clone(), desk::Command::Release { assignment })
-            }
-            What::BotReplied { conversation, message, outgoing }
-            | What::Replied { conversation, message, outgoing, .. } => {
-                self.written.push((conversation.party, message));
-                let lane = Lane::of(inbox(), conversation.party);
-                let deliver = delivery::Command::Deliver { conversation, message, outgoing };
-                Some((Route::Lane(lane), Relay::Delivery(deliver)))
-            }
-            What::Redirected { to, received } => {
-                Some((Route::Party(to), Relay::Conversation(Command::Receive(received))))
-            }
-            _ => None,
-        };
-        let expected = expected.map(|(route, relay)| (TOPOLOGY.peer(&route), relay));
-        assert_eq!(relayed_to, expected.as_ref().map(|(peer, _)| *peer), "{event:?}");
-        if let Some((peer, relay)) = expected {
-            self.on_their_way.entry(peer).or_default().push_back(relay);
-        }
-    }
-
-    fn outbox(&self, peer: Peer) -> Vec<(u64, Relay)> {
-        let found = self.partition.outboxes().find(|(target, _)| *target == peer);
-        found.into_iter().flat_map(|(_, outbox)| outbox.unapplied().cloned()).collect()
-    }
-
-    fn outboxes_hold_what_is_on_its_way(&self) {
-        for (peer, expected) in &self.on_their_way {
-            let kept = self.outbox(*peer);
-            assert!(kept.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1), "numbered densely");
-            assert!(kept.iter().map(|(_, relay)| relay).eq(expected), "to {peer}");
-        }
-    }
-
-    /// At every moment each open conversation has exactly one owner, and the state knows it.
-    fn state_is_what_the_book_says(&self) {
-        for (id, entry) in &self.book {
-            assert_eq!(
-                entry.is_open,
-                entry.owner.is_some(),
-                "an open conversation has an owner: {id} {entry:?}"
-            );
-            let Some((_, found)) = self.state().conversation(*id) else {
-                assert!(!entry.is_open, "{id} is open and forgotten");
-                continue;
-            };
-            let owner = found.owner().map(|owner| match owner {
-                Owner::Bot { bot, .. } => Owned::Bot(bot.clone()),
-                Owner::Queue { queue } => Owned::Queue((**queue).clone()),
-                Owner::Agent { agent, assignment, .. } => {
-                    Owned::Agent((**agent).clone(), (**assignment).clone())
-                }
-            });
-            assert_eq!(
-                (owner, found.owner_epoch, found.turns),
-                (entry.owner.clone(), entry.owner_epoch, entry.turns)
-            );
-        }
-    }
-
-    fn timers_guard_open_turns(&self) {
-        let open: Vec<_> = self.state().open_turns().map(|(turn, ..)| turn).collect();
-        let expected: Vec<_> = self.book.values().filter_map(|entry| entry.turn).collect();
-        assert_eq!(open, expected);
-        assert_eq!(self.state().timers.len(), open.len());
-    }
-
-    fn replay_equals_live(&self) {
-        let mut replayed = Partition::new(TOPOLOGY);
-        let mut archive = BTreeMap::new();
-        for (at, step) in &self.steps {
-            replayed.fold(*at, step);
-            archive.extend(replayed.take_departed().parties);
-        }
-        assert_eq!(replayed, self.partition);
-        assert_eq!(archive, self.archive);
     }
 
     pub(super) fn history(&self) -> Vec<(Timestamp, Event)> {

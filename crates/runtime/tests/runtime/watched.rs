@@ -1,0 +1,93 @@
+//! A log that is watched: from where on its reader reads one partition's decisions and how often, who may lead, and which
+//! appends it loses without a word.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::Peer;
+use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Topic};
+use runtime::log_of;
+use tokio::sync::watch;
+
+use super::world::World;
+
+/// Reads of one partition's decisions that a test bears; a reader that wants more waits for ever.
+const PATIENCE: u64 = 10_000;
+
+pub(crate) struct Watched {
+    /// Its reading can be paused without the others'.
+    pub(crate) log: MemoryLog,
+    peer: Peer,
+    /// Where the partition's decisions were read from: the first place of all, and the last in time.
+    pub(crate) lowest: AtomicU64,
+    pub(crate) next: AtomicU64,
+    pub(crate) reads: AtomicU64,
+    /// Appends to the partition's decisions to be lost: neither written, nor ever heard of again.
+    pub(crate) to_lose: AtomicU64,
+    pub(crate) assigned: watch::Sender<Vec<u32>>,
+}
+
+impl Watched {
+    /// Nobody may lead at first.
+    pub(crate) fn new(world: &World, peer: Peer) -> Arc<Self> {
+        Arc::new(Watched {
+            log: world.log.another_reader(),
+            peer,
+            lowest: AtomicU64::new(u64::MAX),
+            next: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            to_lose: AtomicU64::new(0),
+            assigned: watch::Sender::new(Vec::new()),
+        })
+    }
+}
+
+#[async_trait]
+impl Log for Watched {
+    fn partitions(&self, topic: Topic) -> Result<u32, Error> {
+        self.log.partitions(topic)
+    }
+
+    fn append(&self, partition: Partition, records: Vec<Bytes>) -> Appending {
+        let is_lost = |left: u64| left.checked_sub(1);
+        if partition == log_of(self.peer) && self.to_lose.fetch_update(SeqCst, SeqCst, is_lost).is_ok() {
+            return Box::pin(std::future::pending());
+        }
+        self.log.append(partition, records)
+    }
+
+    async fn read(&self, partition: Partition, from: u64, limit: Limit) -> Result<Vec<Record>, Error> {
+        if partition == log_of(self.peer) {
+            self.lowest.fetch_min(from, SeqCst);
+            self.next.store(from, SeqCst);
+            if self.reads.fetch_add(1, SeqCst) >= PATIENCE {
+                std::future::pending::<()>().await;
+            }
+        }
+        self.log.read(partition, from, limit).await
+    }
+
+    async fn start(&self, partition: Partition) -> Result<u64, Error> {
+        self.log.start(partition).await
+    }
+
+    async fn end(&self, partition: Partition) -> Result<u64, Error> {
+        self.log.end(partition).await
+    }
+
+    async fn wait(&self, partition: Partition, from: u64) -> Result<(), Error> {
+        self.log.wait(partition, from).await
+    }
+
+    async fn trim(&self, partition: Partition, before: u64) -> Result<(), Error> {
+        self.log.trim(partition, before).await
+    }
+
+    async fn join(&self, _: &str, _: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
+        Ok(self.assigned.subscribe())
+    }
+}
