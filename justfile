@@ -26,6 +26,10 @@ fmt:
 kill-soak N="200":
     TRIBUTARY_KILLS={{N}} cargo test -p tributary --test system -- --nocapture kill_9
 
+# Breaks everything in turn, N times, under a fleet on three brokers, and prints a table; see docs/operating-kafka.md.
+faults N="5":
+    REQUIRE_KAFKA=1 TRIBUTARY_CYCLES={{N}} cargo test -p tributary --features kafka --test faults -- --nocapture nothing_is_lost
+
 # Runs the simulator on new seeds for that long; TRIBUTARY_SEED is the first of them. See docs/simulator.md.
 soak MINUTES="10":
     TRIBUTARY_SOAK={{MINUTES}} cargo test --release -p tributary-runtime --test sim -- --nocapture soaks
@@ -37,6 +41,20 @@ figures:
     out=target/figures.txt
     mkdir -p target
     { cargo bench --workspace --bench '*'; benches/first-build.sh; } | tee "$out"
+    echo
+    echo '| figure | measured | reach | |'
+    echo '|---|---:|---:|---|'
+    awk '$1 == "figure" && NF >= 7 { print "| `" $2 "` | " $3 " " $4 " | " $6 " | " $7 " |" }' "$out"
+
+# Runs the benches of the log on Kafka, and of the router against a Kafka Streams application (Java 17 and Maven are
+# needed; about half an hour), and ends with their table.
+bench-kafka:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    out=target/bench-kafka.txt
+    mkdir -p target
+    cargo bench -p tributary-log-kafka | tee "$out"
+    cargo bench -p tributary --features kafka --bench kafka | tee --append "$out"
     echo
     echo '| figure | measured | reach | |'
     echo '|---|---:|---:|---|'

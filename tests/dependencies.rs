@@ -8,17 +8,21 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Every crate, and what of ours it may be built with.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("log", &[]),
+    ("log-kafka", &["log"]),
     ("vault", &[]),
     ("runtime", &["domain", "wire", "log"]),
     ("channels", &["domain", "wire", "log", "vault", "runtime"]),
     ("bots", &["domain", "wire", "log", "vault", "runtime"]),
     ("projections", &["domain", "wire", "log", "vault"]),
     ("api", &["domain", "wire", "log", "vault", "projections"]),
-    ("tributary", &["domain", "wire", "log", "vault", "runtime", "channels", "bots", "projections", "api"]),
+    (
+        "tributary",
+        &["domain", "wire", "log", "log-kafka", "vault", "runtime", "channels", "bots", "projections", "api"],
+    ),
 ];
 
 /// What of others' the domain may be built with: data and derives. Anything asynchronous, and any I/O, stays out.

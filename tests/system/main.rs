@@ -17,6 +17,7 @@ mod process;
 
 // Whoever talks to it.
 mod clients;
+mod people;
 
 // What must hold, counted.
 mod count;

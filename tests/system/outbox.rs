@@ -29,6 +29,7 @@ pub(crate) struct Mail {
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Attempt {
+    pub(crate) at: jiff::Timestamp,
     pub(crate) inbox: String,
     pub(crate) idempotency_key: String,
     pub(crate) to: String,

@@ -111,16 +111,18 @@ impl Output {
     }
 }
 
-/// A process that does not outlive its owner.
-struct Running {
+/// A process of the binary that does not outlive its owner.
+pub(crate) struct Running {
     child: Child,
     output: Output,
     readers: Vec<JoinHandle<()>>,
 }
 
 impl Running {
-    fn start(args: &[&str], input: &[u8]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+    pub(crate) fn start(args: &[&str], input: &[u8]) -> Running {
+        // A long run names a copy, which no build meanwhile replaces.
+        let built = || env!("CARGO_BIN_EXE_tributary").into();
+        let mut child = Command::new(std::env::var_os("TRIBUTARY_BIN").unwrap_or_else(built))
             .args(args)
             .env("NO_COLOR", "1")
             .env("TRIBUTARY_TOKEN", "dev")
@@ -139,11 +141,32 @@ impl Running {
         Running { child, output, readers }
     }
 
-    fn has_ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The last that it said.
+    pub(crate) fn tail(&self) -> String {
+        self.output.tail()
+    }
+
+    /// Everything that it said to its standard error.
+    #[allow(dead_code, reason = "the fault suite alone writes it down")]
+    pub(crate) fn said(&self) -> String {
+        self.output.of(Stream::Err)
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status();
+        assert!(sent.unwrap().success(), "a process that runs can be sent {signal}");
+    }
+
+    pub(crate) async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
         let began = Instant::now();
         while began.elapsed() < within {
             if let Some(status) = self.has_ended() {
@@ -276,12 +299,12 @@ impl Binary {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.running.child.id()
+        self.running.id()
     }
 
     /// The last that the binary said.
     pub(crate) fn tail(&self) -> String {
-        self.running.output.tail()
+        self.running.tail()
     }
 
     /// `kill -9`.
@@ -294,8 +317,7 @@ impl Binary {
     /// Asks it to stop, by SIGTERM. How long it took, and what it said.
     pub(crate) async fn stop(mut self) -> (Duration, String) {
         let began = Instant::now();
-        let pid = self.running.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.running.signal("TERM");
         let Some(status) = self.running.end(PATIENCE).await else {
             panic!("asked to stop, the binary does not; it said last:{}", self.tail());
         };

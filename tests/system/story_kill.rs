@@ -5,10 +5,6 @@
 //! `TRIBUTARY_KILLS` says how often, `TRIBUTARY_SEED` repeats the choices of a run (not its timing, which is the
 //! machine's).
 
-mod customers;
-mod desk;
-mod random;
-
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -18,15 +14,17 @@ use std::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::{desk::Said, random::Random};
 use crate::{
     clients::{Api, Channel, Follower, Providers},
     count::{self, Evidence},
+    people::{self, Random, Said},
     process::{Addresses, Binary, Place, command},
 };
 
 /// Connections of each provider.
 const LINES: usize = 2;
+/// Between messages of one line, in milliseconds.
+const PAUSES: (u64, u64) = (10, 60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9() {
@@ -49,13 +47,15 @@ async fn kill_9() {
     for (line, channel) in (0..LINES).flat_map(|line| Channel::ALL.map(|channel| (line, channel))) {
         // Their own connections and choices.
         let (providers, random) = (Providers::new(at), Random::new(random.next()));
-        customers.spawn(customers::write(channel, line, providers, random, taken.clone(), writing.clone()));
+        let writing =
+            people::write((channel, line), PAUSES, providers, random, taken.clone(), writing.clone());
+        customers.spawn(writing);
     }
     let said = Arc::new(Mutex::new(Said::default()));
     let mut agents = JoinSet::new();
     for name in ["agent-1", "agent-2"] {
         let (api, random) = (Api::new(at, &format!("dev-{name}")), Random::new(random.next()));
-        agents.spawn(desk::work(name, api, random, said.clone(), working.clone()));
+        agents.spawn(people::work(name, api, random, said.clone(), working.clone()));
     }
 
     for _ in 0..kills {

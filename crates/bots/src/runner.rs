@@ -8,6 +8,7 @@ use domain::{
     conversation::{BotAction, Command, Decider, Event, What},
     policy::{BotKind, Flow},
 };
+use futures::{StreamExt as _, stream};
 use log::clock;
 use runtime::{Effects, Post};
 use tokio::sync::watch;
@@ -15,6 +16,9 @@ use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
 use crate::{Asked, Said, answer, hours, metrics};
+
+/// Turns of former leaders that are answered at a time: there may be many, and others want to be served.
+const RESUMED_AT_ONCE: usize = 64;
 
 /// Answers the turns of built-in bots. Turns of other bots are left to the gRPC stream.
 #[derive(Clone)]
@@ -51,22 +55,29 @@ impl BuiltIn {
         BuiltIn { post, vault, policies, tasks }
     }
 
-    fn ask(&self, tenant: &TenantId, bot: &BotId, id: TurnId, message: MessageId, content: &Sealed) {
+    /// The turn of a built-in bot, with all that answering it needs; none if it is another bot's.
+    fn turn(
+        &self,
+        tenant: &TenantId,
+        bot: &BotId,
+        id: TurnId,
+        message: MessageId,
+        content: impl FnOnce() -> Sealed,
+    ) -> Option<Turn> {
         let policy = self.policies.borrow().of(tenant).cloned();
-        let Some(policy) = policy.filter(|policy| flow_of(policy, bot).is_some()) else { return };
-        let turn =
-            Turn { tenant: tenant.clone(), id, message, content: content.clone(), policy, bot: bot.clone() };
-        let this = self.clone();
-        self.tasks.spawn(async move {
-            // A turn that finds no answer is not lost: its time runs out and a person gets the conversation.
-            match this.answer(&turn).await {
-                Ok(outcome) => metrics::turn(outcome),
-                Err(error) => {
-                    metrics::turn("failed");
-                    tracing::warn!(turn = %turn.id, error = &error as &dyn std::error::Error, "no answer to a turn");
-                }
+        let policy = policy.filter(|policy| flow_of(policy, bot).is_some())?;
+        Some(Turn { tenant: tenant.clone(), id, message, content: content(), policy, bot: bot.clone() })
+    }
+
+    async fn put(&self, turn: Turn) {
+        // A turn that finds no answer is not lost: its time runs out and a person gets the conversation.
+        match self.answer(&turn).await {
+            Ok(outcome) => metrics::turn(outcome),
+            Err(error) => {
+                metrics::turn("failed");
+                tracing::warn!(turn = %turn.id, error = &error as &dyn std::error::Error, "no answer to a turn");
             }
-        });
+        }
     }
 
     async fn answer(&self, turn: &Turn) -> Result<&'static str, Error> {
@@ -155,13 +166,22 @@ fn flow_of<'a>(policy: &'a Policy, bot: &BotId) -> Option<&'a Flow> {
 impl Effects<Decider> for BuiltIn {
     fn perform(&self, _: &Partition<Decider>, _: Timestamp, event: &Event) {
         if let What::TurnAsked { turn, bot, content, message, .. } = &event.what {
-            self.ask(&event.tenant, bot, *turn, *message, content);
+            let turn = self.turn(&event.tenant, bot, *turn, *message, || content.clone());
+            if let Some(turn) = turn {
+                let this = self.clone();
+                self.tasks.spawn(async move { this.put(turn).await });
+            }
         }
     }
 
     fn resume(&self, partition: &Partition<Decider>) {
-        for (id, customer, bot, turn) in partition.state().open_turns() {
-            self.ask(&customer.endpoint.tenant, bot, id, turn.message, &turn.content.sealed());
-        }
+        let open = partition.state().open_turns();
+        let turns = open.filter_map(|(id, customer, bot, turn)| {
+            self.turn(&customer.endpoint.tenant, bot, id, turn.message, || turn.content.sealed())
+        });
+        let (this, turns) = (self.clone(), stream::iter(turns.collect::<Vec<_>>()));
+        self.tasks.spawn(async move {
+            turns.for_each_concurrent(RESUMED_AT_ONCE, |turn| this.put(turn)).await;
+        });
     }
 }

@@ -120,18 +120,7 @@ impl Deliverer {
                 resend: false,
             };
         };
-        match sender.lookup(&attempt.message.to_string()).await {
-            Lookup::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
-            Lookup::NotSent => Reported::Retry {
-                code: "not_sent".into(),
-                reason: "the attempt had not begun".into(),
-                after: Some(Millis(0)),
-            },
-            Lookup::CannotTell => Reported::Unknown {
-                reason: "the sender stopped before it learnt the outcome".into(),
-                resend: sender.deduplicates(),
-            },
-        }
+        looked_up(sender.lookup(&attempt.message.to_string()).await, sender.deduplicates())
     }
 
     async fn plaintext(&self, attempt: &Attempt) -> Result<Outgoing, Reported> {
@@ -225,6 +214,21 @@ fn reported(outcome: Outcome, deduplicates: bool, to: &str) -> Reported {
     }
 }
 
+fn looked_up(found: Lookup, deduplicates: bool) -> Reported {
+    match found {
+        Lookup::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
+        Lookup::NotSent => Reported::Retry {
+            code: "not_sent".into(),
+            reason: "the attempt had not begun".into(),
+            after: Some(Millis(0)),
+        },
+        Lookup::CannotTell => Reported::Unknown {
+            reason: "the sender stopped before it learnt the outcome".into(),
+            resend: deduplicates,
+        },
+    }
+}
+
 fn retry(code: &str, reason: &str) -> Reported {
     Reported::Retry { code: code.into(), reason: reason.into(), after: None }
 }
@@ -236,6 +240,37 @@ fn refused(code: &str, reason: &str) -> Reported {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A sender that says nothing about keys, as most are.
+    struct Unsure;
+
+    #[async_trait::async_trait]
+    impl Sender for Unsure {
+        async fn send(&self, _: &Outgoing) -> Outcome {
+            Outcome::Unknown { reason: "the connection broke".into() }
+        }
+    }
+
+    /// DESIGN invariant 11.
+    #[tokio::test]
+    async fn what_an_unsure_sender_was_about_is_never_sent_again() {
+        let lost = looked_up(Unsure.lookup("key").await, Unsure.deduplicates());
+        let message = Outgoing {
+            key: "key".into(),
+            to: "+15550123".into(),
+            text: "Hello".into(),
+            quick_replies: Vec::new(),
+            attachments: Vec::new(),
+            at: 0,
+            by_person: true,
+            thread: None,
+        };
+        let broken = reported(Unsure.send(&message).await, Unsure.deduplicates(), &message.to);
+        for outcome in [lost, broken] {
+            assert!(matches!(outcome, Reported::Unknown { resend: false, .. }), "{outcome:?}");
+        }
+        assert!(matches!(looked_up(Lookup::CannotTell, true), Reported::Unknown { resend: true, .. }));
+    }
 
     #[test]
     fn an_inbox_that_is_full_holds_up_no_other_and_none_is_kept_for_ever() {

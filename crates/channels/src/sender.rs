@@ -50,8 +50,12 @@ pub enum Outcome {
 /// What a provider can tell, later, about an attempt whose outcome was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    Sent { provider_id: String },
+    Sent {
+        provider_id: String,
+    },
+    /// No attempt with this key has reached the customer, and none of them still can: it is made again.
     NotSent,
+    /// Anything less certain than the other two.
     CannotTell,
 }
 
@@ -67,6 +71,11 @@ pub trait Sender: Send + Sync + 'static {
     }
 
     /// Asks what became of an earlier attempt with this key. Most providers cannot tell.
+    ///
+    /// The earlier attempt may not be over: a worker that was deposed without knowing it may still be about to make it.
+    /// So [`Lookup::NotSent`] may be answered only where a late attempt does no harm, because the sender
+    /// [deduplicates](Sender::deduplicates) by the key, or where it can be excluded, because nobody but this process sends
+    /// here (the sandbox). A provider's list of messages in which the key is missing is neither.
     async fn lookup(&self, _key: &str) -> Lookup {
         Lookup::CannotTell
     }

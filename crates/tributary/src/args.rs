@@ -38,6 +38,7 @@ pub struct Cli {
 pub enum Command {
     Dev(DevArgs),
     Serve(commands::serve::ServeArgs),
+    Topics(commands::topics::TopicsArgs),
     Apply(commands::apply::ApplyArgs),
     Normalize(commands::normalize::NormalizeArgs),
     Events(commands::events::EventsArgs),
@@ -47,6 +48,7 @@ pub enum Command {
     SetAside(commands::set_aside::SetAsideArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),
+    Log(commands::log_copy::LogArgs),
     Rebuild(commands::rebuild::RebuildArgs),
     Doctor(commands::doctor::DoctorArgs),
 }

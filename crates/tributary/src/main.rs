@@ -9,6 +9,7 @@ mod dev;
 mod exit;
 mod layout;
 mod observe;
+mod opened;
 mod progress;
 mod serve;
 mod signals;

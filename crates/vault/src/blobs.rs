@@ -102,6 +102,11 @@ impl Blobs {
         remove(&self.path(name))
     }
 
+    /// Everything that is finished.
+    pub(crate) fn ids(&self) -> io::Result<Vec<BlobId>> {
+        Ok(list(&self.dir)?.iter().filter_map(|path| parse(path)).map(|name| name.blob).collect())
+    }
+
     /// Removes what was last written before `before` (milliseconds since the Unix epoch) and is not kept, and
     /// what was never finished. Yields how many files.
     pub(crate) fn sweep(&self, before: i64, keep: impl Fn(&BlobId) -> bool) -> io::Result<u64> {

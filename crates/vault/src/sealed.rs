@@ -52,6 +52,13 @@ pub(crate) fn reference(generation: u32, blob: &BlobId) -> Vec<u8> {
     bytes
 }
 
+/// The blobs to which references may stand anywhere in these bytes: all that do, and others by chance.
+pub(crate) fn referred_to(bytes: &[u8]) -> impl Iterator<Item = BlobId> {
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == REFERENCE);
+    // Behind the format and the generation.
+    starts.filter_map(|(at, _)| bytes.get(at + 5..)?.first_chunk().copied().map(BlobId))
+}
+
 /// A party's key of one generation.
 pub(crate) struct DataKey {
     pub(crate) generation: u32,
@@ -129,6 +136,24 @@ fn associated(format: u8, generation: u32, subject: &Subject, item: &Id, blob: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_found_wherever_they_stand() {
+        let blobs = [BlobId([2; 16]), BlobId([0; 16]), BlobId(std::array::from_fn(|i| i as u8))];
+        let mut bytes = vec![2, 1, 2];
+        for (generation, blob) in (1..).zip(&blobs) {
+            bytes.extend(reference(generation, blob));
+            bytes.extend([2, 2, 7]);
+        }
+        let found: Vec<_> = referred_to(&bytes).collect();
+        assert!(blobs.iter().all(|blob| found.contains(blob)), "{found:?}");
+        assert!(!found.contains(&BlobId([9; 16])));
+        let cut = reference(1, &blobs[0]);
+        assert_eq!(
+            (0..cut.len()).flat_map(|length| referred_to(&cut[..length]).collect::<Vec<_>>()).count(),
+            0
+        );
+    }
 
     #[test]
     fn bytes_that_were_never_sealed_are_told_apart() {

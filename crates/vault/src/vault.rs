@@ -129,6 +129,16 @@ impl Vault {
         })
     }
 
+    /// The blobs that a record may refer to, whatever it is a record of: every one that it does, and others by chance.
+    pub fn blobs_in(record: &[u8]) -> impl Iterator<Item = BlobId> {
+        sealed::referred_to(record)
+    }
+
+    /// The blobs there are now.
+    pub async fn blobs(&self) -> Result<Vec<BlobId>, Error> {
+        self.on_blobs("list blobs", Blobs::ids).await
+    }
+
     /// Destroys the subject's key and blobs: what was sealed so far is [`Opened::Erased`] from now on, here at
     /// once, in other processes within the lease. The next seal begins a new generation. Yields the last
     /// generation that is now erased, 0 if nothing was ever sealed. After an error, ask again.

@@ -80,8 +80,12 @@ fn run() -> Evidence {
         text: text.into(),
         mail: None,
     };
-    let attempt =
-        |key: &str| Attempt { inbox: "generic".into(), idempotency_key: key.into(), to: "ann".into() };
+    let attempt = |key: &str| Attempt {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        inbox: "generic".into(),
+        idempotency_key: key.into(),
+        to: "ann".into(),
+    };
     let address = pb::ContactAddress { party: "party".into(), ..Default::default() };
     Evidence {
         events,

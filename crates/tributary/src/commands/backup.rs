@@ -70,6 +70,9 @@ const FORMAT: u32 = 1;
 
 pub async fn run(args: BackupArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
+    let instead =
+        "the brokers keep the log; copy the keys with their master key, DATA/keys, while no process runs";
+    installation.must_be_local("backup", instead)?;
     drop(installation.log()?);
     if !installation.layout.has_keys() {
         return Err(installation.nothing("key store", &installation.layout.keys()));

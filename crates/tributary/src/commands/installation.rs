@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use domain::{Policies, Topology, workspace};
-use log::{LocalLog, Log};
+use log::Log;
 use runtime::Standing;
 use vault::Vault;
 
@@ -12,7 +12,8 @@ use crate::{
     args::Source,
     config::{self, Config, Layer, LogAt},
     exit::Unusable,
-    layout::{self, Layout, every_topic},
+    layout::{self, Layout},
+    opened,
 };
 
 /// What stands before the environment's part of the configuration: `TRIBUTARY__HTTP__LISTEN` is `http.listen`.
@@ -66,30 +67,31 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Layer> 
     ours.into_iter().map(layer).collect()
 }
 
-/// The log must be one that this build can open.
-pub fn check_log(config: &Config) -> Result<(), Unusable> {
-    match &config.log {
-        LogAt::Local => Ok(()),
-        LogAt::Kafka(brokers) => Err(Unusable(format!(
-            "log = \"kafka://{brokers}\": this build has no Kafka. It is going to be the cargo feature `kafka`, which \
-             this version does not have yet; use log = \"local\""
-        ))),
-    }
-}
-
 impl Installation {
     /// The log, for reading, with the partition counts it was created with. Works while a server writes it.
     pub fn log(&self) -> anyhow::Result<(Arc<dyn Log>, Topology)> {
-        check_log(&self.config)?;
-        let dir = self.layout.log();
-        if !self.layout.has_log() {
-            return Err(self.nothing("log", &dir));
+        opened::check(&self.config)?;
+        if !self.has_log() {
+            return Err(self.nothing("log", &self.layout.log()));
         }
-        // The counts are learnt from the file; these stand for "every topic".
-        let log = LocalLog::open_read_only(&dir, &every_topic())
-            .with_context(|| format!("could not open the log in {}", dir.display()))?;
-        let topology = layout::topology(&log).context("the log lacks a topic")?;
-        Ok((Arc::new(log), topology))
+        let log = opened::open_to_read(&self.config, &self.layout)?;
+        let topology = layout::topology(&*log).context("the log lacks a topic")?;
+        Ok((log, topology))
+    }
+
+    /// Whether there is a log, as far as can be told without asking anybody.
+    pub fn has_log(&self) -> bool {
+        self.config.log != LogAt::Local || self.layout.has_log()
+    }
+
+    /// For what only the embedded log knows; `instead` is what to do on Kafka.
+    pub fn must_be_local(&self, command: &str, instead: &str) -> Result<(), Unusable> {
+        match self.config.log {
+            LogAt::Local => Ok(()),
+            LogAt::Kafka(_) => {
+                Err(Unusable(format!("`tributary {command}` is for the embedded log; on Kafka, {instead}")))
+            }
+        }
     }
 
     pub fn vault(&self) -> anyhow::Result<Vault> {
@@ -162,13 +164,6 @@ mod tests {
         let layer = Layer { key: "http.listen".into(), value: "127.0.0.1:2".into(), from: "--set".into() };
         let config = read(&path, vec![layer]).unwrap();
         assert_eq!((config.data, config.http.listen), ("a".into(), Some("127.0.0.1:2".parse().unwrap())));
-    }
-
-    #[test]
-    fn kafka_is_refused_plainly() {
-        let config = Config { log: LogAt::Kafka("k:9092".into()), ..Config::default() };
-        let refused = check_log(&config).unwrap_err().to_string();
-        assert!(refused.contains("kafka://k:9092") && refused.contains("not have yet"), "{refused}");
     }
 
     #[test]

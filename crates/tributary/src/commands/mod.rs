@@ -2,6 +2,7 @@
 
 // Processes.
 pub mod serve;
+pub mod topics;
 
 // What the business is, and what an operator looks after: asked of a running process.
 pub mod apply;
@@ -15,6 +16,7 @@ pub mod doctor;
 pub mod events;
 mod installation;
 pub mod lag;
+pub mod log_copy;
 pub mod rebuild;
 pub mod restore;
 pub mod verify;
@@ -38,6 +40,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
                 dev::run(args, signals::stop()?).await.map(|()| exit::DONE)
             }
             Command::Serve(args) => serve::run(args).await,
+            Command::Topics(args) => topics::run(args).await,
             Command::Apply(args) => apply::run(args).await,
             Command::Normalize(args) => normalize::run(&args),
             Command::Events(args) => events::run(args).await,
@@ -47,6 +50,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::SetAside(args) => set_aside::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,
+            Command::Log(args) => log_copy::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }

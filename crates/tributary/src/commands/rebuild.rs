@@ -29,6 +29,9 @@ pub struct RebuildArgs {
 
 pub async fn run(args: RebuildArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
+    let instead =
+        "end the process that has the role `projections`, remove DATA/readmodel, and start it again";
+    installation.must_be_local("rebuild", instead)?;
     let (_, topology) = installation.log()?;
     // Whoever may write the log is the server: while we hold its lock there is none.
     let log = LocalLog::open(&installation.layout.log(), &layout::topics(topology), LocalConfig::default())

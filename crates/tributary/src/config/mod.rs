@@ -7,7 +7,7 @@ mod span;
 mod strict;
 mod workspace;
 
-pub use process::{Config, Listen, LogAt, Mail, Role, TokenConfig};
+pub use process::{Config, Listen, LogAt, Mail, Partitions, Role, TokenConfig};
 pub use secret::{Secret, Secrets};
 pub use strict::{Error, Layer, read};
 pub use workspace::read_workspace;

@@ -15,6 +15,7 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// `local` (the embedded log, under `data`) or `kafka://HOST:PORT,…`.
     pub log: LogAt,
+    pub kafka: Kafka,
     /// How the outside reaches the HTTP edge, for signatures over URLs: `https://hooks.example.com`.
     pub public_url: Option<String>,
     pub http: Listen,
@@ -83,6 +84,41 @@ impl TryFrom<String> for LogAt {
     }
 }
 
+/// What there is to say of the cluster that `log = "kafka://…"` names. A program without Kafka reads it too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(
+    not(feature = "kafka"),
+    allow(dead_code, reason = "it is checked, and used by a build with Kafka")
+)]
+pub struct Kafka {
+    /// Stands before the name of every topic and consumer group.
+    pub prefix: String,
+    /// Copies of every partition; left out: three, or as many as there are brokers.
+    pub copies: Option<u16>,
+    /// A member of a group that is silent for so long is given up.
+    pub session_seconds: u64,
+    /// An append that was not acknowledged for so long has failed, as far as anybody can tell.
+    pub delivery_seconds: u64,
+    /// A name for this process, unique in the cluster: restarted within the session, it has its partitions again.
+    pub instance: Option<String>,
+    /// Settings of librdkafka, such as `security.protocol`; secrets among them as `env:NAME` or `file:PATH`.
+    pub client: BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Kafka {
+            prefix: "tributary.".into(),
+            copies: None,
+            session_seconds: 10,
+            delivery_seconds: 15,
+            instance: None,
+            client: BTreeMap::new(),
+        }
+    }
+}
+
 /// A listener. Left out, the default address is used; roles decide which listeners there are.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -124,6 +160,12 @@ impl Default for Partitions {
 }
 
 impl Partitions {
+    /// As a log has them.
+    pub fn of(topology: Topology) -> Partitions {
+        let Topology { conversation, desk, delivery, contact, workspace: _ } = topology;
+        Partitions { conversation, desk, delivery, contact }
+    }
+
     pub fn topology(&self) -> Topology {
         Topology {
             conversation: self.conversation.max(1),
@@ -207,6 +249,7 @@ impl Default for Config {
             data: "data".into(),
             roles: Role::ALL.to_vec(),
             log: LogAt::Local,
+            kafka: Kafka::default(),
             public_url: None,
             http: Listen { listen: Some(listen(8080)) },
             smtp: mail(2525),

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use channels::{Deliverer, LogIntake, email::smtp};
 use domain::{InboxId, Kind, Millis, Policies, Topology, contact, conversation, delivery, desk, workspace};
-use log::{LocalConfig, LocalLog, Log, Topic};
+use log::{Log, Topic};
 use runtime::{Clock, NoEffects, Post, Readiness, Setup, Snapshots};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,9 +23,10 @@ pub use listeners::{Listeners, address};
 
 use self::{directory::Directory, read_again::ReadAgain, stages::Stages};
 use crate::{
-    config::{Config, Role},
+    config::{Config, LogAt, Role},
     layout::Layout,
     observe,
+    opened::{self, Opened},
 };
 
 /// How long stopping may take in all; what is not done by then is done again at the next start.
@@ -44,7 +45,7 @@ pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()
 /// A started process.
 pub struct Process {
     stages: Stages,
-    local: LocalLog,
+    opened: Opened,
     post: Post,
     /// With the role `channels`.
     directory: Option<Arc<Directory>>,
@@ -68,8 +69,8 @@ impl Process {
     pub async fn start(config: Config, listeners: Listeners) -> anyhow::Result<Process> {
         let layout = Layout::new(&config.data);
         let topology = config.partitions.topology();
-        let local = open_log(&layout, topology).await?;
-        let log: Arc<dyn Log> = Arc::new(local.clone());
+        let opened = opened::open(&config, &layout).await?;
+        let log = opened.log();
         let master = layout.master_key(&config)?;
         let keys = layout.keys();
         let vault = tokio::task::spawn_blocking(move || Vault::open(vault::Config::new(keys, master)))
@@ -78,7 +79,7 @@ impl Process {
         let post = Post { log: log.clone(), topology };
 
         let mut stages = Stages::default();
-        stages.spawn("log", watch_log(local.clone(), stages.last.clone()));
+        stages.spawn("log", watch_log(log.clone(), stages.last.clone()));
         let followers = TaskTracker::new();
         let policies = runtime::follow_policies(log.clone(), topology, &followers, stages.last.child_token())
             .await
@@ -128,7 +129,7 @@ impl Process {
             stages.spawn("metrics", observe::serve(listener, ready, stop));
         }
         stages.effects.extend(attempts);
-        Ok(Process { stages, local, post, directory })
+        Ok(Process { stages, opened, post, directory })
     }
 
     /// Puts inputs into the log of this process.
@@ -149,10 +150,10 @@ impl Process {
             () = cancel.cancelled() => Ok(()),
             failed = self.stages.failure() => Err(failed),
         };
-        let local = self.local.clone();
+        let opened = self.opened.clone();
         let farewell = async {
             self.stages.stop().await;
-            local.close().await
+            opened.close().await
         };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("stopping took too long; what was not done is done at the next start");
@@ -161,18 +162,9 @@ impl Process {
     }
 }
 
-async fn open_log(layout: &Layout, topology: Topology) -> anyhow::Result<LocalLog> {
-    let dir = layout.log();
-    let topics = crate::layout::topics(topology);
-    let opened = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&dir).map(|()| LocalLog::open(&dir, &topics, LocalConfig::default()))
-    });
-    opened.await?.context("could not create the log's folder")?.context("could not open the log")
-}
-
 /// Until `stop`, or until the log stops for good, which it does when it cannot know what its disk holds. Nothing can be
 /// taken then: the process must end, so that the next one reads what is there.
-async fn watch_log(log: LocalLog, stop: CancellationToken) -> anyhow::Result<()> {
+async fn watch_log(log: Arc<dyn Log>, stop: CancellationToken) -> anyhow::Result<()> {
     let anywhere = Topic(Kind::Workspace.log_topic()).partition(0);
     // No record comes there: what ends this wait is the end of the log.
     let ended = stop.run_until_cancelled(log.wait(anywhere, u64::MAX)).await;
@@ -229,6 +221,9 @@ fn start_channels(
         Deliverer::new(shared.post.clone(), shared.vault.clone(), directory.clone(), attempts.clone());
     let stop = stages.workers.clone();
     stages.spawn_workers(shared.setup::<delivery::Decider>(Arc::new(deliverer)), stop);
+
+    let orphans = channels::Orphans::new(shared.log.clone(), shared.topology, shared.vault.clone());
+    stages.spawn_edge("orphans", orphans.run(stages.edges.clone()));
 
     let intake = Arc::new(shared.intake());
     if let Some(listener) = http {
@@ -309,8 +304,8 @@ impl Shared {
             clock: Clock::default(),
             retention: self.config.retention.of_intakes(),
             retire_after: RETIRE_AFTER,
-            // One process leads every partition of the embedded log.
-            standby: false,
+            // One process leads every partition of the embedded log; on Kafka another may be gone at any moment.
+            standby: self.config.log != LogAt::Local,
         }
     }
 }
@@ -323,17 +318,17 @@ mod tests {
     async fn a_log_that_stops_ends_the_process_and_one_that_goes_on_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
-        let topology = Topology { conversation: 1, desk: 1, delivery: 1, contact: 1, workspace: 1 };
-        let log = open_log(&layout, topology).await.unwrap();
+        let config = Config::default();
+        let log = opened::open(&config, &layout).await.unwrap();
         let stop = CancellationToken::new();
-        let watched = tokio::spawn(watch_log(log.clone(), stop.clone()));
+        let watched = tokio::spawn(watch_log(log.log(), stop.clone()));
         tokio::task::yield_now().await;
         assert!(!watched.is_finished());
         log.close().await;
         assert!(watched.await.unwrap().is_err());
 
-        let log = open_log(&layout, topology).await.unwrap();
+        let log = opened::open(&config, &layout).await.unwrap();
         stop.cancel();
-        assert!(watch_log(log, stop).await.is_ok());
+        assert!(watch_log(log.log(), stop).await.is_ok());
     }
 }

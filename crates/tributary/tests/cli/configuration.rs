@@ -33,9 +33,17 @@ fn a_value_from_elsewhere_names_where() {
 }
 
 #[test]
-fn kafka_is_not_here_yet() {
-    let said = refused("log = \"kafka://127.0.0.1:9092\"\n", &[]);
-    assert!(said.contains("this build has no Kafka"), "{said}");
+fn a_log_is_local_or_on_kafka() {
+    if cfg!(not(feature = "kafka")) {
+        let said = refused("log = \"kafka://127.0.0.1:9092\"\n", &[]);
+        assert!(said.contains("this build has no Kafka") && said.contains("--features kafka"), "{said}");
+    }
+    let dir = folder(&[("t.toml", "log = \"local\"\n")]);
+    let output = run(&["topics", "check", "-c", &path(&dir, "t.toml")]);
+    expect(&output, 2);
+    assert!(stderr(&output).contains("has no topics"), "{}", stderr(&output));
+    let said = refused("[kafka]\nsesion_seconds = 6\n", &[]);
+    assert!(said.contains("t.toml:2") && said.contains("did you mean `session_seconds`?"), "{said}");
     let said = refused("log = \"pulsar://x\"\n", &[]);
     assert!(said.contains("t.toml:1") && said.contains("kafka://HOST:PORT"), "{said}");
 }

@@ -4,10 +4,13 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["dev"],
     &["serve"],
+    &["topics"],
+    &["topics", "create"],
+    &["topics", "check"],
     &["apply"],
     &["normalize"],
     &["events"],
@@ -21,6 +24,8 @@ const COMMANDS: [&[&str]; 18] = [
     &["set-aside", "replay"],
     &["backup"],
     &["restore"],
+    &["log"],
+    &["log", "copy"],
     &["rebuild"],
     &["doctor"],
 ];

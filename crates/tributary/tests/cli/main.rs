@@ -6,6 +6,7 @@ mod backup;
 mod beside_a_server;
 mod configuration;
 mod help;
+mod log_copy;
 mod normalize;
 mod readers_gone;
 

@@ -41,7 +41,7 @@ fn needed(channel: Channel) -> &'static [(&'static str, For, bool)] {
 const OPTIONAL_SECRETS: [&str; 2] = ["relay_password", "send_token"];
 
 pub(super) async fn examine(installation: &Installation, findings: &mut Findings) {
-    if !installation.layout.has_log() {
+    if !installation.has_log() {
         findings.skip("workspace", "there is no log yet, so no workspace is in force");
         return;
     }

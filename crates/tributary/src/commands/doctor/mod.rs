@@ -12,8 +12,8 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use self::finding::Findings;
-use super::installation::{self, Installation};
-use crate::{args::Source, config::Config, exit, layout::Layout};
+use super::installation::Installation;
+use crate::{args::Source, config::Config, exit, layout::Layout, opened};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,7 +51,7 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<u8> {
 fn configuration(source: &Source, findings: &mut Findings) -> Option<Config> {
     let config = source.config();
     let checked = config.and_then(|config| {
-        installation::check_log(&config)?;
+        opened::check(&config)?;
         Ok(config)
     });
     match checked {

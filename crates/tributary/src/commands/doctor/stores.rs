@@ -18,7 +18,7 @@ pub(super) async fn log(installation: &Installation, findings: &mut Findings) ->
             return None;
         }
     };
-    if !layout.has_log() {
+    if !installation.has_log() {
         findings.ok(about, "there is none yet; the first start makes it");
         return writer;
     }
@@ -85,7 +85,7 @@ pub(super) fn keys(installation: &Installation, findings: &mut Findings) {
 
 pub(super) async fn read_model(installation: &Installation, findings: &mut Findings) {
     let about = "read model";
-    if !installation.layout.has_log() {
+    if !installation.has_log() {
         return;
     }
     if !installation.layout.has_read_model() {

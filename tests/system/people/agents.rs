@@ -10,14 +10,14 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use wire::api::v1::{agent_message::Item as Say, desk_message::Assigned};
 
-use super::random::Random;
+use super::Random;
 use crate::clients::{Agent, Api, Item, Outcome, accept, close, decline, reply, transfer_to};
 
 /// What agents were told became of their replies, by their texts.
 #[derive(Default)]
-pub(super) struct Said {
-    pub(super) accepted: BTreeSet<String>,
-    pub(super) rejected: BTreeSet<String>,
+pub(crate) struct Said {
+    pub(crate) accepted: BTreeSet<String>,
+    pub(crate) rejected: BTreeSet<String>,
 }
 
 struct Desk {
@@ -33,7 +33,7 @@ struct Desk {
 }
 
 /// Works until `stop` and until every reply has its answer.
-pub(super) async fn work(
+pub(crate) async fn work(
     name: &'static str,
     api: Api,
     random: Random,

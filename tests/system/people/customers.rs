@@ -8,16 +8,16 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::random::Random;
+use super::Random;
 use crate::clients::{Answer, Channel, Message, Providers};
 
 /// A bound, so that long runs stay countable.
 const MOST_MESSAGES: u64 = 2_000;
 
-/// Writes until `stop`; the texts of what was taken go to `taken`.
-pub(super) async fn write(
-    channel: Channel,
-    line: usize,
+/// Writes until `stop`, with pauses of so many milliseconds; the texts of what was taken go to `taken`.
+pub(crate) async fn write(
+    (channel, line): (Channel, usize),
+    pauses: (u64, u64),
     providers: Providers,
     mut random: Random,
     taken: Arc<Mutex<BTreeSet<String>>>,
@@ -52,7 +52,7 @@ pub(super) async fn write(
             let again = random.between(0, messages.len() as u64 - 1) as usize;
             providers.deliver(&messages[again]).await;
         }
-        tokio::time::sleep(Duration::from_millis(random.between(10, 60))).await;
+        tokio::time::sleep(Duration::from_millis(random.between(pauses.0, pauses.1))).await;
     }
 }
 

@@ -1,0 +1,238 @@
+//! The one consumer that follows the ends of partitions, for all readers of the process.
+//!
+//! A partition is followed from its first use on. Each has a queue of its own in librdkafka, so that a failure is known
+//! to be its own; one thread sleeps until one of them has news, and takes it over into memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use log::{Error, Record};
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    config::FromClientConfigAndContext as _,
+    consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::BorrowedMessage,
+};
+
+use crate::{
+    client::{Told, failed},
+    producer::Producer,
+    slot::{Memory, Slot, lock},
+};
+
+/// What is taken from one partition before the others have their turn.
+const TURN: usize = 1_000;
+
+type Native = BaseConsumer<Told>;
+
+pub(crate) struct Follower {
+    inner: Arc<Inner>,
+    news: mpsc::Sender<News>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    native: Arc<Native>,
+    memory: Arc<Memory>,
+    /// What each slot's topic is called in the cluster.
+    names: Vec<Arc<str>>,
+    queues: Mutex<BTreeMap<usize, Arc<PartitionQueue<Told>>>>,
+    /// Whom to ask how far partitions reach: on our own connections the question would stand behind a fetch that waits.
+    asked: Arc<Producer>,
+    patience: Duration,
+}
+
+enum News {
+    /// A followed partition has something, or something happened to it.
+    Of(usize),
+    /// The consumer itself has something to say.
+    Own,
+    Stop,
+}
+
+impl Follower {
+    /// `names` are those of the slots' topics. Blocks until the cluster has answered.
+    pub(crate) fn open(
+        config: &ClientConfig,
+        memory: Arc<Memory>,
+        names: Vec<Arc<str>>,
+        asked: Arc<Producer>,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let opening = failed("open a consumer");
+        let mut native = Native::from_config_and_context(config, Told("tail")).map_err(opening)?;
+        let (news, heard) = mpsc::channel();
+        let own = news.clone();
+        native.set_nonempty_callback(move || drop(own.send(News::Own)));
+        let native = Arc::new(native);
+        let topics: BTreeSet<_> = names.iter().cloned().collect();
+        topics.iter().try_for_each(|topic| get_to_know(&native, topic, patience))?;
+        let inner = Arc::new(Inner { native, memory, names, queues: Mutex::default(), asked, patience });
+        let thread = {
+            let (inner, again) = (inner.clone(), news.clone());
+            let thread = std::thread::Builder::new().name("kafka-tail".into());
+            thread.spawn(move || inner.run(&heard, &again)).map_err(|error| Error::Storage {
+                operation: "start the thread that follows Kafka",
+                source: error.into(),
+            })?
+        };
+        Ok(Follower { inner, news, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Follows the partition from its end on, if it is not followed yet. Blocks while the cluster is asked.
+    pub(crate) fn follow(&self, index: usize) -> Result<(), Error> {
+        let inner = &self.inner;
+        if lock(&inner.queues).contains_key(&index) {
+            return Ok(());
+        }
+        let (start, end) = inner.watermarks(index)?;
+        // Two may come at the same time; both have asked, and one follows.
+        let mut queues = lock(&inner.queues);
+        if queues.contains_key(&index) {
+            return Ok(());
+        }
+        let queue = inner.queue(index, &self.news)?;
+        inner.assign(index, start, end)?;
+        queues.insert(index, Arc::new(queue));
+        // What came before it was there to be asked.
+        let _ = self.news.send(News::Of(index));
+        Ok(())
+    }
+
+    /// Ends the thread. Blocks until it has ended.
+    pub(crate) fn stop(&self) {
+        self.dismiss();
+        if let Some(thread) = lock(&self.thread).take() {
+            // A thread that panicked has ended as well.
+            let _ = thread.join();
+        }
+    }
+
+    /// Lets the thread end by itself.
+    pub(crate) fn dismiss(&self) {
+        // It fails when the thread is gone.
+        let _ = self.news.send(News::Stop);
+    }
+}
+
+impl Inner {
+    fn slot(&self, index: usize) -> &Slot {
+        &self.memory.slots()[index]
+    }
+
+    fn number(&self, index: usize) -> i32 {
+        i32::try_from(self.slot(index).partition.number).unwrap_or(i32::MAX)
+    }
+
+    fn watermarks(&self, index: usize) -> Result<(u64, u64), Error> {
+        self.asked.watermarks(&self.names[index], self.number(index), self.patience)
+    }
+
+    /// The partition's own queue, which tells when it has something.
+    fn queue(&self, index: usize, news: &mpsc::Sender<News>) -> Result<PartitionQueue<Told>, Error> {
+        let queue = self.native.split_partition_queue(&self.names[index], self.number(index));
+        let missing = KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownPartition);
+        let mut queue = queue.ok_or(missing).map_err(failed("follow a partition"))?;
+        let news = news.clone();
+        queue.set_nonempty_callback(move || drop(news.send(News::Of(index))));
+        Ok(queue)
+    }
+
+    fn assign(&self, index: usize, start: u64, end: u64) -> Result<(), Error> {
+        let mut assigned = TopicPartitionList::new();
+        let from = Offset::Offset(i64::try_from(end).unwrap_or(i64::MAX));
+        let named = assigned.add_partition_offset(&self.names[index], self.number(index), from);
+        named.map_err(failed("follow a partition"))?;
+        self.slot(index).followed_from(start, end);
+        self.native.incremental_assign(&assigned).map_err(failed("follow a partition"))
+    }
+
+    fn run(&self, heard: &mpsc::Receiver<News>, again: &mpsc::Sender<News>) {
+        while let Ok(news) = heard.recv() {
+            match news {
+                News::Stop => break,
+                News::Own => {
+                    while let Some(said) = self.native.poll(Duration::ZERO) {
+                        if let Err(error) = said {
+                            tracing::debug!(%error, "the tail's consumer says");
+                        }
+                    }
+                }
+                News::Of(index) => self.take(index, again),
+            }
+        }
+        // Whoever still reads is told.
+        self.memory.slots().iter().for_each(Slot::shut);
+        lock(&self.queues).clear();
+    }
+
+    fn take(&self, index: usize, again: &mpsc::Sender<News>) {
+        let Some(queue) = lock(&self.queues).get(&index).cloned() else { return };
+        let mut records = Vec::new();
+        for _ in 0..TURN {
+            match queue.poll(Duration::ZERO) {
+                // What this process appended itself is there already.
+                Some(Ok(message)) if self.slot(index).has(message.offset()) => {}
+                Some(Ok(message)) => records.push(record(&message)),
+                Some(Err(error)) => {
+                    self.slot(index).brought(records.drain(..), &self.memory);
+                    self.mend(index, &error);
+                }
+                None => {
+                    self.slot(index).brought(records, &self.memory);
+                    return;
+                }
+            }
+        }
+        self.slot(index).brought(records, &self.memory);
+        // There may be more, which nobody will tell us of again.
+        let _ = again.send(News::Of(index));
+    }
+
+    /// The partition could not be followed. What readers ask for they find out about themselves, from the cluster.
+    fn mend(&self, index: usize, error: &KafkaError) {
+        let slot = self.slot(index);
+        tracing::warn!(partition = %slot.partition, %error, "could not follow a partition");
+        slot.doubt();
+        let stuck = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::AutoOffsetReset
+                    | RDKafkaErrorCode::OffsetOutOfRange
+                    | RDKafkaErrorCode::BadMessage
+            )
+        );
+        if stuck && let Err(error) = self.follow_anew(index) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(partition = %slot.partition, error, "a partition is not followed any more");
+        }
+    }
+
+    fn follow_anew(&self, index: usize) -> Result<(), Error> {
+        let (start, end) = self.watermarks(index)?;
+        let mut assigned = TopicPartitionList::new();
+        assigned.add_partition(&self.names[index], self.number(index));
+        self.native.incremental_unassign(&assigned).map_err(failed("stop following a partition"))?;
+        self.assign(index, start, end)
+    }
+}
+
+/// Lets a consumer know where a topic's partitions are, which it would find out by itself, and slowly. Blocks.
+pub(crate) fn get_to_know(native: &Native, topic: &str, patience: Duration) -> Result<(), Error> {
+    native.fetch_metadata(Some(topic), patience).map(drop).map_err(failed("ask Kafka for its topics"))
+}
+
+/// Takes a message out of librdkafka's memory.
+pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
+    Record {
+        position: u64::try_from(message.offset()).unwrap_or(0),
+        appended_at: message.timestamp().to_millis().unwrap_or_default(),
+        bytes: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+    }
+}
