@@ -4,6 +4,7 @@
 //! as it does in earnest: compression finds nothing in it.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -13,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    Channel, FactId, Intake, MessageId, Origin, Party, Route, Sealed, TenantId, Timestamp, Topology,
+    Channel, FactId, Intake, MessageId, Origin, Party, Route, Sealed, TenantId, Timestamp,
     conversation::{Command, Correspondent, Decider, MessageKind, Received},
 };
 use log::clock;
@@ -24,7 +25,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::shared::Outcome;
+use super::{TOPOLOGY, shared::Outcome};
 
 /// What an intake record is long, in bytes.
 const RECORD: usize = 500;
@@ -63,6 +64,15 @@ impl Series {
 
     pub(crate) fn id(self, at: usize) -> MessageId {
         MessageId(sixteen(&[self.number, at as u64, 2]))
+    }
+
+    /// Those that are not among these, each with its place.
+    pub(crate) fn missing(self, seen: &HashSet<MessageId>) -> impl Iterator<Item = String> {
+        let missing = (0..self.messages).filter(move |at| !seen.contains(&self.id(*at)));
+        missing.map(move |at| {
+            let partition = TOPOLOGY.peer(&Route::Party(self.party(at))).partition;
+            format!("number {at} of series {}, in partition {partition}", self.number)
+        })
     }
 
     fn party(self, at: usize) -> Party {
@@ -107,7 +117,6 @@ pub(crate) struct Filler {
     delivered: Arc<Counts>,
     sent: u64,
     topic: String,
-    topology: Topology,
     /// How long a sealed text is, so that a record is as long as it should be.
     text: usize,
 }
@@ -135,7 +144,7 @@ impl ProducerContext for Delivered {
 
 impl Filler {
     /// `linger_ms` is how long an append waits for others: none where it is timed.
-    pub(crate) fn new(brokers: &str, topic: &str, topology: Topology, linger_ms: &str) -> Outcome<Filler> {
+    pub(crate) fn new(brokers: &str, topic: &str, linger_ms: &str) -> Outcome<Filler> {
         let delivered = Arc::<Counts>::default();
         let producer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
@@ -145,12 +154,12 @@ impl Filler {
             .create_with_context(Delivered(delivered.clone()))?;
         let bare = Series { number: 0, messages: 1, redelivered: false }.encoded(0, 100).len();
         let text = (RECORD + 100).saturating_sub(bare);
-        Ok(Filler { producer, delivered, sent: 0, topic: topic.to_owned(), topology, text })
+        Ok(Filler { producer, delivered, sent: 0, topic: topic.to_owned(), text })
     }
 
     fn send(&mut self, series: Series, at: usize) -> Outcome<()> {
         let bytes = series.encoded(at, self.text);
-        let partition = self.topology.peer(&Route::Party(series.party(at))).partition;
+        let partition = TOPOLOGY.peer(&Route::Party(series.party(at))).partition;
         let mut record =
             BaseRecord::<(), [u8]>::to(&self.topic).partition(i32::try_from(partition)?).payload(&bytes[..]);
         loop {

@@ -85,7 +85,7 @@ fn main() -> Outcome<()> {
     }
     progress("filling the intake");
     let began = Instant::now();
-    let mut filler = Filler::new(&cluster.brokers, &intake, TOPOLOGY, "5")?;
+    let mut filler = Filler::new(&cluster.brokers, &intake, "5")?;
     filler.fill(WARM)?;
     filler.fill(main)?;
     drop(filler);
@@ -189,7 +189,7 @@ fn routed(cluster: &Cluster, side: &dyn Side, main: Series) -> Outcome<(Run, BTr
     running.stop()?;
     drop(reader);
     let reader = cluster.read(&decisions, PARTITIONS)?;
-    let kinds = verify(&reader, PARTITIONS, &mut *side.output(), WARM.messages + main.messages)?;
+    let kinds = verify(&reader, PARTITIONS, &mut *side.output(), &[WARM, main])?;
     Ok((run, kinds))
 }
 
@@ -202,7 +202,7 @@ fn waited(cluster: &Cluster, side: &dyn Side) -> Outcome<Vec<f64>> {
     side.prepare(cluster, WAITS)?;
     // There are conversations, and virtual machines are warm.
     let before = Series { number: 3, messages: WARM.messages, redelivered: false };
-    Filler::new(&cluster.brokers, &intake, TOPOLOGY, "5")?.fill(before)?;
+    Filler::new(&cluster.brokers, &intake, "5")?.fill(before)?;
     let running = side.start(cluster, WAITS)?;
     let reader = cluster.read(&side.decisions(WAITS), PARTITIONS)?;
     let mut output = side.output();
@@ -211,7 +211,7 @@ fn waited(cluster: &Cluster, side: &dyn Side) -> Outcome<Vec<f64>> {
 
     let messages = (seconds(20) as usize + SETTLING) * PACE as usize;
     let paced = Series { number: 4, messages, redelivered: false };
-    let filler = Filler::new(&cluster.brokers, &intake, TOPOLOGY, "0")?;
+    let filler = Filler::new(&cluster.brokers, &intake, "0")?;
     let began = Instant::now() + Duration::from_millis(200);
     let due = |at: usize| (paced.id(at), began + Duration::from_secs_f64(at as f64 / PACE));
     let counted: HashMap<_, _> = (SETTLING * PACE as usize..messages).map(due).collect();

@@ -14,7 +14,7 @@ use domain::{
 use rdkafka::{Message as _, consumer::BaseConsumer, error::KafkaError, message::BorrowedMessage};
 use wire::{Header, Judgement, Point, Reader, Record, Verdict};
 
-use super::shared::Outcome;
+use super::{inputs::Series, shared::Outcome};
 
 /// A side that does nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -159,14 +159,14 @@ pub(crate) fn waits(
     Ok(waits)
 }
 
-/// Reads everything and counts the events by kind. Each message must be there once, and `messages` of them.
+/// Reads everything and counts the events by kind. Each message of the series must be there once.
 pub(crate) fn verify(
     reader: &BaseConsumer,
     partitions: u32,
     output: &mut dyn Output,
-    messages: usize,
+    series: &[Series],
 ) -> Outcome<BTreeMap<&'static str, usize>> {
-    let (mut seen, mut kinds) = (HashSet::with_capacity(messages), BTreeMap::new());
+    let (mut seen, mut kinds) = (HashSet::new(), BTreeMap::new());
     let (mut ended, mut last) = (HashSet::new(), Instant::now());
     while ended.len() < partitions as usize {
         let record = match reader.poll(POLL) {
@@ -180,6 +180,9 @@ pub(crate) fn verify(
         };
         last = Instant::now();
         for step in output.steps(&record)? {
+            if let Some(set_aside) = &step.set_aside {
+                return Err(format!("an input was set aside: {}", set_aside.reason).into());
+            }
             for recorded in &step.events {
                 *kinds.entry(kind(&recorded.event.what)).or_default() += 1;
             }
@@ -190,9 +193,12 @@ pub(crate) fn verify(
             }
         }
     }
-    match seen.len() == messages {
-        true => Ok(kinds),
-        false => Err(format!("{} messages are there instead of {messages}", seen.len()).into()),
+    let missing: Vec<_> = series.iter().flat_map(|series| series.missing(&seen)).collect();
+    match missing[..] {
+        [] => Ok(kinds),
+        [ref first, ..] => {
+            Err(format!("{} messages are not there; the first is {first}", missing.len()).into())
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Fleet {
     /// The member of this name in the log.
     pub(crate) fn called(&self, leader: &str) -> Option<&'static str> {
         let is_it = |member: &&Member| {
-            member.running.as_ref().is_some_and(|running| leader == format!("tributary-{}", running.id()))
+            member.running.as_ref().is_some_and(|running| leader.ends_with(&format!("-{}", running.id())))
         };
         self.members.iter().find(is_it).map(|member| member.name)
     }
@@ -240,6 +240,14 @@ impl Fleet {
             }
         }
         ended
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.write_down(&self.file("said"));
+        }
     }
 }
 

@@ -77,6 +77,7 @@ impl<'a> Scene<'a> {
         let moment = self.random.between(1_500, 3_000);
         tokio::time::sleep(Duration::from_millis(moment)).await;
         let from = log::clock::now();
+        eprintln!("… {}", fault.name());
         let details = fault.strike(self).await;
         let to = log::clock::now();
         tokio::time::sleep(Duration::from_millis(1_500)).await;

@@ -36,7 +36,7 @@ impl fmt::Display for Table {
                 millis.map_or_else(|| "-".into(), |millis| format!("{:.1} s", *millis as f64 / 1_000.0))
             };
             let (median, longest) =
-                (seconds(recoveries.get(recoveries.len() / 2)), seconds(recoveries.last()));
+                (seconds(recoveries.get(recoveries.len().saturating_sub(1) / 2)), seconds(recoveries.last()));
             writeln!(f, "| {} | {cycles} | {violations} | {ignored} | {median} | {longest} |", fault.name())?;
         }
         Ok(())

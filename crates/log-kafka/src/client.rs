@@ -1,7 +1,12 @@
 //! What all clients of the cluster have in common: where librdkafka's own log goes, and what its failures are to us.
 
 use log::Error;
-use rdkafka::{ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError};
+use rdkafka::{
+    ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError, RDKafkaErrorCode},
+};
 
 /// Passes on what librdkafka says. A broker out of reach is no failure here: it is asked again.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +35,32 @@ impl ConsumerContext for Told {}
 
 /// A failure of the cluster, or on the way to it.
 pub(crate) fn failed(operation: &'static str) -> impl FnOnce(KafkaError) -> Error {
-    move |error| Error::Storage { operation, source: error.into() }
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerNotAvailable, BrokerTransportFailure, LeaderNotAvailable,
+        NotLeaderForPartition, OffsetNotAvailable, OperationTimedOut, RequestTimedOut, Resolve,
+    };
+    move |error| {
+        let passes = match error.rdkafka_error_code() {
+            // Nothing came in time.
+            None => matches!(error, KafkaError::NoMessageReceived),
+            Some(code) => matches!(
+                code,
+                AllBrokersDown
+                    | BrokerNotAvailable
+                    | BrokerTransportFailure
+                    | LeaderNotAvailable
+                    | NotLeaderForPartition
+                    | OffsetNotAvailable
+                    | OperationTimedOut
+                    | RequestTimedOut
+                    | Resolve
+            ),
+        };
+        match passes {
+            true => Error::Unreachable { operation, source: error.into() },
+            false => Error::Storage { operation, source: error.into() },
+        }
+    }
 }
 
 /// The same for what is wrong with the configuration.

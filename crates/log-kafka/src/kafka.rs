@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -25,7 +27,7 @@ use crate::{
     history::{History, Wanted},
     membership,
     producer::{Outcome, Producer},
-    slot::{Found, Memory, Slot},
+    slot::{Found, Memory, Slot, lock},
     tail::Follower,
     topics,
 };
@@ -51,6 +53,8 @@ struct Inner {
     /// Slots whose ends are followed.
     followed: Vec<OnceCell<()>>,
     closed: Arc<AtomicBool>,
+    /// The threads of the members of groups: each ends once it has left its group.
+    members: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 struct KafkaTopic {
@@ -95,6 +99,7 @@ impl KafkaLog {
             admin: OnceCell::new(),
             followed,
             closed: Arc::default(),
+            members: Arc::default(),
         };
         Ok(KafkaLog { inner: Arc::new(Handle(Some(inner))) })
     }
@@ -104,10 +109,15 @@ impl KafkaLog {
     pub async fn close(&self) {
         self.inner.closed.store(true, Relaxed);
         let (producer, follower) = (self.inner.producer.clone(), self.inner.follower.clone());
-        let patience = self.inner.config.delivery_timeout;
+        let (members, patience) = (self.inner.members.clone(), self.inner.config.delivery_timeout);
         let ended = blocking(move || {
+            let until = Instant::now() + patience;
             producer.finish(patience);
             follower.stop();
+            // A process that ended before they have left would be missed only after its session.
+            while !lock(&members).iter().all(JoinHandle::is_finished) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             Ok(())
         });
         // It fails when the runtime ends, and everything with it.
@@ -259,6 +269,10 @@ impl Log for KafkaLog {
         let config = self.inner.config.member(&self.inner.config.name(&format!("{group}.{topic}")));
         let config = config.map_err(unusable)?;
         let closed = self.inner.closed.clone();
-        blocking(move || membership::join(&config, &name, closed)).await
+        let (given, thread) = blocking(move || membership::join(&config, &name, closed)).await?;
+        let mut members = lock(&self.inner.members);
+        members.retain(|member| !member.is_finished());
+        members.push(thread);
+        Ok(given)
     }
 }

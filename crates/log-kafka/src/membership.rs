@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -26,14 +27,15 @@ use crate::{
 };
 
 /// Between looks at whether anybody still wants to know.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(100);
 
-/// Joins the group of `config` on a topic, until nobody listens any more or `stopped`. Blocks a little.
+/// Joins the group of `config` on a topic, until nobody listens any more or `stopped`. It has left the group once its
+/// thread ends: a process that is gone before is missed only after its session. Blocks a little.
 pub(crate) fn join(
     config: &ClientConfig,
     topic: &str,
     stopped: Arc<AtomicBool>,
-) -> Result<watch::Receiver<Vec<u32>>, Error> {
+) -> Result<(watch::Receiver<Vec<u32>>, JoinHandle<()>), Error> {
     let (report, given) = watch::channel(Vec::new());
     let member = Member { mine: Mutex::default(), report: report.clone() };
     let native = BaseConsumer::from_config_and_context(config, member).map_err(failed("open a member"))?;
@@ -50,8 +52,7 @@ pub(crate) fn join(
     };
     let source =
         |error: std::io::Error| Error::Storage { operation: "start a member's thread", source: error.into() };
-    thread.spawn(run).map_err(source)?;
-    Ok(given)
+    Ok((given, thread.spawn(run).map_err(source)?))
 }
 
 struct Member {

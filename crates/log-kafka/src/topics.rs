@@ -1,17 +1,23 @@
 //! The topics, as the log's promises need them: made on request, held against what a cluster has, never made by accident.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use log::{Error, Topic};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     config::FromClientConfigAndContext as _,
     error::RDKafkaErrorCode,
+    metadata::MetadataTopic,
 };
 
 use crate::{
     KafkaConfig,
-    client::{Told, failed, unusable},
+    client::{Told, blocking, failed, unusable},
     config::MAX_MESSAGE,
 };
 
@@ -79,8 +85,8 @@ fn may_be_more(setting: &str) -> bool {
 
 /// Makes the topics that are not there. What is there stays as it is.
 pub async fn create(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Made>, Error> {
-    let admin = admin(config)?;
-    let brokers = brokers(&admin, config)?;
+    let admin = Arc::new(admin(config)?);
+    let brokers = look(&admin, config).await?.brokers;
     let names: Vec<_> = wanted.iter().map(|wanted| config.name(wanted.topic.0)).collect();
     let settings: Vec<_> = wanted.iter().map(|wanted| settings(wanted.copies(brokers))).collect();
     let new = wanted.iter().zip(&names).zip(&settings).map(|((wanted, name), settings)| {
@@ -98,13 +104,23 @@ pub async fn create(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Made>
             Err(Error::Storage { operation: "create a topic", source: format!("{name}: {code}").into() })
         }
     };
-    made.into_iter().map(outcome).collect()
+    let made = made.into_iter().map(outcome).collect::<Result<_, _>>()?;
+    // They are made, and brokers hear of it a moment later.
+    let began = Instant::now();
+    while began.elapsed() < config.patience {
+        let seen = look(&admin, config).await?;
+        if names.iter().all(|name| seen.topics.contains_key(name)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(made)
 }
 
 /// What about the topics is not as it should be. Empty: all is well.
 pub async fn check(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Finding>, Error> {
-    let admin = admin(config)?;
-    let brokers = brokers(&admin, config)?;
+    let admin = Arc::new(admin(config)?);
+    let seen = look(&admin, config).await?;
     let mut findings = Vec::new();
     for wanted in wanted {
         let name = config.name(wanted.topic.0);
@@ -114,11 +130,11 @@ pub async fn check(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Findin
             is: is.to_owned(),
             should_be: should_be.to_owned(),
         };
-        let Some((partitions, fewest)) = shape(&admin, config, &name)? else {
+        let Some(&(partitions, fewest)) = seen.topics.get(&name) else {
             findings.push(find("the topic", "not there", "created by `tributary topics create`"));
             continue;
         };
-        let copies = wanted.copies(brokers);
+        let copies = wanted.copies(seen.brokers);
         if partitions != wanted.partitions {
             let (is, should_be) = (partitions.to_string(), wanted.partitions.to_string());
             findings.push(find("the number of partitions, which is fixed,", &is, &should_be));
@@ -148,12 +164,12 @@ pub async fn check(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Findin
 
 /// How many partitions each topic has; [`Error::NoTopic`] for one that is not there. Blocks.
 pub fn partitions(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<(Topic, u32)>, Error> {
-    let admin = admin(config)?;
-    let counted = topics.iter().map(|&topic| {
-        let shape = shape(&admin, config, &config.name(topic.0))?;
-        shape.map(|(partitions, _)| (topic, partitions)).ok_or(Error::NoTopic(topic))
-    });
-    counted.collect()
+    let seen = Seen::by(&admin(config)?, config.patience)?;
+    let count = |&topic: &Topic| {
+        let found = seen.topics.get(&config.name(topic.0));
+        found.map(|(partitions, _)| (topic, *partitions)).ok_or(Error::NoTopic(topic))
+    };
+    topics.iter().map(count).collect()
 }
 
 fn admin(config: &KafkaConfig) -> Result<AdminClient<Told>, Error> {
@@ -165,17 +181,28 @@ fn options(config: &KafkaConfig) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(config.patience)).operation_timeout(Some(config.patience))
 }
 
-fn brokers(admin: &AdminClient<Told>, config: &KafkaConfig) -> Result<usize, Error> {
-    let metadata = admin.inner().fetch_metadata(None, config.patience);
-    Ok(metadata.map_err(failed("ask Kafka for its brokers"))?.brokers().len())
+/// What there is in a cluster.
+struct Seen {
+    brokers: usize,
+    /// How many partitions each topic has, and the fewest copies that any of them has.
+    topics: BTreeMap<String, (u32, usize)>,
 }
 
-/// How many partitions a topic has, and the fewest copies that any of them has.
-fn shape(admin: &AdminClient<Told>, config: &KafkaConfig, name: &str) -> Result<Option<(u32, usize)>, Error> {
-    let metadata = admin.inner().fetch_metadata(Some(name), config.patience);
-    let metadata = metadata.map_err(failed("ask Kafka for its topics"))?;
-    let found = metadata.topics().iter().find(|topic| topic.name() == name && topic.error().is_none());
-    let partitions = found.map_or(&[][..], |topic| topic.partitions());
-    let fewest = partitions.iter().map(|partition| partition.replicas().len()).min();
-    Ok(u32::try_from(partitions.len()).ok().zip(fewest))
+impl Seen {
+    /// Blocks.
+    fn by(admin: &AdminClient<Told>, patience: Duration) -> Result<Self, Error> {
+        let metadata = admin.inner().fetch_metadata(None, patience);
+        let metadata = metadata.map_err(failed("ask Kafka for its topics"))?;
+        let shape = |topic: &MetadataTopic| {
+            let fewest = topic.partitions().iter().map(|partition| partition.replicas().len()).min()?;
+            Some((topic.name().to_owned(), (u32::try_from(topic.partitions().len()).ok()?, fewest)))
+        };
+        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none()).filter_map(shape);
+        Ok(Seen { brokers: metadata.brokers().len(), topics: topics.collect() })
+    }
+}
+
+async fn look(admin: &Arc<AdminClient<Told>>, config: &KafkaConfig) -> Result<Seen, Error> {
+    let (admin, patience) = (admin.clone(), config.patience);
+    blocking(move || Seen::by(&admin, patience)).await
 }

@@ -162,6 +162,13 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// What it stands on does not answer for now, and may again: nothing is wrong with what was asked.
+    #[error("the log is out of reach: could not {operation}")]
+    Unreachable {
+        operation: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("could not {operation}")]
     Storage {
         operation: &'static str,
@@ -173,6 +180,9 @@ pub enum Error {
 impl Error {
     /// After such an error an append may still be, or become, part of the log. After the others it is not.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Error::Unknown { .. } | Error::Closed | Error::Storage { .. })
+        matches!(
+            self,
+            Error::Unknown { .. } | Error::Closed | Error::Unreachable { .. } | Error::Storage { .. }
+        )
     }
 }

@@ -1,8 +1,11 @@
 //! A reader's place in one partition: read what is there, then wait for more.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{Error, Limit, Log, Partition, Record};
+
+/// Before a log that was out of reach is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows one partition from a position onwards, in batches.
 pub struct Tail {
@@ -36,14 +39,28 @@ impl Tail {
         Ok(records)
     }
 
-    /// The next batch, waiting for it. Never empty. Cancel-safe: a dropped call has consumed nothing.
+    /// The next batch, waiting for it, and for a log that is out of reach as well. Never empty. Cancel-safe: a dropped call
+    /// has consumed nothing.
     pub async fn batch(&mut self) -> Result<Vec<Record>, Error> {
         loop {
-            let records = self.ready().await?;
-            if !records.is_empty() {
-                return Ok(records);
+            match self.ready().await {
+                Ok(records) if !records.is_empty() => return Ok(records),
+                Ok(_) => match self.log.wait(self.partition, self.next).await {
+                    Err(error @ Error::Unreachable { .. }) => self.pause(&error).await,
+                    waited => waited?,
+                },
+                Err(error @ Error::Unreachable { .. }) => self.pause(&error).await,
+                Err(error) => return Err(error),
             }
-            self.log.wait(self.partition, self.next).await?;
         }
+    }
+
+    async fn pause(&self, error: &Error) {
+        tracing::warn!(
+            partition = %self.partition,
+            error = error as &dyn std::error::Error,
+            "reading goes on once the log can be reached"
+        );
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -30,10 +30,15 @@ impl Follower {
     pub(crate) async fn record_and_all(&self, api: &Api) -> (Vec<pb::Event>, Vec<pb::Event>) {
         let began = Instant::now();
         loop {
-            let all = api.events_after("").await.expect("the events can be read");
-            let record = self.record.lock().unwrap().clone();
-            if record.len() == all.len() || began.elapsed() > PATIENCE {
-                return (record, all);
+            let is_late = began.elapsed() > PATIENCE;
+            match api.events_after("").await {
+                Ok(all) => {
+                    let record = self.record.lock().unwrap().clone();
+                    if record.len() == all.len() || is_late {
+                        return (record, all);
+                    }
+                }
+                Err(status) => assert!(!is_late, "the events cannot be read: {status}"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -41,27 +41,34 @@ type Violations = Vec<String>;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 impl Evidence {
-    pub(crate) async fn gather(admin: &Api, data: &Path) -> Evidence {
-        let events = admin.events_after("").await.expect("the events can be read");
+    pub(crate) async fn gather(admin: &Api, data: &Path) -> Result<Evidence, tonic::Status> {
+        let events = admin.events_after("").await?;
         let parties: BTreeSet<String> =
             events.iter().map(|event| event.party.clone()).filter(|party| !party.is_empty()).collect();
         let mut timelines = BTreeMap::new();
         for party in parties {
-            let timeline = admin.timeline(Of::Party(party.clone())).await.expect("a timeline can be read");
+            let timeline = admin.timeline(Of::Party(party.clone())).await?;
             timelines.insert(party, timeline);
         }
-        let contacts = admin.all_contacts().await.expect("the contacts can be read");
-        Evidence { events, timelines, contacts, sent: outbox::sent(data), attempts: outbox::attempts(data) }
+        let contacts = admin.all_contacts().await?;
+        let (sent, attempts) = (outbox::sent(data), outbox::attempts(data));
+        Ok(Evidence { events, timelines, contacts, sent, attempts })
     }
 
-    /// Gathers until nothing is on its way any more and all that was taken is there, or as it is after a while.
+    /// Gathers until nothing is on its way any more and all that was taken is there, or as it is after a while. What
+    /// cannot be read for now is read again.
     pub(crate) async fn settled(admin: &Api, data: &Path, taken: &BTreeSet<String>) -> Evidence {
         let began = Instant::now();
         loop {
-            let evidence = Evidence::gather(admin, data).await;
-            let is_settled = evidence.on_the_way().is_none() && evidence.lost(taken).next().is_none();
-            if is_settled || began.elapsed() > PATIENCE {
-                return evidence;
+            let is_late = began.elapsed() > PATIENCE;
+            match Evidence::gather(admin, data).await {
+                Ok(evidence) => {
+                    let is_settled = evidence.on_the_way().is_none() && evidence.lost(taken).next().is_none();
+                    if is_settled || is_late {
+                        return evidence;
+                    }
+                }
+                Err(status) => assert!(!is_late, "what there is cannot be read: {status}"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -8,6 +8,10 @@ use std::{
 
 use log::{Log, Topic};
 use log_kafka::KafkaConfig;
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+};
 use tokio::{sync::watch, time::timeout};
 
 use crate::brokers::{self, fresh_topic, log_with};
@@ -55,7 +59,17 @@ async fn two_members_share_and_one_that_leaves_is_replaced_at_once() {
     let mut third = other.join("group", topic).await.expect("join");
     has(&mut third, "who comes again has half again", |given| given.len() == half).await;
     other.close().await;
+    assert_eq!(members(&config, topic), 1, "who has closed has left already: its process may end now");
     has(&mut first, "a log that closes leaves its groups", all).await;
+}
+
+/// How many members the group has, by the brokers.
+fn members(config: &KafkaConfig, topic: Topic) -> usize {
+    let client: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &config.brokers).create().expect("a client");
+    let name = format!("{}group.{topic}", config.prefix);
+    let groups = client.fetch_group_list(Some(&name), Duration::from_secs(10)).expect("the groups");
+    groups.groups().iter().map(|group| group.members().len()).sum()
 }
 
 fn sorted(one: &[u32], other: &[u32]) -> Vec<u32> {

@@ -43,6 +43,8 @@ const MOST_IN_FLIGHT: usize = 4;
 const READ: Limit = Limit { records: 1_024, bytes: 384 * 1024 };
 /// Between words to relay sources, and looks for relays that were lost.
 const CHORES: Duration = Duration::from_millis(20);
+/// Inputs from which nothing followed are noted as read after this long, if no other decision says so.
+const NOTED: Duration = Duration::from_secs(1);
 
 pub(crate) enum End {
     Cancelled,
@@ -61,6 +63,7 @@ pub(crate) struct Leader<'a, A: Codec> {
     intake_through: u64,
     /// What the last accepted decision says of it: inputs that lead to nothing are in none, and read again.
     accepted_through: u64,
+    last_append: Instant,
     retirement: Retirement,
     /// Read from the intake and not decided yet.
     held: Option<Held<A>>,
@@ -119,6 +122,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             intake,
             intake_through,
             accepted_through: intake_through,
+            last_append: Instant::now(),
             retirement: Retirement::default(),
             held: None,
             log,
@@ -193,6 +197,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                     self.relays.resend(&self.partition, self.now(), false);
                     if room {
                         self.retirement.may_go_on(self.held.is_some());
+                        self.note_what_was_read();
                     }
                 }
                 records = self.intake.batch(), if room && held_until.is_none() => {
@@ -233,6 +238,15 @@ impl<'a, A: Codec> Leader<'a, A> {
         read && self.held.is_none() && self.recovery.is_done()
     }
 
+    /// What came again, or led to nothing, is read as well: who asks how far this partition is behind must not be told
+    /// that it waits.
+    fn note_what_was_read(&mut self) {
+        let is_noted = self.intake_through == self.accepted_through;
+        if !is_noted && self.in_flight.is_empty() && self.last_append.elapsed() >= NOTED {
+            self.append(Vec::new());
+        }
+    }
+
     /// Appends one decision. Its effects wait for the read-back.
     fn append(&mut self, steps: Vec<Step<A>>) {
         self.seq += 1;
@@ -247,6 +261,7 @@ impl<'a, A: Codec> Leader<'a, A> {
         };
         let record = wire::encode_decision(&decision);
         let (since, shown) = (Instant::now(), self.setup.clock.now());
+        self.last_append = since;
         self.appends.push_back(self.setup.log.append(log_of(self.peer), vec![record]));
         self.in_flight.push_back(InFlight { decision, departed, since, shown });
     }

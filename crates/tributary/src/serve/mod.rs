@@ -296,7 +296,7 @@ impl Shared {
         Setup {
             log: self.log.clone(),
             topology: self.topology,
-            name: format!("tributary-{}", std::process::id()),
+            name: self.config.kafka.instance.clone().unwrap_or_else(who),
             effects,
             policies: self.policies.clone(),
             snapshots: Some(self.snapshots.clone()),
@@ -308,6 +308,12 @@ impl Shared {
             standby: self.config.log != LogAt::Local,
         }
     }
+}
+
+/// This process, among those of all machines: for people who ask who leads.
+fn who() -> String {
+    let machine = rustix::system::uname();
+    format!("{}-{}", machine.nodename().to_string_lossy(), std::process::id())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use domain::{Kind, Topology};
 
 use super::{super::installation::Installation, finding::Findings};
+use crate::config::LogAt;
 
 /// Yields who writes the log now, if anybody.
 pub(super) async fn log(installation: &Installation, findings: &mut Findings) -> Option<String> {
@@ -40,9 +41,13 @@ pub(super) async fn log(installation: &Installation, findings: &mut Findings) ->
             records += log.end(partition).await.unwrap_or_default();
         }
     }
-    let written =
-        writer.as_ref().map_or("nobody writes it now".into(), |process| format!("{process} writes it"));
-    findings.ok(about, format!("it opens, {records} decisions; {written}"));
+    let written = match (&writer, &installation.config.log) {
+        (Some(process), _) => format!("; {process} writes it"),
+        (None, LogAt::Local) => "; nobody writes it now".into(),
+        // Many may; `tributary lag` tells who leads.
+        (None, LogAt::Kafka(_)) => String::new(),
+    };
+    findings.ok(about, format!("it opens, {records} decisions{written}"));
     let wanted = installation.config.partitions.topology();
     if wanted != topology {
         let counts =
