@@ -70,7 +70,9 @@ pub struct KafkaConfig {
     pub delivery_timeout: Duration,
     /// How long the cluster may take to answer anything else.
     pub patience: Duration,
-    /// A member of a group that is silent for so long is given up. The brokers' own bounds apply: from 6 s, as a rule.
+    /// A member of a group that is silent for so long is given up. Longer than brokers take to find out that one of them is
+    /// gone (`broker.session.timeout.ms`, 9 s), else the loss of a broker that coordinates a group costs its members their
+    /// partitions. The brokers' own bounds apply: from 6 s, as a rule.
     pub session_timeout: Duration,
     /// The name of a static member, unique in the cluster: one that comes back within the session has its partitions
     /// again, and nobody is disturbed.
@@ -89,7 +91,7 @@ impl KafkaConfig {
             history_consumers: 4,
             delivery_timeout: Duration::from_secs(15),
             patience: Duration::from_secs(30),
-            session_timeout: Duration::from_secs(10),
+            session_timeout: Duration::from_secs(12),
             instance: None,
         }
     }

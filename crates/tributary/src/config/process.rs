@@ -111,7 +111,7 @@ impl Default for Kafka {
         Kafka {
             prefix: "tributary.".into(),
             copies: None,
-            session_seconds: 10,
+            session_seconds: 12,
             delivery_seconds: 15,
             instance: None,
             client: BTreeMap::new(),
