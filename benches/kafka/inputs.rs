@@ -58,6 +58,15 @@ impl Series {
         self.order().count()
     }
 
+    /// How many of them go to each partition.
+    pub(crate) fn inputs_by_partition(self) -> Vec<u64> {
+        let mut inputs = vec![0; TOPOLOGY.conversation as usize];
+        for at in self.order() {
+            inputs[TOPOLOGY.peer(&Route::Party(self.party(at))).partition as usize] += 1;
+        }
+        inputs
+    }
+
     pub(crate) fn parties(self) -> usize {
         self.messages.div_ceil(NEW_EVERY)
     }

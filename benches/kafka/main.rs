@@ -167,8 +167,14 @@ fn routed(cluster: &Cluster, side: &dyn Side, main: Series) -> Outcome<(Run, BTr
     let decisions = side.decisions(RATE);
     let warm = if side.counts_inputs() { WARM.inputs() } else { WARM.messages } as u64;
     let total = warm + main.messages as u64;
+    let filled: Vec<u64> = WARM
+        .inputs_by_partition()
+        .iter()
+        .zip(main.inputs_by_partition())
+        .map(|(warm, main)| warm + main)
+        .collect();
     let mut running = side.start(cluster, RATE)?;
-    let mut output = side.output();
+    let mut output = side.output(&filled);
     let mut from = None;
     let reader = cluster.read(&decisions, PARTITIONS)?;
     follow(&reader, &mut *output, total, |through| {
@@ -189,7 +195,7 @@ fn routed(cluster: &Cluster, side: &dyn Side, main: Series) -> Outcome<(Run, BTr
     running.stop()?;
     drop(reader);
     let reader = cluster.read(&decisions, PARTITIONS)?;
-    let kinds = verify(&reader, PARTITIONS, &mut *side.output(), &[WARM, main])?;
+    let kinds = verify(&reader, PARTITIONS, &mut *side.output(&filled), &[WARM, main])?;
     Ok((run, kinds))
 }
 
@@ -205,7 +211,7 @@ fn waited(cluster: &Cluster, side: &dyn Side) -> Outcome<Vec<f64>> {
     Filler::new(&cluster.brokers, &intake, "5")?.fill(before)?;
     let running = side.start(cluster, WAITS)?;
     let reader = cluster.read(&side.decisions(WAITS), PARTITIONS)?;
-    let mut output = side.output();
+    let mut output = side.output(&before.inputs_by_partition());
     follow(&reader, &mut *output, before.messages as u64, |_| Ok(()))?;
     std::thread::sleep(PAUSE);
 

@@ -32,11 +32,13 @@ pub(crate) trait Output {
 /// Of the router: decisions, as far as they are accepted. Counts inputs.
 pub(crate) struct Decisions {
     readers: BTreeMap<i32, (Reader<Decider>, u64)>,
+    /// How many inputs each partition was filled with. Behind them comes what other aggregates answer, which is not counted.
+    filled: Vec<u64>,
 }
 
 impl Decisions {
-    pub(crate) fn new() -> Self {
-        Decisions { readers: BTreeMap::new() }
+    pub(crate) fn new(filled: &[u64]) -> Self {
+        Decisions { readers: BTreeMap::new(), filled: filled.to_vec() }
     }
 
     fn reader(&mut self, partition: i32) -> &mut (Reader<Decider>, u64) {
@@ -49,10 +51,9 @@ impl Output for Decisions {
         let (reader, through) = self.reader(record.partition());
         let judged = reader.judge(record.offset().try_into()?, &bytes(record))?;
         let Judgement::Accepted(Header::Decision { intake_through, .. }) = judged else { return Ok(0) };
-        // The intake's positions have no gaps: nothing but messages is in it.
-        let added = intake_through.saturating_sub(*through);
-        *through = intake_through;
-        Ok(added)
+        let before = std::mem::replace(through, intake_through);
+        let filled = self.filled.get(usize::try_from(record.partition())?).copied().unwrap_or(0);
+        Ok(intake_through.min(filled).saturating_sub(before.min(filled)))
     }
 
     fn steps(&mut self, record: &BorrowedMessage<'_>) -> Outcome<Vec<Step<Decider>>> {

@@ -56,7 +56,8 @@ pub(crate) trait Side {
     /// Starts it on a fresh state.
     fn start(&self, cluster: &Cluster, prefix: &str) -> Outcome<Running>;
 
-    fn output(&self) -> Box<dyn Output>;
+    /// How to read what it wrote; `filled` says how many inputs are in each partition.
+    fn output(&self, filled: &[u64]) -> Box<dyn Output>;
 
     /// What its output counts in: inputs, or the messages that are in them.
     fn counts_inputs(&self) -> bool;
@@ -190,7 +191,7 @@ impl Side for Peer {
         }
     }
 
-    fn output(&self) -> Box<dyn Output> {
+    fn output(&self, _: &[u64]) -> Box<dyn Output> {
         Box::new(Steps)
     }
 
@@ -287,8 +288,8 @@ impl Side for Router {
         Router::serve(cluster, prefix, "router")
     }
 
-    fn output(&self) -> Box<dyn Output> {
-        Box::new(Decisions::new())
+    fn output(&self, filled: &[u64]) -> Box<dyn Output> {
+        Box::new(Decisions::new(filled))
     }
 
     fn counts_inputs(&self) -> bool {
