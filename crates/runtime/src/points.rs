@@ -46,21 +46,20 @@ impl Points {
 
     /// The last known point at or before `position` of a partition's decisions: the beginning, where none is known.
     pub async fn before(&self, log: &dyn Log, peer: Peer, position: u64) -> Point {
-        let Ok(Ok(entries)) = self.read(peer).await else { return Point::default() };
-        let entry = entries.into_iter().rev().find(|entry| entry.point.position <= position);
-        match entry {
-            Some(entry) if entry.stands_in(log, peer).await => entry.point,
-            _ => Point::default(),
-        }
+        self.last(log, peer, |entry| entry.point.position <= position).await
     }
 
-    /// The last known point before this epoch ruled: the beginning, where none is known.
-    pub async fn before_epoch(&self, log: &dyn Log, peer: Peer, epoch: Epoch) -> Point {
+    /// The last known point before the epoch that rules at the end began to: the beginning, where none is known.
+    pub async fn before_epoch(&self, log: &dyn Log, peer: Peer, ruling: Epoch) -> Point {
+        self.last(log, peer, |entry| entry.point.epoch != Some(ruling)).await
+    }
+
+    /// The last of the points before the first that is not `wanted`, if it stands in the log.
+    async fn last(&self, log: &dyn Log, peer: Peer, mut wanted: impl FnMut(&Entry) -> bool) -> Point {
         let Ok(Ok(entries)) = self.read(peer).await else { return Point::default() };
-        let first = entries.iter().find(|entry| entry.point.epoch == Some(epoch));
-        match first.and_then(|first| first.point.position.checked_sub(1)) {
-            Some(before) => self.before(log, peer, before).await,
-            None => Point::default(),
+        match entries.iter().take_while(|entry| wanted(entry)).last() {
+            Some(entry) if entry.stands_in(log, peer).await => entry.point,
+            _ => Point::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use projections::Store;
 use runtime::{Behind, Points, Rule, Snapshots};
 use serde::Serialize;
 
+use super::events::{kind, peers};
 use crate::{args::Source, config::Role, exit, signals};
 
 const EXAMPLES: &str = "\
@@ -38,7 +39,7 @@ pub struct LagArgs {
     #[command(flatten)]
     source: Source,
     /// Only this aggregate: conversation, desk, delivery, contact or workspace
-    #[arg(long, value_name = "KIND", value_parser = super::events::kind)]
+    #[arg(long, value_name = "KIND", value_parser = kind)]
     aggregate: Option<Kind>,
     /// Again every two seconds, until Ctrl-C
     #[arg(short, long)]
@@ -111,12 +112,8 @@ struct Row {
 
 impl Look {
     async fn rows(&self) -> anyhow::Result<Vec<Row>> {
-        let wanted = |kind: Kind| self.only.is_none_or(|only| only == kind);
-        let peers = Kind::ALL.into_iter().filter(|kind| wanted(*kind)).flat_map(|kind| {
-            (0..self.topology.partitions(kind)).map(move |partition| Peer { kind, partition })
-        });
         let mut rows = Vec::new();
-        for peer in peers {
+        for peer in peers(&self.topology, self.only) {
             let rule = Rule::of(&self.log, &self.points, peer).await;
             rows.push(Row::of_leader(
                 peer,
@@ -128,11 +125,15 @@ impl Look {
             let lags = projections::lag(&*self.log, &self.topology, store)
                 .await
                 .context("could not read the read model")?;
-            rows.extend(lags.into_iter().filter(|(peer, _)| wanted(peer.kind)).map(|(peer, lag)| Row {
-                behind: lag.records,
-                waits_for: (lag.records > 0).then_some(lag.millis),
-                ..Row::new(Role::Projections, peer)
-            }));
+            rows.extend(
+                lags.into_iter().filter(|(peer, _)| self.only.is_none_or(|only| only == peer.kind)).map(
+                    |(peer, lag)| Row {
+                        behind: lag.records,
+                        waits_for: (lag.records > 0).then_some(lag.millis),
+                        ..Row::new(Role::Projections, peer)
+                    },
+                ),
+            );
         }
         Ok(rows)
     }

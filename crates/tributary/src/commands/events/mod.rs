@@ -101,7 +101,8 @@ pub async fn run(args: EventsArgs) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-fn peers(topology: &Topology, only: Option<Kind>) -> Vec<Peer> {
+/// Every partition, or those of one aggregate.
+pub fn peers(topology: &Topology, only: Option<Kind>) -> Vec<Peer> {
     let wanted = Kind::ALL.into_iter().filter(|kind| only.is_none_or(|only| only == *kind));
     wanted
         .flat_map(|kind| (0..topology.partitions(kind)).map(move |partition| Peer { kind, partition }))
