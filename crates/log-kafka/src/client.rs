@@ -1,8 +1,11 @@
 //! What all clients of the cluster have in common: where librdkafka's own log goes, and what its failures are to us.
 
+use std::time::Duration;
+
 use log::Error;
 use rdkafka::{
     ClientContext,
+    client::Client,
     config::RDKafkaLogLevel,
     consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -63,7 +66,27 @@ pub(crate) fn failed(operation: &'static str) -> impl FnOnce(KafkaError) -> Erro
     }
 }
 
-/// The same for what is wrong with the configuration.
+/// Where a partition starts and ends, as the cluster has it now. Blocks.
+pub(crate) fn watermarks<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    number: i32,
+    patience: Duration,
+) -> Result<(u64, u64), Error> {
+    let marks = client.fetch_watermarks(topic, number, patience).or_else(|error| match error {
+        // What it remembers of a topic may lack partitions after a broker failed, for minutes. They are there: what
+        // there is was counted when this log was opened. So it looks again.
+        KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition) => {
+            client.fetch_metadata(Some(topic), patience)?;
+            client.fetch_watermarks(topic, number, patience)
+        }
+        error => Err(error),
+    });
+    let (low, high) = marks.map_err(failed("ask Kafka how far a partition reaches"))?;
+    Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+}
+
+/// A failure of the configuration.
 pub(crate) fn unusable(error: crate::Unusable) -> Error {
     Error::Storage { operation: "configure the clients of Kafka", source: error.into() }
 }

@@ -22,7 +22,7 @@ use rdkafka::{
 };
 
 use crate::{
-    client::{Told, blocking, failed},
+    client::{Told, blocking, failed, watermarks},
     slot::lock,
     tail::{get_to_know, record},
 };
@@ -298,17 +298,14 @@ impl Source {
                 Err(damaged(wanted, position, reason))
             }
             Some(AutoOffsetReset | OffsetOutOfRange) => {
-                let asking = failed("ask Kafka how far a partition reaches");
                 let patience = Duration::from_secs(10);
-                let marks = self.native.fetch_watermarks(&wanted.topic, wanted.number(), patience);
-                let (low, high) = marks.map_err(asking)?;
-                match u64::try_from(low) {
-                    Ok(start) if position < start => {
+                match watermarks(self.native.client(), &wanted.topic, wanted.number(), patience)? {
+                    (start, _) if position < start => {
                         Err(Error::Trimmed { partition, from: wanted.from, start })
                     }
-                    _ => {
+                    (_, end) => {
                         let topic = &wanted.topic;
-                        let reason = format!("the cluster has lost it: {topic} ends at {high} now");
+                        let reason = format!("the cluster has lost it: {topic} ends at {end} now");
                         Err(damaged(wanted, position, reason))
                     }
                 }

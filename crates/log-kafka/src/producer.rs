@@ -21,7 +21,7 @@ use rdkafka::{
 use tokio::sync::oneshot;
 
 use crate::{
-    client::{Told, failed},
+    client::{Told, failed, watermarks},
     slot::{Memory, lock, reserve},
 };
 
@@ -131,17 +131,7 @@ impl Producer {
     ) -> Result<(u64, u64), Error> {
         let native = lock(&self.native).clone();
         let client = native.client();
-        let marks = client.fetch_watermarks(topic, number, patience).or_else(|error| match error {
-            // What it remembers of a topic may lack partitions after a broker failed, for minutes. They are there: what
-            // there is was counted when this log was opened. So it looks again.
-            KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition) => {
-                client.fetch_metadata(Some(topic), patience)?;
-                client.fetch_watermarks(topic, number, patience)
-            }
-            error => Err(error),
-        });
-        let (low, high) = marks.map_err(failed("ask Kafka how far a partition reaches"))?;
-        Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+        watermarks(client, topic, number, patience)
     }
 
     /// Waits until every append is answered. Blocks.
