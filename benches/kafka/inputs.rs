@@ -1,7 +1,7 @@
 //! The inputs of both sides: what the edges append for customers' messages, the same bytes in each run.
 //!
-//! One in ten is the first of its party, the others go to conversations that are open. What is sealed looks like noise,
-//! as it does in earnest: compression finds nothing in it.
+//! The first of a party opens a conversation, the others go to conversations that are open. What is sealed looks like
+//! noise, as it does in earnest: compression finds nothing in it.
 
 use std::{
     collections::HashSet,
@@ -29,8 +29,6 @@ use super::{TOPOLOGY, shared::Outcome};
 
 /// What an intake record is long, in bytes.
 const RECORD: usize = 500;
-/// One in so many is the first of a new party.
-const NEW_EVERY: usize = 10;
 /// One in so many of a warm-up comes twice, as providers redeliver.
 const TWICE_EVERY: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Series {
     pub(crate) number: u64,
     pub(crate) messages: usize,
+    /// How many messages a party writes, on the average.
+    pub(crate) each: usize,
     /// Some of them come twice.
     pub(crate) redelivered: bool,
 }
@@ -68,7 +68,7 @@ impl Series {
     }
 
     pub(crate) fn parties(self) -> usize {
-        self.messages.div_ceil(NEW_EVERY)
+        self.messages.div_ceil(self.each)
     }
 
     pub(crate) fn id(self, at: usize) -> MessageId {
@@ -85,10 +85,10 @@ impl Series {
     }
 
     fn party(self, at: usize) -> Party {
-        let party = match at.is_multiple_of(NEW_EVERY) {
-            true => at / NEW_EVERY,
+        let party = match at.is_multiple_of(self.each) {
+            true => at / self.each,
             // Any that came before.
-            false => at.wrapping_mul(7919) % (at / NEW_EVERY + 1),
+            false => at.wrapping_mul(7919) % (at / self.each + 1),
         };
         Party(sixteen(&[self.number, party as u64, 1]))
     }
@@ -161,7 +161,7 @@ impl Filler {
             .set("compression.codec", "lz4")
             .set("linger.ms", linger_ms)
             .create_with_context(Delivered(delivered.clone()))?;
-        let bare = Series { number: 0, messages: 1, redelivered: false }.encoded(0, 100).len();
+        let bare = Series { number: 0, messages: 1, each: 1, redelivered: false }.encoded(0, 100).len();
         let text = (RECORD + 100).saturating_sub(bare);
         Ok(Filler { producer, delivered, sent: 0, topic: topic.to_owned(), text })
     }

@@ -8,8 +8,11 @@
 //! is read again from the beginning: each message must be there exactly once, and both sides must have written the same
 //! events.
 //!
+//! **Growth** (only where it is asked for): one, two and four routers over the same partitions, and ten thousand to a million
+//! open conversations; see [`growth`].
+//!
 //! `KAFKA_BROKERS` names a cluster to use instead of a broker of its own (topics that begin with `bench.` and
-//! `bench-waits.` are removed there), `TRIBUTARY_BENCH_SIDES` some of `bare,peer,router`, `TRIBUTARY_BENCH_MESSAGES`
+//! `bench-waits.` are removed there), `TRIBUTARY_BENCH_SIDES` some of `bare,peer,router,growth`, `TRIBUTARY_BENCH_MESSAGES`
 //! fewer than a million, `TRIBUTARY_BENCH_ROUNDS` other than three, `TRIBUTARY_BENCH_SECONDS` the length of a latency
 //! run.
 
@@ -18,6 +21,7 @@
 
 mod bare;
 mod cluster;
+mod growth;
 mod inputs;
 mod output;
 #[path = "../shared/mod.rs"]
@@ -49,7 +53,7 @@ const TOPOLOGY: Topology =
 const RATE: &str = "bench.";
 const WAITS: &str = "bench-waits.";
 /// What virtual machines need to warm up, and the broker.
-const WARM: Series = Series { number: 1, messages: 200_000, redelivered: true };
+const WARM: Series = Series { number: 1, messages: 200_000, each: 10, redelivered: true };
 /// Messages a second, and how long before they count.
 const PACE: f64 = 2_000.0;
 const SETTLING: usize = 5;
@@ -70,7 +74,13 @@ fn main() -> Outcome<()> {
         sides.push(Box::new(Router));
     }
     let cluster = Cluster::start()?;
-    let main = Series { number: 2, messages, redelivered: false };
+    if has("growth") {
+        growth::measure(&cluster, messages)?;
+    }
+    if sides.is_empty() && !has("bare") {
+        return Ok(());
+    }
+    let main = Series { number: 2, messages, each: 10, redelivered: false };
     println!(
         "{messages} messages of 500 bytes in {} conversations, over {PARTITIONS} partitions, on {}; before them {} to warm up",
         main.parties(),
@@ -207,7 +217,7 @@ fn waited(cluster: &Cluster, side: &dyn Side) -> Outcome<Vec<f64>> {
     side.install(cluster, WAITS)?;
     side.prepare(cluster, WAITS)?;
     // There are conversations, and virtual machines are warm.
-    let before = Series { number: 3, messages: WARM.messages, redelivered: false };
+    let before = Series { number: 3, messages: WARM.messages, each: 10, redelivered: false };
     Filler::new(&cluster.brokers, &intake, "5")?.fill(before)?;
     let running = side.start(cluster, WAITS)?;
     let reader = cluster.read(&side.decisions(WAITS), PARTITIONS)?;
@@ -216,7 +226,7 @@ fn waited(cluster: &Cluster, side: &dyn Side) -> Outcome<Vec<f64>> {
     std::thread::sleep(PAUSE);
 
     let messages = (seconds(20) as usize + SETTLING) * PACE as usize;
-    let paced = Series { number: 4, messages, redelivered: false };
+    let paced = Series { number: 4, messages, each: 10, redelivered: false };
     let filler = Filler::new(&cluster.brokers, &intake, "0")?;
     let began = Instant::now() + Duration::from_millis(200);
     let due = |at: usize| (paced.id(at), began + Duration::from_secs_f64(at as f64 / PACE));

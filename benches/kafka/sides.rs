@@ -81,12 +81,21 @@ impl Running {
         processor_time(self.child.id())
     }
 
-    /// In MiB.
+    /// The highest so far, in MiB.
     pub(crate) fn peak_memory(&self) -> Outcome<f64> {
+        self.status("VmHWM:")
+    }
+
+    /// What it takes now, in MiB.
+    pub(crate) fn memory(&self) -> Outcome<f64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> Outcome<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib: f64 =
-            peak.and_then(|peak| peak.trim().strip_suffix(" kB")).ok_or("no VmHWM")?.trim().parse()?;
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = value.and_then(|value| value.trim().strip_suffix(" kB"));
+        let kib: f64 = kib.ok_or_else(|| format!("no {name}"))?.trim().parse()?;
         Ok(kib / 1024.0)
     }
 

@@ -48,13 +48,13 @@ pub struct Partition<A: Aggregate> {
 pub struct Outbox {
     /// The number given last.
     last: u64,
-    unapplied: VecDeque<(u64, Relay)>,
+    unapplied: VecDeque<(u64, Box<Relay>)>,
 }
 
 impl Outbox {
     /// What the target has not confirmed yet, in order.
-    pub fn unapplied(&self) -> impl Iterator<Item = &(u64, Relay)> {
-        self.unapplied.iter()
+    pub fn unapplied(&self) -> impl DoubleEndedIterator<Item = (u64, &Relay)> {
+        self.unapplied.iter().map(|(number, relay)| (*number, &**relay))
     }
 }
 
@@ -327,7 +327,7 @@ impl<A: Aggregate> Partition<A> {
             if let (Some((peer, number)), Some((_, relay))) = (recorded.relay, A::relay(&recorded.event)) {
                 let outbox = self.outbound.entry(peer).or_default();
                 outbox.last = number;
-                outbox.unapplied.push_back((number, relay));
+                outbox.unapplied.push_back((number, relay.kept()));
             }
             if let (Some(Settles::Pending(id)), Cause::Command { id: asked, content }) =
                 (A::settles(&recorded.event), &step.cause)

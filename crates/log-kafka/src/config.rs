@@ -85,7 +85,7 @@ impl KafkaConfig {
             brokers: brokers.into(),
             prefix: "tributary.".into(),
             client: BTreeMap::new(),
-            recent_bytes: 32 << 20,
+            recent_bytes: 16 << 20,
             queue_bytes: 4 << 20,
             total_queue_bytes: 128 << 20,
             history_consumers: 4,
@@ -147,7 +147,8 @@ impl KafkaConfig {
 
     fn reader(&self) -> Result<ClientConfig, Unusable> {
         let mut client = self.common()?;
-        default(&mut client, "fetch.max.bytes", "8388608");
+        default(&mut client, "fetch.max.bytes", "2097152");
+        default(&mut client, "fetch.message.max.bytes", "524288");
         default(&mut client, "fetch.queue.backoff.ms", "2");
         default(&mut client, "fetch.error.backoff.ms", "50");
         client
@@ -164,7 +165,7 @@ impl KafkaConfig {
 
     pub(crate) fn tail(&self) -> Result<ClientConfig, Unusable> {
         let mut client = self.reader()?;
-        default(&mut client, "queued.max.messages.kbytes", "16384");
+        default(&mut client, "queued.max.messages.kbytes", "4096");
         // A partition that is newly followed waits for the request under way.
         client.set("fetch.wait.max.ms", "50");
         Ok(client)

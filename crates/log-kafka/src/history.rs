@@ -24,7 +24,7 @@ use rdkafka::{
 use crate::{
     client::{Told, blocking, failed, watermarks},
     slot::lock,
-    tail::{get_to_know, record},
+    tail::{Unpacker, get_to_know},
 };
 
 /// Places in all; each may hold what one read returns, and as much again that was fetched ahead.
@@ -156,6 +156,7 @@ struct Reader {
     /// Whose records these are.
     partition: Option<Partition>,
     records: VecDeque<Record>,
+    unpacker: Unpacker,
     /// What it brings next stands here.
     next: u64,
     /// More is on its way.
@@ -170,7 +171,14 @@ struct Source {
 
 impl Reader {
     fn new(host: Arc<Host>) -> Self {
-        Reader { host, partition: None, records: VecDeque::new(), next: 0, source: None }
+        Reader {
+            host,
+            partition: None,
+            records: VecDeque::new(),
+            unpacker: Unpacker::default(),
+            next: 0,
+            source: None,
+        }
     }
 
     fn read(&mut self, wanted: &Wanted, patience: Duration) -> Result<Vec<Record>, Error> {
@@ -241,7 +249,7 @@ impl Reader {
                         self.leave()?;
                     }
                     _ => {
-                        let record = record(&message);
+                        let record = self.unpacker.record(&message);
                         bytes += record.bytes.len();
                         self.next += 1;
                         self.records.push_back(record);

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use log::{Error, Record};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
@@ -154,6 +154,7 @@ impl Inner {
     }
 
     fn run(&self, heard: &mpsc::Receiver<News>, again: &mpsc::Sender<News>) {
+        let mut unpacker = Unpacker::default();
         while let Ok(news) = heard.recv() {
             match news {
                 News::Stop => break,
@@ -164,7 +165,7 @@ impl Inner {
                         }
                     }
                 }
-                News::Of(index) => self.take(index, again),
+                News::Of(index) => self.take(index, &mut unpacker, again),
             }
         }
         // Whoever still reads is told.
@@ -172,14 +173,14 @@ impl Inner {
         lock(&self.queues).clear();
     }
 
-    fn take(&self, index: usize, again: &mpsc::Sender<News>) {
+    fn take(&self, index: usize, unpacker: &mut Unpacker, again: &mpsc::Sender<News>) {
         let Some(queue) = lock(&self.queues).get(&index).cloned() else { return };
         let mut records = Vec::new();
         for _ in 0..TURN {
             match queue.poll(Duration::ZERO) {
                 // What this process appended itself is there already.
                 Some(Ok(message)) if self.slot(index).has(message.offset()) => {}
-                Some(Ok(message)) => records.push(record(&message)),
+                Some(Ok(message)) => records.push(unpacker.record(&message)),
                 Some(Err(error)) => {
                     self.slot(index).brought(records.drain(..), &self.memory);
                     self.mend(index, &error);
@@ -228,11 +229,25 @@ pub(crate) fn get_to_know(native: &Native, topic: &str, patience: Duration) -> R
     native.fetch_metadata(Some(topic), patience).map(drop).map_err(failed("ask Kafka for its topics"))
 }
 
-/// Takes a message out of librdkafka's memory.
-pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
-    Record {
-        position: u64::try_from(message.offset()).unwrap_or(0),
-        appended_at: message.timestamp().to_millis().unwrap_or_default(),
-        bytes: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+/// Takes messages out of librdkafka's memory, many into one piece of ours: that costs one allocation for all of them, and
+/// the piece is free once none of them is needed any more.
+#[derive(Default)]
+pub(crate) struct Unpacker(BytesMut);
+
+/// Large enough for many records, small enough that one that is kept for long does not matter.
+const PIECE: usize = 32 << 10;
+
+impl Unpacker {
+    pub(crate) fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
+        let payload = message.payload().unwrap_or_default();
+        if self.0.capacity() < payload.len() {
+            self.0 = BytesMut::with_capacity(PIECE.max(payload.len()));
+        }
+        self.0.extend_from_slice(payload);
+        Record {
+            position: u64::try_from(message.offset()).unwrap_or(0),
+            appended_at: message.timestamp().to_millis().unwrap_or_default(),
+            bytes: self.0.split().freeze(),
+        }
     }
 }

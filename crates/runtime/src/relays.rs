@@ -47,7 +47,7 @@ struct Waiting {
 impl Relays {
     /// `accepted` is what the log has accepted so far.
     pub(crate) fn new<A: Aggregate>(me: Peer, post: Post, accepted: &Partition<A>) -> Self {
-        let last = |(to, outbox): (Peer, &Outbox)| Some((to, outbox.unapplied().last()?.0));
+        let last = |(to, outbox): (Peer, &Outbox)| Some((to, outbox.unapplied().next_back()?.0));
         Relays {
             me,
             post,
@@ -101,17 +101,17 @@ impl Relays {
             let unapplied = || outbox.unapplied().take_while(|(number, _)| *number <= sendable);
             let Some((first, _)) = unapplied().next() else { continue };
             let known = self.waiting.get(&to);
-            let same = known.filter(|known| known.first == *first);
+            let same = known.filter(|known| known.first == first);
             let since = same.map_or(now, |known| known.since);
-            let goes_on = known.and_then(|known| known.more_behind).is_some_and(|through| *first > through);
+            let goes_on = known.and_then(|known| known.more_behind).is_some_and(|through| first > through);
             if !at_once && !goes_on && now - since < PATIENCE {
                 let more_behind = known.and_then(|known| known.more_behind);
-                waiting.insert(to, Waiting { first: *first, since, more_behind });
+                waiting.insert(to, Waiting { first, since, more_behind });
                 continue;
             }
             let mut bytes = 0;
             let again = unapplied().take(RESENT_AT_ONCE);
-            let again = again.map(|(number, relay)| wire::encode_relay(self.me, *number, at, relay));
+            let again = again.map(|(number, relay)| wire::encode_relay(self.me, number, at, relay));
             let again: Vec<_> = again
                 .take_while(|relay| {
                     let fits = bytes == 0 || bytes + relay.len() <= RESENT_BYTES;
@@ -119,9 +119,9 @@ impl Relays {
                     fits
                 })
                 .collect();
-            let through = *first + again.len().saturating_sub(1) as u64;
+            let through = first + again.len().saturating_sub(1) as u64;
             let more_behind = (through < sendable).then_some(through);
-            waiting.insert(to, Waiting { first: *first, since: now, more_behind });
+            waiting.insert(to, Waiting { first, since: now, more_behind });
             metrics::resent(self.me.kind, again.len());
             self.append(to, again);
         }

@@ -28,7 +28,8 @@ struct Ledger {
 /// A person, with at least one address.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Contact {
-    pub parties: BTreeSet<Party>,
+    /// In order, without spare room: there may be millions of contacts, and most have one.
+    pub parties: Vec<Party>,
     pub tags: BTreeSet<Arc<str>>,
 }
 
@@ -76,10 +77,13 @@ impl Ledger {
     /// Moves the address to this contact; the one it leaves is gone if it was its last.
     fn link(&mut self, contact: ContactId, party: Party) {
         let Some(new) = self.contacts.get_mut(&contact) else { return };
-        new.parties.insert(party);
+        if let Err(place) = new.parties.binary_search(&party) {
+            new.parties.reserve_exact(1);
+            new.parties.insert(place, party);
+        }
         let Some(was) = self.owners.insert(party, contact).filter(|was| *was != contact) else { return };
         if let Some(old) = self.contacts.get_mut(&was) {
-            old.parties.remove(&party);
+            old.parties.retain(|linked| *linked != party);
             if old.parties.is_empty() {
                 self.contacts.remove(&was);
             }

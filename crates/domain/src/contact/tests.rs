@@ -85,7 +85,7 @@ fn first_sight_of_a_party_creates_its_contact() {
     let created = Event::Created { contact: id(1), from: from(acme(), 1), at: NOW };
     assert_eq!(story.when(see(1)), Ok(vec![created]));
     assert_eq!(story.0.owner(&acme(), party(1)), Some(id(1)));
-    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1)].into());
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1)]);
 
     assert_eq!(story.when(see(1)), Ok(Vec::new()));
 }
@@ -98,7 +98,7 @@ fn a_linked_address_moves_and_an_empty_contact_is_gone() {
     }
     let linked = Event::Linked { tenant: acme(), contact: id(1), party: party(2), was: id(2) };
     assert_eq!(story.when(link(1, 2)), Ok(vec![linked]));
-    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1), party(2)].into());
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1), party(2)]);
     assert_eq!(story.0.get(&acme(), id(2)), None);
 
     assert_eq!(story.when(link(1, 2)), Ok(Vec::new()), "it is there already");
@@ -108,7 +108,7 @@ fn a_linked_address_moves_and_an_empty_contact_is_gone() {
 
     // A contact keeps its id when the address it was named after leaves it.
     story.when(link(3, 1)).unwrap();
-    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(2)].into());
+    assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(2)]);
     assert_eq!(story.0.owner(&acme(), party(1)), Some(id(3)));
 }
 
