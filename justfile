@@ -55,6 +55,7 @@ bench-kafka:
     mkdir -p target
     cargo bench -p tributary-log-kafka | tee "$out"
     cargo bench -p tributary --features kafka --bench kafka | tee --append "$out"
+    cargo bench -p tributary --features kafka --bench takeover | tee --append "$out"
     echo
     echo '| figure | measured | reach | |'
     echo '|---|---:|---:|---|'

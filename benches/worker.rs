@@ -183,7 +183,7 @@ async fn route(count: usize, new_every: usize, snapshots: bool) -> Outcome<Run> 
         clock: Clock::default(),
         retention: Retention::default(),
         retire_after: Millis::hours(1),
-        standby: false,
+        standbys: 0,
     };
     let cancel = CancellationToken::new();
     let began = Instant::now();

@@ -8,20 +8,33 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Every crate, and what of ours it may be built with.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("log", &[]),
     ("log-kafka", &["log"]),
-    ("vault", &[]),
-    ("runtime", &["domain", "wire", "log"]),
+    ("objects", &[]),
+    ("vault", &["objects"]),
+    ("runtime", &["domain", "wire", "log", "objects"]),
     ("channels", &["domain", "wire", "log", "vault", "runtime"]),
     ("bots", &["domain", "wire", "log", "vault", "runtime"]),
     ("projections", &["domain", "wire", "log", "vault"]),
     ("api", &["domain", "wire", "log", "vault", "projections"]),
     (
         "tributary",
-        &["domain", "wire", "log", "log-kafka", "vault", "runtime", "channels", "bots", "projections", "api"],
+        &[
+            "domain",
+            "wire",
+            "log",
+            "log-kafka",
+            "objects",
+            "vault",
+            "runtime",
+            "channels",
+            "bots",
+            "projections",
+            "api",
+        ],
     ),
 ];
 

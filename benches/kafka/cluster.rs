@@ -9,7 +9,7 @@ use std::{
 use rdkafka::{
     ClientConfig, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
+    client::{Client, DefaultClientContext},
     consumer::{BaseConsumer, Consumer as _},
     types::RDKafkaErrorCode,
 };
@@ -49,6 +49,10 @@ impl Cluster {
         let admin = ClientConfig::new().set("bootstrap.servers", &brokers).create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Cluster { brokers, ours, admin, runtime })
+    }
+
+    pub(crate) fn client(&self) -> &Client<DefaultClientContext> {
+        self.admin.inner()
     }
 
     /// Makes topics as Tributary has them.

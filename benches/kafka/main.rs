@@ -20,6 +20,7 @@
 #![allow(clippy::print_stderr, reason = "progress goes beside the report")]
 
 mod bare;
+#[allow(dead_code, reason = "the other bench of this folder uses the rest")]
 mod cluster;
 mod growth;
 mod inputs;

@@ -167,9 +167,13 @@ impl Fleet {
     pub(crate) async fn until_ready(&mut self, name: &str) {
         let url = format!("http://{}/ready", self.member(name).at.metrics);
         let (client, began) = (http(), Instant::now());
+        let mut why = String::new();
         loop {
-            if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return;
+            if let Ok(answer) = client.get(&url).send().await {
+                if answer.status().is_success() {
+                    return;
+                }
+                why = answer.text().await.unwrap_or_default();
             }
             let running = self.member_mut(name).running.as_mut().expect("only who was started is awaited");
             if let Some(status) = running.has_ended() {
@@ -177,7 +181,7 @@ impl Fleet {
             }
             assert!(
                 began.elapsed() < PATIENCE,
-                "{name} does not become ready; it said last:{}",
+                "{name} does not become ready ({why}); it said last:{}",
                 running.tail()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;

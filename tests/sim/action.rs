@@ -101,7 +101,8 @@ pub(crate) enum Action {
         peer: u8,
         rival: bool,
     },
-    /// It folds along instead of leading, from its start or from now on.
+    /// It folds along. If it leads, because its group has taken the partition from it or is out of reach, it goes on until
+    /// another does.
     StandsBy {
         peer: u8,
         rival: bool,

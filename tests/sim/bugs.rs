@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{FactId, Intake, Kind, Origin, Peer, conversation, delivery, desk};
 use futures::FutureExt as _;
-use log::{Appending, Error, Limit, Log, Partition, Record, Topic};
+use log::{Appending, Error, Limit, Log, Partition, Record, Share, Topic};
 use runtime::{intake, log_of};
 use tokio::sync::watch;
 use wire::{Codec, Header};
@@ -31,6 +31,8 @@ pub(crate) enum Bug {
     GoesOnAfterAFailedAppend,
     /// The same as the first, and only where messages leave.
     SendsBeforeSendStarted,
+    /// It does not hear that the partition is not its own any more.
+    AnnouncesUnasked,
 }
 
 /// What the bugs of a town remember, beyond the life of one worker.
@@ -171,7 +173,12 @@ impl Log for Buggy {
         self.door.trim(partition, before).await
     }
 
-    async fn join(&self, group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
-        self.door.join(group, topic).await
+    async fn join(
+        &self,
+        group: &str,
+        topic: Topic,
+        standbys: usize,
+    ) -> Result<watch::Receiver<Share>, Error> {
+        self.door.join(group, topic, standbys).await
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use domain::{Kind, Millis, Peer, Policies, contact, conversation, delivery, desk, workspace};
 use log::{Log, MemoryLog};
-use runtime::{Clock, Effects, NoEffects, Random, Readiness, Retention, Setup, Snapshots, Worker};
+use runtime::{Clock, Duty, Effects, NoEffects, Random, Readiness, Retention, Setup, Snapshots, Worker};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::Codec;
@@ -53,17 +53,21 @@ pub(crate) struct Crew {
 struct Running {
     door: Arc<Door>,
     policies: watch::Sender<Policies>,
-    /// Whether it leads, as far as it is told.
-    assigned: watch::Sender<bool>,
+    duty: watch::Sender<Duty>,
     cancel: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Running {
     /// Tells it whether it leads.
-    fn lead(&self, leads: bool) {
-        self.door.may_append.fetch_or(leads, Relaxed);
-        self.assigned.send_if_modified(|told| std::mem::replace(told, leads) != leads);
+    fn lead(&self, leads: bool, bug: Option<Bug>) {
+        let may_append = self.door.may_append.fetch_or(leads, Relaxed);
+        self.door.may_announce.store(leads, Relaxed);
+        if may_append && bug == Some(Bug::AnnouncesUnasked) {
+            return;
+        }
+        let duty = if leads { Duty::Lead } else { Duty::StandBy };
+        self.duty.send_if_modified(|told| std::mem::replace(told, duty) != duty);
     }
 }
 
@@ -135,10 +139,14 @@ impl Crew {
         self.assign(peer, rival, false);
     }
 
-    /// Whoever of the two leads gives the partition back, and the other has it.
+    /// The partition is taken from whoever of the two has it, and the other is given it.
     pub(crate) fn hand_over(&mut self, peer: u8, to_rival: bool) {
-        self.with(peer, !to_rival, |running| running.lead(false));
+        self.with(peer, !to_rival, |running| running.lead(false, self.bug()));
         self.start(peer, to_rival);
+    }
+
+    fn bug(&self) -> Option<Bug> {
+        self.bug.as_ref().map(|(bug, _)| *bug)
     }
 
     fn assign(&mut self, peer: u8, rival: bool, leads: bool) {
@@ -146,7 +154,7 @@ impl Crew {
         if !self.workers.contains_key(&(peer, rival)) {
             self.hire(peer, rival);
         }
-        self.with(peer, rival, |running| running.lead(leads));
+        self.with(peer, rival, |running| running.lead(leads, self.bug()));
     }
 
     fn hire(&mut self, peer: u8, rival: bool) {
@@ -185,15 +193,15 @@ impl Crew {
             clock: Clock::new(move || clock.now().0 + ahead.load(Relaxed)),
             retention: RETENTION,
             retire_after: RETIRE_AFTER,
-            standby: false,
+            standbys: 0,
         };
         let dice = Mutex::new(Dice::new(self.dice.next()));
         let random = Random::new(move |bytes| dice.lock().unwrap().fill(bytes));
         let cancel = CancellationToken::new();
-        let (assigned, told) = watch::channel(false);
+        let (duty, told) = watch::channel(Duty::StandBy);
         let worker = Worker::new(Arc::new(setup), me.partition).with_random(random);
         let task = tokio::spawn(Mortal::new(worker.run_while(told, cancel.clone()), door.clone()));
-        Running { door, policies, assigned, cancel, task }
+        Running { door, policies, duty, cancel, task }
     }
 
     /// Lets it come to an end in order, whenever it can.

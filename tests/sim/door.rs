@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{Epoch, Intake, Origin, Peer, workspace};
-use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Topic};
+use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Share, Topic};
 use runtime::log_of;
 use tokio::sync::watch;
 use wire::Header;
@@ -41,6 +41,8 @@ pub(crate) struct Door {
     dead: AtomicBool,
     /// It leads, or has led: one that stands by since its start does nothing but read.
     pub(crate) may_append: AtomicBool,
+    /// It is to lead, as far as it is told. One that was to, and still does, announces itself no more.
+    pub(crate) may_announce: AtomicBool,
     flight: Arc<Mutex<Flight>>,
 }
 
@@ -84,6 +86,7 @@ impl Door {
             doom: Mutex::default(),
             dead: AtomicBool::new(false),
             may_append: AtomicBool::new(false),
+            may_announce: AtomicBool::new(false),
             flight: Arc::default(),
         }
     }
@@ -194,6 +197,13 @@ impl Log for Door {
             Invariant::EffectsAfterTheReadBack,
             format_args!("a worker that stands by for {} appends to {partition}", self.me),
         );
+        let announces =
+            records.iter().any(|record| matches!(wire::decode_header(record), Ok(Header::Announce(_))));
+        self.watch.oracle.lock().unwrap().require(
+            self.may_announce.load(Relaxed) || !announces,
+            Invariant::StaleEpochsAreInvisible,
+            format_args!("a worker that was not given {} announces itself", self.me),
+        );
         let place = if partition == log_of(self.me) {
             self.take_off(&records)
         } else {
@@ -244,8 +254,13 @@ impl Log for Door {
         .await
     }
 
-    async fn join(&self, group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
-        self.log.join(group, topic).await
+    async fn join(
+        &self,
+        group: &str,
+        topic: Topic,
+        standbys: usize,
+    ) -> Result<watch::Receiver<Share>, Error> {
+        self.log.join(group, topic, standbys).await
     }
 }
 

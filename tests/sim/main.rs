@@ -123,6 +123,11 @@ fn a_worker_that_sends_before_send_started_is_read_back_is_found() {
     finds(Bug::SendsBeforeSendStarted);
 }
 
+#[test]
+fn a_worker_that_announces_itself_where_nobody_asks_it_to_is_found() {
+    finds(Bug::AnnouncesUnasked);
+}
+
 /// `TRIBUTARY_SIM=SEED` or `SEED:KEPT` tells one story again.
 #[test]
 fn replays() {

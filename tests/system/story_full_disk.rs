@@ -53,14 +53,22 @@ async fn fill(providers: &Providers, taken: &mut BTreeSet<String>, name: &str) -
     refused
 }
 
-/// A webhook's 503 says when to come again.
+/// A webhook's 503 says when to come again. What is folded back meanwhile may have made room for some more.
 async fn tells_when_to_come_again(at: Addresses, number: usize) {
-    let body = json!({"id": format!("late-{number}"), "from": "late", "text": "so it goes ".repeat(1_000)});
     let url = format!("http://{}/webhooks/generic/generic", at.http);
-    let answer = http().post(url).header("authorization", "Bearer dev").json(&body).send().await.unwrap();
-    assert_eq!(answer.status(), 503);
-    let seconds: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!((1..=60).contains(&seconds), "{seconds} s");
+    for more in 0..DELIVERIES {
+        let body = json!({"id": format!("late-{number}-{more}"), "from": "late", "text": "so it goes ".repeat(1_000)});
+        let answer =
+            http().post(&url).header("authorization", "Bearer dev").json(&body).send().await.unwrap();
+        if answer.status() == 200 {
+            continue;
+        }
+        assert_eq!(answer.status(), 503);
+        let seconds: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds} s");
+        return;
+    }
+    panic!("nothing is refused");
 }
 
 /// Customers write, room goes and comes back some times, and then everything is counted.

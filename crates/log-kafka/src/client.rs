@@ -1,6 +1,10 @@
 //! What all clients of the cluster have in common: where librdkafka's own log goes, and what its failures are to us.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
 
 use log::Error;
 use rdkafka::{
@@ -10,6 +14,8 @@ use rdkafka::{
     consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
 };
+
+use crate::slot::lock;
 
 /// Passes on what librdkafka says. A broker out of reach is no failure here: it is asked again.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +29,52 @@ impl ClientContext for Told {
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Warning => tracing::warn!(client, facility, "{message}"),
+            | RDKafkaLogLevel::Warning => {
+                if let Some(like_it) = lately().tells((client, facility), Instant::now()) {
+                    tracing::warn!(client, facility, like_it, "{message}");
+                }
+            }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(client, facility, "{message}"),
             RDKafkaLogLevel::Debug => tracing::debug!(client, facility, "{message}"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(client = self.0, %error, "{reason}");
+        let kind = error.to_string();
+        if let Some(like_it) = lately().tells((self.0, &kind), Instant::now()) {
+            tracing::warn!(client = self.0, %error, like_it, "{reason}");
+        }
     }
+}
+
+/// How long one warning stands for all of its kind: a broker that is away is tried many times a second, by every client.
+const STANDS_FOR: Duration = Duration::from_secs(60);
+
+/// The kinds of warnings told so far: when the last one was, and how many like it were not told since.
+#[derive(Default)]
+struct Lately(BTreeMap<(&'static str, String), (Instant, u64)>);
+
+impl Lately {
+    /// Whether a warning of this kind is told; then, how many like it were not since the last.
+    fn tells(&mut self, (client, kind): (&'static str, &str), now: Instant) -> Option<u64> {
+        let last = self.0.entry((client, kind.to_owned()));
+        let Entry::Occupied(mut last) = last else {
+            last.or_insert((now, 0));
+            return Some(0);
+        };
+        let (told, untold) = last.get_mut();
+        if now.saturating_duration_since(*told) < STANDS_FOR {
+            *untold += 1;
+            return None;
+        }
+        *told = now;
+        Some(std::mem::take(untold))
+    }
+}
+
+fn lately() -> MutexGuard<'static, Lately> {
+    static LATELY: Mutex<Lately> = Mutex::new(Lately(BTreeMap::new()));
+    lock(&LATELY)
 }
 
 impl ConsumerContext for Told {}
@@ -97,4 +140,21 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     // It fails when the runtime ends.
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_kind_one_warning_a_minute_is_told_with_the_number_of_the_others() {
+        let (mut lately, began) = (Lately::default(), Instant::now());
+        let mut tells = |kind, seconds| lately.tells(kind, began + Duration::from_secs(seconds));
+        let (one, other, another) = (("tail", "FAIL"), ("producer", "FAIL"), ("tail", "ERROR"));
+        assert_eq!([one, other, another].map(|kind| tells(kind, 0)), [Some(0); 3]);
+        assert_eq!([1, 2, 59].map(|seconds| tells(one, seconds)), [None; 3]);
+        assert_eq!(tells(one, 60), Some(3));
+        assert_eq!(tells(one, 119), None);
+        assert_eq!([tells(other, 500), tells(one, 500)], [Some(0), Some(1)]);
+    }
 }

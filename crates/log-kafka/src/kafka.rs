@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use log::{Appending, Error, Limit, Log, Partition, Record, Topic, check_size};
+use log::{Appending, Error, Limit, Log, Partition, Record, Share, Topic, check_size};
 use rdkafka::{
     Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
@@ -25,7 +25,7 @@ use crate::{
     KafkaConfig,
     client::{Told, blocking, failed, unusable},
     history::{History, Wanted},
-    membership,
+    line, membership,
     producer::{Outcome, Producer},
     slot::{Found, Memory, Slot, lock},
     tail::Follower,
@@ -48,8 +48,8 @@ struct Inner {
     producer: Arc<Producer>,
     follower: Arc<Follower>,
     history: History,
-    /// Only who trims needs it.
-    admin: OnceCell<AdminClient<Told>>,
+    /// Only who trims needs it, or stands in line.
+    admin: OnceCell<Arc<AdminClient<Told>>>,
     /// Slots whose ends are followed.
     followed: Vec<OnceCell<()>>,
     closed: Arc<AtomicBool>,
@@ -188,10 +188,11 @@ impl Inner {
         self.producer.append(index, &self.topic(partition.topic)?.name, records)
     }
 
-    async fn admin(&self) -> Result<&AdminClient<Told>, Error> {
+    async fn admin(&self) -> Result<&Arc<AdminClient<Told>>, Error> {
         let open = || async {
             let config = self.config.admin().map_err(unusable)?;
-            AdminClient::from_config_and_context(&config, Told("admin")).map_err(failed("open a client"))
+            let client = AdminClient::from_config_and_context(&config, Told("admin"));
+            client.map(Arc::new).map_err(failed("open a client"))
         };
         self.admin.get_or_try_init(open).await
     }
@@ -263,16 +264,26 @@ impl Log for KafkaLog {
         self.inner.ask(partition).await.map(drop)
     }
 
-    async fn join(&self, group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
+    async fn join(
+        &self,
+        group: &str,
+        topic: Topic,
+        standbys: usize,
+    ) -> Result<watch::Receiver<Share>, Error> {
         let name = self.inner.topic(topic)?.name.clone();
         // Members of one group all want the same topic, so that the group has one thing to share out.
-        let config = self.inner.config.member(&self.inner.config.name(&format!("{group}.{topic}")));
-        let config = config.map_err(unusable)?;
+        let group = self.inner.config.name(&format!("{group}.{topic}"));
+        let config = self.inner.config.member(&group).map_err(unusable)?;
         let closed = self.inner.closed.clone();
-        let (given, thread) = blocking(move || membership::join(&config, &name, closed)).await?;
-        let mut members = lock(&self.inner.members);
-        members.retain(|member| !member.is_finished());
-        members.push(thread);
-        Ok(given)
+        let (member, share, thread) = blocking(move || membership::join(config, &name, closed)).await?;
+        {
+            let mut members = lock(&self.inner.members);
+            members.retain(|member| !member.is_finished());
+            members.push(thread);
+        }
+        if standbys > 0 {
+            tokio::spawn(line::keep_telling(member, self.inner.admin().await?.clone(), group, standbys));
+        }
+        Ok(share)
     }
 }

@@ -18,6 +18,7 @@ mod client;
 mod config;
 mod history;
 mod kafka;
+mod line;
 mod membership;
 mod producer;
 mod slot;

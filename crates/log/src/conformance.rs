@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::{Error, Limit, Log, MAX_RECORD, Partition, Record, Tail, Topic, clock};
+use crate::{Error, Limit, Log, MAX_RECORD, Membership, Partition, Record, Share, Tail, Topic, clock};
 
 /// How many partitions the topic of a [`Fresh`] log must have.
 pub const PARTITIONS: u32 = 4;
@@ -70,7 +70,7 @@ async fn empty_partitions_start_and_end_at_zero(Fresh { log, topic }: Fresh) {
 async fn unknown_topics_and_partitions_are_errors(Fresh { log, topic }: Fresh) {
     let nowhere = Topic("no-such-topic").partition(0);
     assert!(matches!(log.partitions(nowhere.topic), Err(Error::NoTopic(_))));
-    assert!(matches!(log.join("group", nowhere.topic).await, Err(Error::NoTopic(_))));
+    assert!(matches!(log.join("group", nowhere.topic, 1).await, Err(Error::NoTopic(_))));
     for (partition, topic_known) in [(nowhere, false), (topic.partition(PARTITIONS), true)] {
         let known = |error: &Error| match error {
             Error::NoTopic(_) => !topic_known,
@@ -320,10 +320,11 @@ async fn positions_go_on_after_everything_was_trimmed(Fresh { log, topic }: Fres
 }
 
 async fn joining_gives_every_partition(Fresh { log, topic }: Fresh) {
-    let mut mine = log.join("group", topic).await.expect("join");
+    let mut mine = log.join("group", topic, 1).await.expect("join");
     let every: Vec<u32> = (0..PARTITIONS).collect();
-    let given = soon("every partition", mine.wait_for(|mine| *mine == every)).await;
-    assert!(given.is_ok(), "a lone member leads every partition");
+    let is_given = |mine: &Share| mine.membership == Membership::Member && mine.led == every;
+    let given = soon("every partition", mine.wait_for(is_given)).await;
+    assert_eq!(given.expect("a member").next, [], "a lone member leads every partition, and follows nobody");
 }
 
 async fn append<T: AsRef<str>>(log: &Arc<dyn Log>, partition: Partition, texts: &[T]) -> u64 {

@@ -99,6 +99,36 @@ impl Limit {
     }
 }
 
+/// What a group of workers has for one of its members.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Share {
+    pub membership: Membership,
+    /// The partitions that this member should lead, ascending, as the group said last.
+    pub led: Vec<u32>,
+    /// Partitions led by others, ascending, that this member would be given if their leaders went, as far as can be told.
+    pub next: Vec<u32>,
+}
+
+/// How a member stands with its group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Membership {
+    /// The group has not answered yet.
+    #[default]
+    Joining,
+    /// It has what the group gave it, which may be nothing.
+    Member,
+    /// The group is out of reach, or went on without this member. Whether others have been given what it had, nobody here
+    /// knows.
+    Adrift,
+}
+
+impl Share {
+    /// Of the only member, which has every partition. For backends.
+    pub fn whole(partitions: u32) -> Self {
+        Share { membership: Membership::Member, led: (0..partitions).collect(), next: Vec::new() }
+    }
+}
+
 /// The outcome of an append: the position of its **last** record.
 pub type Appending = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + 'static>>;
 
@@ -126,9 +156,12 @@ pub trait Log: Send + Sync + 'static {
     /// Removes the records below `before`. Idempotent.
     async fn trim(&self, partition: Partition, before: u64) -> Result<(), Error>;
 
-    /// Joins the named group of workers on a topic: which partitions this member should lead, as it changes.
+    /// Joins the named group of workers on a topic: what this member should lead, as it changes, and where it is one of the
+    /// `standbys` who are next in line. The member leaves the group once nobody holds the receiver.
+    ///
     /// A hint for liveness only; safety never depends on it. With one process it is every partition, at once.
-    async fn join(&self, group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error>;
+    async fn join(&self, group: &str, topic: Topic, standbys: usize)
+    -> Result<watch::Receiver<Share>, Error>;
 }
 
 /// A log that could not do what was asked. What it means for the caller is in the variant.

@@ -17,7 +17,9 @@ pub mod memory;
 pub mod metrics;
 mod tail;
 
-pub use contract::{Appending, Error, Limit, Log, MAX_RECORD, Partition, Record, Topic, check_size};
+pub use contract::{
+    Appending, Error, Limit, Log, MAX_RECORD, Membership, Partition, Record, Share, Topic, check_size,
+};
 pub use local::{LocalConfig, LocalLog};
 pub use memory::MemoryLog;
 pub use tail::Tail;

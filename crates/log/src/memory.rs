@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use crate::{Appending, Error, Limit, Log, Partition, Record, Topic, clock, contract::check_size};
+use crate::{Appending, Error, Limit, Log, Partition, Record, Share, Topic, clock, contract::check_size};
 
 pub use faults::Fault;
 use faults::Faults;
@@ -37,7 +37,7 @@ pub struct MemoryLog {
 
 struct MemoryTopic {
     partitions: Vec<Slot>,
-    members: watch::Sender<Vec<u32>>,
+    members: watch::Sender<Share>,
 }
 
 /// Where partitions end for a paused reader; none sees everything.
@@ -47,7 +47,7 @@ impl MemoryLog {
     pub fn new(topics: &[(Topic, u32)]) -> Self {
         let topic = |&(topic, count): &(Topic, u32)| {
             let partitions = (0..count).map(|_| Slot::default()).collect();
-            (topic, MemoryTopic { partitions, members: watch::Sender::new((0..count).collect()) })
+            (topic, MemoryTopic { partitions, members: watch::Sender::new(Share::whole(count)) })
         };
         MemoryLog {
             topics: Arc::new(topics.iter().map(topic).collect()),
@@ -275,7 +275,7 @@ impl Log for MemoryLog {
         Ok(())
     }
 
-    async fn join(&self, _group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
+    async fn join(&self, _: &str, topic: Topic, _: usize) -> Result<watch::Receiver<Share>, Error> {
         Ok(self.topic(topic)?.members.subscribe())
     }
 }

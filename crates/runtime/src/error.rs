@@ -46,6 +46,13 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// It is tried again, and nobody waits for it.
+    #[error("{peer}: its snapshots cannot be mirrored for now")]
+    Mirror {
+        peer: Peer,
+        #[source]
+        source: Box<objects::Error>,
+    },
     #[error("could not {operation} snapshot {path}")]
     Snapshot {
         operation: &'static str,

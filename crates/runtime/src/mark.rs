@@ -9,7 +9,7 @@ use crate::standing::log_of;
 pub(crate) const MARK: usize = 8;
 
 /// The first bytes of a record's digest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Mark(pub(crate) [u8; MARK]);
 
 impl Mark {

@@ -31,7 +31,21 @@ pub fn describe() {
         "Times a leader dropped its state and folded again"
     );
     describe_counter!("tributary_worker_relays_resent_total", "Relays sent again because no answer came");
+    describe_counter!(
+        "tributary_snapshots_mirrored_total",
+        "Snapshots put into the store for other machines"
+    );
+    describe_counter!(
+        "tributary_snapshots_not_mirrored_total",
+        "Attempts to put a snapshot into the store that failed; they are made again"
+    );
+    describe_counter!("tributary_snapshots_fetched_total", "Snapshots from the store that a worker began at");
     describe_gauge!("tributary_worker_leading", "Partitions led by this process");
+    describe_gauge!("tributary_worker_standing_by", "Partitions folded by this process beside their leader");
+    describe_gauge!(
+        "tributary_worker_adrift",
+        "Groups of workers that this process is out of: it goes on with what it leads, and announces nothing"
+    );
     describe_histogram!(
         "tributary_worker_decision_seconds",
         metrics::Unit::Seconds,
@@ -74,10 +88,30 @@ pub(crate) fn stepped_down(kind: Kind) {
     counter!("tributary_worker_step_downs_total", "aggregate" => kind.as_str()).increment(1);
 }
 
+pub(crate) fn mirrored(kind: Kind) {
+    counter!("tributary_snapshots_mirrored_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn not_mirrored(kind: Kind) {
+    counter!("tributary_snapshots_not_mirrored_total", "aggregate" => kind.as_str()).increment(1);
+}
+
+pub(crate) fn fetched(kind: Kind) {
+    counter!("tributary_snapshots_fetched_total", "aggregate" => kind.as_str()).increment(1);
+}
+
 pub(crate) fn resent(kind: Kind, count: usize) {
     counter!("tributary_worker_relays_resent_total", "aggregate" => kind.as_str()).increment(count as u64);
 }
 
 pub(crate) fn leading(kind: Kind, by: f64) {
     gauge!("tributary_worker_leading", "aggregate" => kind.as_str()).increment(by);
+}
+
+pub(crate) fn standing_by(kind: Kind, by: f64) {
+    gauge!("tributary_worker_standing_by", "aggregate" => kind.as_str()).increment(by);
+}
+
+pub(crate) fn adrift(kind: Kind, by: f64) {
+    gauge!("tributary_worker_adrift", "aggregate" => kind.as_str()).increment(by);
 }

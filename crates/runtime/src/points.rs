@@ -3,7 +3,8 @@
 //!
 //! One file a partition, `points.index`, beside its snapshots. It holds entries of one size, each with a mark of the
 //! record it stands behind. What is missing, damaged, or of another log is found by that and made again from the log:
-//! the index saves time, and is never trusted further.
+//! the index saves time, and is never trusted further. Where snapshots are mirrored, so is the index, and who has none
+//! takes it from there.
 
 use std::{fs, io, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
@@ -56,7 +57,10 @@ impl Points {
 
     /// The last of the points before the first that is not `wanted`, if it stands in the log.
     async fn last(&self, log: &dyn Log, peer: Peer, mut wanted: impl FnMut(&Entry) -> bool) -> Point {
-        let Ok(Ok(entries)) = self.read(peer).await else { return Point::default() };
+        let Ok(Ok(mut entries)) = self.read(peer).await else { return Point::default() };
+        if entries.is_empty() {
+            entries = self.mirrored(peer).await;
+        }
         match entries.iter().take_while(|entry| wanted(entry)).last() {
             Some(entry) if entry.stands_in(log, peer).await => entry.point,
             _ => Point::default(),
@@ -67,6 +71,10 @@ impl Points {
     pub async fn extend(&self, log: Arc<dyn Log>, peer: Peer) -> Result<u64, Error> {
         let entries =
             self.read(peer).await.map_err(stopped)?.map_err(|source| self.failed("read", peer, source))?;
+        let entries = match entries.is_empty() {
+            true => self.adopt(peer).await?,
+            false => entries,
+        };
         let last = match entries.last() {
             None => Point::default(),
             Some(entry) if entry.stands_in(&*log, peer).await => entry.point,
@@ -141,6 +149,21 @@ impl Points {
             Err(error) => Err(error),
         };
         off_thread(read).await
+    }
+
+    /// The entries in the mirror.
+    async fn mirrored(&self, peer: Peer) -> Vec<Entry> {
+        let Some(mirror) = self.beside.mirror() else { return Vec::new() };
+        mirror.points(peer).await.map(|bytes| Entry::decode_all(&bytes)).unwrap_or_default()
+    }
+
+    /// Puts those here.
+    async fn adopt(&self, peer: Peer) -> Result<Vec<Entry>, Error> {
+        let entries = self.mirrored(peer).await;
+        if !entries.is_empty() {
+            self.write(peer, 0, entries.clone()).await?;
+        }
+        Ok(entries)
     }
 
     /// Puts the entries behind the first `kept`, and drops what else was there. Not synced: what a crash leaves out or

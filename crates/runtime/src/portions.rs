@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, Seek as _, SeekFrom, Write},
     path::Path,
 };
 
@@ -18,6 +18,12 @@ pub(crate) struct InPortions {
 impl InPortions {
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(InPortions { file: File::create(path)?, unsynced: 0 })
+    }
+
+    /// Puts these bytes in place of as many at the beginning. Nothing is written after them.
+    pub(crate) fn begin_with(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(bytes)
     }
 
     /// Durable once this returns, but for its name in the folder.

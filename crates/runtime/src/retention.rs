@@ -1,7 +1,9 @@
 //! How long an intake is kept. Whoever leads a partition trims its intake, beside leading, a step at a time.
 //!
 //! No fold needs an intake that was read; it is kept for people who look into what came, and in case a leader must
-//! begin at an older snapshot. So only what lies before the oldest snapshot's place goes, once it is old enough.
+//! begin at an older snapshot. So only what lies before the oldest snapshot's place goes, once it is old enough. That is
+//! the oldest snapshot here. One from a mirror may be older, and does no harm: from it the decisions are folded, which
+//! are all there, and the last of them says where the intake is read on. A mirror out of reach must not fill the log.
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,10 +5,12 @@
 //! and behind. Written to another name, synced, renamed; verified when read; a damaged one is skipped with a warning,
 //! because the log is the truth and a snapshot only saves time. One of another log is told by the mark of the record
 //! before its position.
+//!
+//! Where there is a [mirror](crate::mirror), other machines find them there; here is where all work is done.
 
 use std::{
     fs, io,
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,20 +21,23 @@ use wire::{Codec, Point};
 
 use crate::{
     Archive, Error,
-    archive::Unsettled,
+    archive::{self, Unsettled},
     mark::{MARK, Mark},
+    mirror::Mirror,
     portions::InPortions,
 };
 
 const MAGIC: &[u8; 8] = b"TRIBSNP3";
 /// Snapshots kept of each partition: the newest, and one to fall back on.
-const KEPT: usize = 2;
+pub(crate) const KEPT: usize = 2;
 /// Of the folder with a snapshot's segments.
-const SEGMENTS: &str = "segments";
+pub(crate) const SEGMENTS: &str = "segments";
 /// Of a snapshot that is being written.
-const PARTIAL: &str = "partial";
+pub(crate) const PARTIAL: &str = "partial";
 /// Steps between snapshots, unless told otherwise.
 const EVERY: usize = 200_000;
+/// See [`Snapshots::near`].
+const NEAR: u64 = 1_000;
 
 /// Where snapshots are kept, and how often they are taken.
 #[derive(Clone, Debug)]
@@ -40,6 +45,7 @@ pub struct Snapshots {
     dir: PathBuf,
     every: usize,
     turn: Arc<Semaphore>,
+    mirror: Option<Mirror>,
 }
 
 pub struct Snapshot<A: Codec> {
@@ -53,6 +59,16 @@ pub struct Snapshot<A: Codec> {
     pub digest: [u8; 32],
 }
 
+impl<A: Codec> Snapshot<A> {
+    /// Whether it holds the same, whatever it says of itself.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let says =
+            |snapshot: &Self| (snapshot.point, snapshot.mark, snapshot.intake_through, snapshot.digest);
+        let holds = |snapshot: &Self| digest(wire::digest_of_state(&snapshot.partition), &snapshot.archive);
+        says(self) == says(other) && holds(self) == holds(other)
+    }
+}
+
 /// Of a state, by its own digest, and of what has left it.
 pub(crate) fn digest(state: [u8; 32], archive: &Archive) -> [u8; 32] {
     wire::digest(&[&state[..], &archive.summary()].concat())
@@ -60,12 +76,27 @@ pub(crate) fn digest(state: [u8; 32], archive: &Archive) -> [u8; 32] {
 
 impl Snapshots {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Snapshots { dir: dir.into(), every: EVERY, turn: Arc::new(Semaphore::new(1)) }
+        Snapshots { dir: dir.into(), every: EVERY, turn: Arc::new(Semaphore::new(1)), mirror: None }
     }
 
     /// With so many steps between two snapshots of a partition. What leaves memory by them counts, too.
     pub fn every(self, steps: usize) -> Self {
         Snapshots { every: steps.max(1), ..self }
+    }
+
+    /// With a mirror: whoever leads a partition keeps its snapshots there, too, and who has none, or only old ones, begins
+    /// at one from there.
+    pub fn mirrored(self, mirror: Mirror) -> Self {
+        Snapshots { mirror: Some(mirror), ..self }
+    }
+
+    pub(crate) fn mirror(&self) -> Option<&Mirror> {
+        self.mirror.as_ref()
+    }
+
+    /// How many records are folded sooner than a store is asked for a snapshot.
+    pub(crate) fn near(&self) -> u64 {
+        (self.every as u64).min(NEAR)
     }
 
     /// Whether a snapshot is due after so many steps.
@@ -107,29 +138,35 @@ impl Snapshots {
             Unsettled::Unwritten(source) => failed("put in order the archive of", &path)(source),
         })?;
         let partial = path.with_extension(PARTIAL);
-        let state = wire::encode_state(partition);
-        let of_state = wire::digest(&state);
-        let digest = digest(of_state, archive);
-        let head = Head { digest, mark, point: point.encode(), archive: archive.encode() }.encode();
-        let write = || -> io::Result<()> {
+        let begin = |of_state: [u8; 32]| {
+            let digest = digest(of_state, archive);
+            let head = Head { digest, mark, point: point.encode(), archive: archive.encode() }.encode();
+            let check = check(intake_through, &head, of_state);
+            let length = (head.len() as u64).to_be_bytes();
+            ([&MAGIC[..], &intake_through.to_be_bytes(), &check, &length, &head].concat(), digest)
+        };
+        let write = || -> io::Result<[u8; 32]> {
             let mut file = InPortions::create(&partial)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&intake_through.to_be_bytes())?;
-            file.write_all(&check(intake_through, &head, of_state))?;
-            file.write_all(&(head.len() as u64).to_be_bytes())?;
-            file.write_all(&head)?;
-            file.write_all(&state)?;
+            // Room for what is known only once the state has passed: a state is not in memory twice.
+            file.write_all(&begin([0; 32]).0)?;
+            let of_state = wire::write_state(partition, &mut file)?;
+            let (begin, digest) = begin(of_state);
+            file.begin_with(&begin)?;
             file.finish()?;
             fs::rename(&partial, &path)?;
-            fs::File::open(&dir)?.sync_all()
+            fs::File::open(&dir)?.sync_all()?;
+            Ok(digest)
         };
-        write().map_err(|source| {
+        let digest = write().map_err(|source| {
             // Where the disk is full, nothing may be left behind.
             let _ = fs::remove_file(&partial);
             failed("write", &path)(source)
         })?;
         archive.tidy(&segments).map_err(failed("tidy the archive of", &path))?;
         self.prune(peer)?;
+        if let Some(mirror) = &self.mirror {
+            mirror.is_written(peer, point.position);
+        }
         Ok(digest)
     }
 
@@ -185,13 +222,8 @@ impl Snapshots {
     /// Every snapshot of a partition that can be trusted, oldest first, and the reasons why others cannot. Reads their
     /// archives whole.
     pub fn all<A: Codec>(&self, peer: Peer) -> Vec<Result<Snapshot<A>, String>> {
-        let read = |path: PathBuf| {
-            let whole = read::<A>(&path).and_then(|snapshot| match snapshot.archive.check() {
-                Ok(()) => Ok(snapshot),
-                Err(error) => Err(format!("{error}: {}", error.source)),
-            });
-            whole.map_err(|reason| format!("{}: {reason}", path.display()))
-        };
+        let read =
+            |path: PathBuf| read_whole(&path).map_err(|reason| format!("{}: {reason}", path.display()));
         self.list(peer).into_iter().map(read).collect()
     }
 
@@ -204,7 +236,12 @@ impl Snapshots {
         self.dir.join(format!("{}-{}", peer.kind, peer.partition))
     }
 
-    fn path(&self, peer: Peer, position: u64) -> PathBuf {
+    /// The newest file of a partition, whatever it is worth.
+    pub(crate) fn last(&self, peer: Peer) -> Option<PathBuf> {
+        self.list(peer).pop()
+    }
+
+    pub(crate) fn path(&self, peer: Peer, position: u64) -> PathBuf {
         self.dir_of(peer).join(format!("{position:020}.snapshot"))
     }
 
@@ -213,7 +250,7 @@ impl Snapshots {
         self.paths(peer, "snapshot")
     }
 
-    fn paths(&self, peer: Peer, extension: &str) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self, peer: Peer, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir_of(peer)).into_iter().flatten().flatten();
         let mut paths: Vec<_> = entries
             .map(|entry| entry.path())
@@ -246,32 +283,101 @@ impl Head {
         let point = take(rest, usize::try_from(length).map_err(|error| error.to_string())?)?.to_vec();
         Ok(Head { digest, mark, point, archive: rest.to_vec() })
     }
+
+    fn segments(&self) -> Result<Vec<String>, String> {
+        archive::file_names(&self.archive).map_err(|error| format!("its archive: {error}"))
+    }
 }
+
+const NO_MATCH: &str = "its content does not match its digest";
 
 /// Speaks for everything in the file.
 fn check(intake_through: u64, head: &[u8], state: [u8; 32]) -> [u8; 32] {
     wire::digest(&[&intake_through.to_be_bytes()[..], &wire::digest(head), &state].concat())
 }
 
+/// The fixed header.
+struct Beginning {
+    intake_through: u64,
+    check: [u8; 32],
+    /// How long the head behind it is.
+    head: u64,
+}
+
+impl Beginning {
+    const LENGTH: usize = 56;
+
+    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), String> {
+        let mut rest = bytes;
+        if take(&mut rest, MAGIC.len())? != MAGIC {
+            return Err("it does not begin as a snapshot does".into());
+        }
+        let intake_through = u64::from_be_bytes(array(take(&mut rest, 8)?));
+        let check = array(take(&mut rest, 32)?);
+        let head = u64::from_be_bytes(array(take(&mut rest, 8)?));
+        Ok((Beginning { intake_through, check, head }, rest))
+    }
+}
+
 fn read<A: Codec>(path: &Path) -> Result<Snapshot<A>, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let mut rest = bytes.as_slice();
-    if take(&mut rest, MAGIC.len())? != MAGIC {
-        return Err("it does not begin as a snapshot does".into());
-    }
-    let intake_through = u64::from_be_bytes(array(take(&mut rest, 8)?));
-    let expected: [u8; 32] = array(take(&mut rest, 32)?);
-    let length = u64::from_be_bytes(array(take(&mut rest, 8)?));
-    let head = take(&mut rest, usize::try_from(length).map_err(|error| error.to_string())?)?;
-    if check(intake_through, head, wire::digest(rest)) != expected {
-        return Err("its content does not match its digest".into());
+    let (Beginning { intake_through, check: expected, head: length }, mut state) = Beginning::read(&bytes)?;
+    let head = take(&mut state, usize::try_from(length).map_err(|error| error.to_string())?)?;
+    if check(intake_through, head, wire::digest(state)) != expected {
+        return Err(NO_MATCH.into());
     }
     let Head { digest, mark, point, archive } = Head::decode(head)?;
     let point = Point::decode(&point).map_err(|error| error.to_string())?;
     let archive = Archive::decode(&archive, &path.with_extension(SEGMENTS));
     let archive = archive.map_err(|error| format!("its archive: {error}"))?;
-    let partition = wire::decode_state(rest).map_err(|error| error.to_string())?;
+    let partition = wire::decode_state(state).map_err(|error| error.to_string())?;
     Ok(Snapshot { partition, archive, point, mark, intake_through, digest })
+}
+
+/// With every page of its archive.
+pub(crate) fn read_whole<A: Codec>(path: &Path) -> Result<Snapshot<A>, String> {
+    let snapshot = read::<A>(path)?;
+    let checked = snapshot.archive.check();
+    checked.map(|()| snapshot).map_err(|error| format!("{error}: {}", error.source))
+}
+
+/// What tells one snapshot's file from another, and the files that it needs beside it.
+pub(crate) struct Contents {
+    pub(crate) position: u64,
+    pub(crate) mark: Mark,
+    /// The first bytes of what its content was held against.
+    pub(crate) check: Mark,
+    /// File names.
+    pub(crate) segments: Vec<String>,
+}
+
+/// Looks a file over, but for its segments. Its state passes without being in memory.
+pub(crate) fn contents(path: &Path) -> Result<Contents, String> {
+    let io = |error: io::Error| error.to_string();
+    let mut file = fs::File::open(path).map_err(io)?;
+    let mut beginning = [0; Beginning::LENGTH];
+    file.read_exact(&mut beginning).map_err(io)?;
+    let (Beginning { intake_through, check: expected, head: length }, _) = Beginning::read(&beginning)?;
+    let mut head = Vec::new();
+    (&mut file).take(length).read_to_end(&mut head).map_err(io)?;
+    let state = wire::digest_of(&mut file).map_err(io)?;
+    if check(intake_through, &head, state) != expected {
+        return Err(NO_MATCH.into());
+    }
+    let head = Head::decode(&head)?;
+    let position = Point::decode(&head.point).map_err(|error| error.to_string())?.position;
+    let check = Mark(array(&expected[..MARK]));
+    Ok(Contents { position, mark: head.mark, check, segments: head.segments()? })
+}
+
+/// The segments' file names, of a file of which only the beginning is there: if that is too little, how much it takes.
+pub(crate) fn segments_named(beginning: &[u8]) -> Result<Result<Vec<String>, usize>, String> {
+    let (Beginning { head, .. }, rest) = Beginning::read(beginning)?;
+    let length = usize::try_from(head).map_err(|error| error.to_string())?;
+    match rest.get(..length) {
+        Some(head) => Head::decode(head)?.segments().map(Ok),
+        None => Ok(Err(length.saturating_add(Beginning::LENGTH))),
+    }
 }
 
 /// Of a file that begins as a snapshot does. Its content may be damaged all the same.

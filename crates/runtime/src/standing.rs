@@ -6,7 +6,11 @@ use domain::{Partition, Peer, Topology};
 use log::{Log, Record, Tail, Topic};
 use wire::{Codec, Point, Reader, Verdict};
 
-use crate::{Archive, Error, Mark, Setup, Snapshot, off_thread::off_thread, snapshot};
+use crate::{
+    Archive, Error, Mark, Setup, Snapshot,
+    off_thread::{drop_off_thread, off_thread},
+    snapshot,
+};
 
 /// The intake of a peer.
 pub fn intake(peer: Peer) -> log::Partition {
@@ -60,8 +64,23 @@ impl<A: Codec> Standing<A> {
         }
     }
 
-    /// At the newest snapshot that can be used, or at the beginning.
+    /// At the newest snapshot that can be used, or at the beginning. One from the mirror is brought here if it spares much.
     pub(crate) async fn newest(number: u32, setup: &Setup<A>) -> Result<Self, Error> {
+        let here = Standing::newest_here(number, setup).await?;
+        let Some((snapshots, mirror)) = setup.snapshots.as_ref().and_then(|it| Some((it, it.mirror()?)))
+        else {
+            return Ok(here);
+        };
+        match mirror.fetch(snapshots, &*setup.log, here.peer, here.point().position).await {
+            true => {
+                drop_off_thread(here);
+                Standing::newest_here(number, setup).await
+            }
+            false => Ok(here),
+        }
+    }
+
+    async fn newest_here(number: u32, setup: &Setup<A>) -> Result<Self, Error> {
         let from_zero = Standing::new(number, setup.topology);
         let peer = from_zero.peer;
         let Some(snapshots) = setup.snapshots.clone() else { return Ok(from_zero) };
@@ -99,7 +118,7 @@ impl<A: Codec> Standing<A> {
 
     /// Of all that was folded. Equal prefixes give equal digests.
     pub fn digest(&self) -> [u8; 32] {
-        snapshot::digest(wire::digest(&wire::encode_state(&self.partition)), &self.archive)
+        snapshot::digest(wire::digest_of_state(&self.partition), &self.archive)
     }
 
     pub(crate) fn into_parts(self) -> (Partition<A>, Archive, u64, Reader<A>) {

@@ -1,20 +1,12 @@
 //! A worker's life: fold, announce, lead, and begin again whenever anything is in doubt.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::{Epoch, Millis, Peer, Policies, Timestamp, Topology};
+use domain::{Epoch, Kind, Millis, Peer, Policies, Timestamp, Topology};
 use futures::FutureExt as _;
-use log::{Limit, Log, Tail, Topic};
-use tokio::{sync::watch, time::Instant};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{AbortOnDropHandle, TaskTracker},
-};
+use log::{Limit, Log, Membership, Tail, Topic};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use wire::{Announce, Codec};
 
 use crate::{
@@ -31,6 +23,12 @@ use crate::{
 const RECORD_VERSION: u32 = 2;
 /// How long a worker that lost its rule, or failed, waits before it tries again; doubles up to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// Who is behind by less than so many records announces itself: another may lead still and decide ever more, and what it
+/// decides before it is deposed is read with the announcement.
+const NEAR: usize = 100;
+/// How long a process that stops goes on, at most, for others to take over what it leads.
+const HANDING_OVER: Duration = Duration::from_secs(3);
 
 /// What the workers of one aggregate share.
 pub struct Setup<A: Codec> {
@@ -50,15 +48,33 @@ pub struct Setup<A: Codec> {
     /// Parties for whom nothing has been under way for this long leave memory. They come back when they are needed, as
     /// they were.
     pub retire_after: Millis,
-    /// Whether partitions that are led elsewhere are folded here, so that taking over is quick. It costs as much memory
-    /// as leading them.
-    pub standby: bool,
+    /// How many processes fold a partition beside its leader, so that one of them takes over at once. Each of them pays
+    /// for it with as much memory as the leader.
+    pub standbys: usize,
 }
 
 impl<A: Codec> Setup<A> {
     pub(crate) fn post(&self) -> Post {
         Post { log: self.log.clone(), topology: self.topology }
     }
+}
+
+/// What a worker is to do about its partition. Only who is to lead announces itself: two who did so again and again would
+/// disturb each other. But whoever leads goes on until another is announced, also where the partition was given away or
+/// lost with the group: nobody else decides before that.
+///
+/// Where attempts are made, only who has lost its group goes on. Whoever follows asks what became of those that have not
+/// reported, so whoever has given the partition away begins none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// To announce itself, and again whenever it does not lead.
+    Lead,
+    /// The group that gave the partition is out of reach: to fold, once it does not lead any more.
+    Keep,
+    /// To fold what another decides, so that taking over is quick.
+    StandBy,
+    /// To end.
+    Leave,
 }
 
 /// Leads one partition for as long as it may.
@@ -76,48 +92,89 @@ struct Folded<A: Codec> {
 
 /// A worker under way, and what it is told.
 struct Running {
-    assigned: watch::Sender<bool>,
-    cancel: CancellationToken,
+    duty: watch::Sender<Duty>,
+    counted: Option<Counted>,
 }
 
-/// Leads the partitions that the group gives this process, until cancelled; with `standby` it folds the others. Returns
-/// once all have ended.
+impl Running {
+    fn tell(&mut self, duty: Duty, counted: impl FnOnce() -> Option<Counted>) {
+        if self.duty.send_if_modified(|told| std::mem::replace(told, duty) != duty) {
+            self.counted = counted();
+        }
+    }
+}
+
+/// Leads the partitions that the group gives this process, and stands by where it is next in line, until cancelled. Then it
+/// leaves the group, lets those who are next in line for its own take over, and returns once all have ended.
 pub async fn run_all<A: Codec>(setup: Setup<A>, cancel: CancellationToken) -> Result<(), log::Error> {
-    let topic = Topic(A::KIND.intake_topic());
-    let mut given = setup.log.join("workers", topic).await?;
-    let folded = if setup.standby { 0..setup.log.partitions(topic)? } else { 0..0 };
+    let mut joining = Some(Counted::joining(&setup.readiness, A::KIND));
+    let mut shares = setup.log.join("workers", Topic(A::KIND.intake_topic()), setup.standbys).await?;
     let setup = Arc::new(setup);
-    let tasks = TaskTracker::new();
     let mut running: BTreeMap<u32, Running> = BTreeMap::new();
+    // Each yields its number.
+    let mut tasks = JoinSet::new();
+    let stop = CancellationToken::new();
+    let _stopped = stop.clone().drop_guard();
+    let mut adrift = None;
     loop {
-        let led: BTreeSet<u32> = given.borrow_and_update().iter().copied().collect();
-        running.retain(|number, worker| {
-            let kept = led.contains(number) || folded.contains(number);
-            if !kept {
-                worker.cancel.cancel();
+        let share = shares.borrow_and_update().clone();
+        match (share.membership == Membership::Adrift, &adrift) {
+            (true, None) => {
+                adrift = Some(Counted::adrift(&setup.readiness, A::KIND));
+                tracing::warn!(workers = %A::KIND, "out of the group: what is led here goes on, and no more");
             }
-            kept
-        });
-        for number in folded.clone().chain(led.iter().copied()) {
-            let assigned = led.contains(&number);
-            let worker = running.entry(number).or_insert_with(|| {
-                let worker = Running { assigned: watch::Sender::new(assigned), cancel: cancel.child_token() };
-                let (told, cancel) = (worker.assigned.subscribe(), worker.cancel.clone());
-                tasks.spawn(Worker::new(setup.clone(), number).run_while(told, cancel));
-                worker
+            (false, Some(_)) => {
+                adrift = None;
+                tracing::info!(workers = %A::KIND, "in the group again");
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+        let led = if adrift.is_some() { Duty::Keep } else { Duty::Lead };
+        let mut duties: BTreeMap<u32, Duty> = running.keys().map(|number| (*number, Duty::Leave)).collect();
+        duties.extend(share.next.iter().map(|number| (*number, Duty::StandBy)));
+        duties.extend(share.led.iter().map(|number| (*number, led)));
+        for (number, duty) in duties {
+            let peer = Peer { kind: A::KIND, partition: number };
+            let counted = || match duty {
+                Duty::Lead => Some(Counted::given(&setup.readiness, peer)),
+                Duty::StandBy => Some(Counted::standing_by(&setup.readiness, peer)),
+                Duty::Keep | Duty::Leave => None,
+            };
+            if let Some(worker) = running.get_mut(&number) {
+                worker.tell(duty, counted);
+                continue;
+            }
+            let ((duty, told), cancel) = (watch::channel(duty), stop.clone());
+            running.insert(number, Running { duty, counted: counted() });
+            let worker = Worker::new(setup.clone(), number);
+            tasks.spawn(async move {
+                worker.run_while(told, cancel).await;
+                number
             });
-            worker.assigned.send_if_modified(|told| std::mem::replace(told, assigned) != assigned);
+        }
+        if share.membership != Membership::Joining {
+            joining = None;
         }
         tokio::select! {
             () = cancel.cancelled() => break,
-            changed = given.changed() => if changed.is_err() {
+            changed = shares.changed() => if changed.is_err() {
                 cancel.cancelled().await;
                 break;
             },
+            // It may be wanted again by now.
+            Some(Ok(number)) = tasks.join_next() => drop(running.remove(&number)),
         }
     }
-    tasks.close();
-    tasks.wait().await;
+    // Where it is next in line for others, they are for it.
+    let is_followed = !shares.borrow().next.is_empty();
+    drop((joining, shares));
+    if is_followed {
+        running.values_mut().for_each(|worker| worker.tell(Duty::Leave, || None));
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(HANDING_OVER, ended).await;
+    }
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
     Ok(())
 }
 
@@ -137,88 +194,22 @@ impl<A: Codec> Worker<A> {
 
     /// Leads until cancelled: what was under way is then read back, and a snapshot is left behind.
     pub async fn run(self, cancel: CancellationToken) {
-        self.lead(None, &cancel).await;
+        let _given = Counted::given(&self.setup.readiness, self.peer());
+        let (_told, duty) = watch::channel(Duty::Lead);
+        self.run_while(duty, cancel).await;
     }
 
-    /// Leads while it is assigned, and folds what others decide while it is not, so that taking over is quick.
-    pub async fn run_while(self, mut assigned: watch::Receiver<bool>, cancel: CancellationToken) {
-        while !cancel.is_cancelled() {
-            let mut folded = None;
-            let leads = *assigned.borrow_and_update();
-            if !leads {
-                folded = self.stand_by(&mut assigned, &cancel).await;
-                if folded.is_none() {
-                    return;
-                }
-            }
-            let revoked = cancel.child_token();
-            let revoking = async {
-                drop(assigned.wait_for(|assigned| !assigned).await);
-                revoked.cancel();
-                std::future::pending().await
-            };
-            tokio::select! {
-                biased;
-                () = self.lead(folded, &revoked) => {}
-                () = revoking => {}
-            }
-        }
-    }
-
-    /// Folds until it is assigned; none once cancelled, or once nobody is left to assign it.
-    async fn stand_by(
-        &self,
-        assigned: &mut watch::Receiver<bool>,
-        cancel: &CancellationToken,
-    ) -> Option<Folded<A>> {
-        let mut pause = PAUSE.0;
-        loop {
-            let folding = AssertUnwindSafe(self.fold_along(assigned, cancel)).catch_unwind();
-            match folding.await {
-                Ok(Ok(folded)) => return folded,
-                Ok(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "standing by begins again");
-                }
-                Err(_) => tracing::error!(peer = %self.peer(), "a fold panicked; standing by begins again"),
-            }
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return None,
-                () = tokio::time::sleep(self.jittered(pause)) => pause = (pause * 2).min(PAUSE.1),
-            }
-        }
-    }
-
-    async fn fold_along(
-        &self,
-        assigned: &mut watch::Receiver<bool>,
-        cancel: &CancellationToken,
-    ) -> Result<Option<Folded<A>>, Error> {
-        let mut folded = self.load().await?;
-        loop {
-            let records = tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Ok(None),
-                told = assigned.wait_for(|assigned| *assigned) => return Ok(told.is_ok().then_some(folded)),
-                records = folded.tail.batch() => records,
-            };
-            let records = records.map_err(|source| folded.standing.failed("read the log", source))?;
-            folded.standing.take_in(&records, &self.setup).await?;
-        }
-    }
-
-    /// Until cancelled. It begins with what was folded already, and folds again by itself whenever it must.
-    async fn lead(&self, mut folded: Option<Folded<A>>, cancel: &CancellationToken) {
-        let _wanted = Counted::wanted(&self.setup.readiness, A::KIND);
+    /// Does its duty until that is to end, until cancelled, or until nobody is left to tell it.
+    pub async fn run_while(self, mut duty: watch::Receiver<Duty>, cancel: CancellationToken) {
         let mut poison = Poison::default();
         let mut pause = PAUSE.0;
-        while !cancel.is_cancelled() {
+        while !cancel.is_cancelled() && duty.has_changed().is_ok() && *duty.borrow() != Duty::Leave {
             let began = Instant::now();
             // What the rules and the effects fail on is caught one by one. What fails besides must not leave the
             // partition without a worker; the log is as whole as ever.
-            let reign = AssertUnwindSafe(self.reign(folded.take(), &mut poison, cancel)).catch_unwind().await;
+            let reign = AssertUnwindSafe(self.reign(&mut duty, &mut poison, &cancel)).catch_unwind().await;
             match reign {
-                Ok(Ok(End::Cancelled)) => break,
+                Ok(Ok(End::Cancelled)) => continue,
                 Ok(Ok(End::Deposed)) => tracing::info!(peer = %self.peer(), "another worker leads now"),
                 Err(_) => {
                     metrics::stepped_down(A::KIND);
@@ -240,40 +231,89 @@ impl<A: Codec> Worker<A> {
         }
     }
 
+    /// Folds until it is to lead, and leads until that ends.
     async fn reign(
         &self,
-        folded: Option<Folded<A>>,
+        duty: &mut watch::Receiver<Duty>,
         poison: &mut Poison<A::TimerId>,
         cancel: &CancellationToken,
     ) -> Result<End, Error> {
-        let folded = match folded {
-            Some(folded) => folded,
-            None => self.load().await?,
+        let Some(Folded { mut standing, mut tail }) = self.fold(duty, cancel).await? else {
+            return Ok(End::Cancelled);
         };
-        let Folded { mut standing, mut tail } = folded;
-        self.catch_up(&mut standing, &mut tail).await?;
-
         let (epoch, guard) = self.announce(&standing).await?;
         self.catch_up(&mut standing, &mut tail).await?;
         if standing.point().epoch != Some(epoch) {
             return Ok(End::Deposed);
         }
         poison.forget_inputs_before(standing.intake_through);
-        let _leading = Counted::leading(&self.setup.readiness, A::KIND);
+        let _leading = Counted::leading(&self.setup.readiness, self.peer());
         tracing::debug!(peer = %self.peer(), %epoch, "leading");
         let _house = self.keep_house();
-        Leader::new(self.setup.clone(), standing, tail, epoch, guard, poison).lead(cancel).await
+        let let_go = cancel.child_token();
+        let letting_go = async {
+            if A::KIND == Kind::Delivery {
+                drop(duty.wait_for(|duty| matches!(duty, Duty::StandBy | Duty::Leave)).await);
+                let_go.cancel();
+            }
+            std::future::pending::<Infallible>().await
+        };
+        let leader = Leader::new(self.setup.clone(), standing, tail, epoch, guard, poison);
+        tokio::select! {
+            biased;
+            end = leader.lead(&let_go) => end,
+            never = letting_go => match never {},
+        }
     }
 
-    /// What whoever leads does besides, in a task of its own: trims the intake, and keeps the index of reading points.
+    /// Folds what there is and what comes, until it is to lead and has folded nearly everything. None once that is not to be.
+    async fn fold(
+        &self,
+        duty: &mut watch::Receiver<Duty>,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Folded<A>>, Error> {
+        let mut folded = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(None),
+            folded = self.load() => folded?,
+        };
+        loop {
+            let leads = match *duty.borrow_and_update() {
+                Duty::Lead => true,
+                Duty::Keep | Duty::StandBy => false,
+                Duty::Leave => return Ok(None),
+            };
+            let Folded { standing, tail } = &mut folded;
+            let records = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(None),
+                told = duty.changed() => match told {
+                    Ok(()) => continue,
+                    Err(_) => return Ok(None),
+                },
+                records = async { if leads { tail.ready().await } else { tail.batch().await } } => records,
+            };
+            let records = records.map_err(|source| standing.failed("read the log", source))?;
+            let is_near = records.len() < NEAR;
+            standing.take_in(&records, &self.setup).await?;
+            if leads && is_near {
+                return Ok(Some(folded));
+            }
+        }
+    }
+
+    /// What whoever leads does besides, in a task of its own: trims the intake, keeps the index of reading points, and
+    /// mirrors the snapshots.
     fn keep_house(&self) -> Option<AbortOnDropHandle<()>> {
         let (setup, peer) = (&self.setup, self.peer());
         let snapshots = setup.snapshots.clone()?;
         let points = Points::new(snapshots.clone()).keep(setup.log.clone(), peer);
+        let mirrored = snapshots.mirror().cloned();
+        let mirror = mirrored.map(|mirror| mirror.keep(snapshots.clone(), setup.log.clone(), peer));
         let intake =
             retention::keep(setup.log.clone(), snapshots, setup.clock.clone(), setup.retention, peer);
         Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            futures::join!(points, intake);
+            futures::join!(points, intake, futures::future::OptionFuture::from(mirror));
         })))
     }
 

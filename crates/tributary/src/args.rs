@@ -48,6 +48,7 @@ pub enum Command {
     SetAside(commands::set_aside::SetAsideArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),
+    Keys(commands::keys_copy::KeysArgs),
     Log(commands::log_copy::LogArgs),
     Rebuild(commands::rebuild::RebuildArgs),
     Doctor(commands::doctor::DoctorArgs),

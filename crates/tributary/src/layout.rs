@@ -57,8 +57,13 @@ impl Layout {
         self.log().join("log.sqlite").is_file()
     }
 
+    /// The key store, unless the configuration names another place.
+    pub fn key_store_file(&self) -> PathBuf {
+        self.keys().join("keys.sqlite")
+    }
+
     pub fn has_keys(&self) -> bool {
-        self.keys().join("keys.sqlite").is_file()
+        self.key_store_file().is_file()
     }
 
     pub fn has_read_model(&self) -> bool {

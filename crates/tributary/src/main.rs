@@ -7,12 +7,14 @@ mod commands;
 mod config;
 mod dev;
 mod exit;
+mod key_store;
 mod layout;
 mod observe;
 mod opened;
 mod progress;
 mod serve;
 mod signals;
+mod stores;
 
 use std::process::ExitCode;
 

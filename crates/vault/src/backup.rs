@@ -24,8 +24,8 @@ pub struct Contents {
     pub blobs: u64,
 }
 
-/// Copies the vault in `dir` to `to`, which must exist and be empty, and looks the copy over. The copy is on disk
-/// when this returns. It lacks the master key, and holds keys that may be destroyed in the original later.
+/// Copies the vault in `dir`, keys and all, to `to`, which must exist and be empty, and looks the copy over. The copy is
+/// on disk when this returns. It lacks the master key, and holds keys that may be destroyed in the original later.
 /// `progress` is told how many blobs of how many are copied.
 ///
 /// While the keys are read, which takes a second for some millions, an erasure is [`Error::Unavailable`].
@@ -79,7 +79,7 @@ fn keys(dir: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Result<Connection, Error> {
     let opened = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    opened.map_err(|source| Error::Open { path: path.to_owned(), source: Arc::new(source) })
+    opened.map_err(|source| Error::Open { place: path.display().to_string(), source: Arc::new(source) })
 }
 
 /// On disk when it returns, its name once its folder is. A blob that was erased or swept meanwhile is not copied.

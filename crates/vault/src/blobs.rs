@@ -1,18 +1,16 @@
-//! Blob files: what is too big for a record, sealed, one file each.
+//! Blobs: what is too big for a record, sealed, one object each.
 //!
-//! A file is called `blobs/XX/SUBJECT-GENERATION-BLOB` in hexadecimal, where `XX` begins `SUBJECT`, a keyed hash:
-//! erasing finds a subject's files by name, and a listing tells nobody whose they are. A file has its name only
-//! once its content is on disk; while it is written it ends in `.part`.
+//! They lie in a folder beside the keys, or in a store that many machines reach. A blob is called
+//! `XX/SUBJECT-GENERATION-BLOB` in hexadecimal, where `XX` begins `SUBJECT`, a keyed hash: erasing finds a subject's
+//! blobs by name, and a listing tells nobody whose they are.
 
 use std::{
-    fmt, fs,
-    fs::File,
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
 };
 
 use data_encoding::HEXLOWER;
+use objects::Store;
 
 use crate::Id;
 
@@ -32,7 +30,7 @@ impl fmt::Debug for BlobId {
     }
 }
 
-/// What a file's name says.
+/// What an object's name says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Name {
     pub(crate) subject: Id,
@@ -40,151 +38,115 @@ pub(crate) struct Name {
     pub(crate) blob: BlobId,
 }
 
+impl Name {
+    fn write(&self) -> String {
+        let Name { subject, generation, blob } = self;
+        format!("{}/{}-{generation}-{blob}", folder(subject), HEXLOWER.encode(subject))
+    }
+
+    /// `None` for an object that is not ours; those stay untouched.
+    fn read(name: &str) -> Option<Name> {
+        let (_, name) = name.rsplit_once('/')?;
+        let mut parts = name.split('-');
+        let id = |text: &str| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
+        let name = Name {
+            subject: id(parts.next()?)?,
+            generation: parts.next()?.parse().ok()?,
+            blob: BlobId(id(parts.next()?)?),
+        };
+        parts.next().is_none().then_some(name)
+    }
+}
+
+type Result<T> = std::result::Result<T, objects::Error>;
+
 pub(crate) struct Blobs {
-    dir: PathBuf,
+    store: Store,
 }
 
 impl Blobs {
-    /// Creates all folders at once, so that a write has only its own folder to make durable.
-    pub(crate) fn open(dir: PathBuf) -> io::Result<Blobs> {
+    pub(crate) fn new(store: Store) -> Blobs {
+        Blobs { store }
+    }
+
+    /// In this folder, which is made if need be.
+    pub(crate) fn in_folder(dir: PathBuf) -> io::Result<Blobs> {
         fs::create_dir_all(&dir)?;
-        for first in 0..=u8::MAX {
-            match fs::create_dir(folder(&dir, first)) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-        }
-        sync_folder(&dir)?;
-        dir.parent().map_or(Ok(()), sync_folder)?;
-        Ok(Blobs { dir })
+        dir.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())?;
+        Ok(Blobs::new(Store::folder(dir)))
     }
 
     /// Durable once it returns.
-    pub(crate) fn write(&self, name: &Name, content: &[u8]) -> io::Result<()> {
-        let (path, part) = (self.path(name), self.path(name).with_extension("part"));
-        let written = File::create_new(&part)
-            .and_then(|mut file| {
-                file.write_all(content)?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&part, &path))
-            .and_then(|()| sync_folder(&folder(&self.dir, name.subject[0])));
-        if written.is_err() {
-            // On a full disk the space is wanted back; what cannot be removed now is swept later.
-            _ = fs::remove_file(&part);
-            _ = fs::remove_file(&path);
-        }
-        written
+    pub(crate) async fn write(&self, name: &Name, content: Vec<u8>) -> Result<()> {
+        self.store.put(&name.write(), content.into()).await
     }
 
-    /// `None` when there is no such file.
-    pub(crate) fn read(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path(name)) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// `None` when there is no such blob.
+    pub(crate) async fn read(&self, name: &Name) -> Result<Option<Vec<u8>>> {
+        Ok(self.store.get(&name.write()).await?.map(Vec::from))
     }
 
-    /// Removes the subject's files of the generations up to and including `through`.
-    pub(crate) fn erase(&self, subject: Id, through: u32) -> io::Result<()> {
-        let folder = folder(&self.dir, subject[0]);
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if parse(&path).is_some_and(|name| name.subject == subject && name.generation <= through) {
-                remove(&path)?;
+    /// Removes the subject's blobs of the generations up to and including `through`.
+    pub(crate) async fn erase(&self, subject: Id, through: u32) -> Result<()> {
+        for name in self.names(&folder(&subject)).await? {
+            if name.subject == subject && name.generation <= through {
+                self.remove(&name).await?;
             }
         }
-        sync_folder(&folder)
+        Ok(())
     }
 
-    pub(crate) fn remove(&self, name: &Name) -> io::Result<()> {
-        remove(&self.path(name))
+    pub(crate) async fn remove(&self, name: &Name) -> Result<()> {
+        self.store.remove(&name.write()).await
     }
 
     /// Everything that is finished.
-    pub(crate) fn ids(&self) -> io::Result<Vec<BlobId>> {
-        Ok(list(&self.dir)?.iter().filter_map(|path| parse(path)).map(|name| name.blob).collect())
+    pub(crate) async fn ids(&self) -> Result<Vec<BlobId>> {
+        Ok(self.names("").await?.into_iter().map(|name| name.blob).collect())
     }
 
     /// Removes what was last written before `before` (milliseconds since the Unix epoch) and is not kept, and
-    /// what was never finished. Yields how many files.
-    pub(crate) fn sweep(&self, before: i64, keep: impl Fn(&BlobId) -> bool) -> io::Result<u64> {
-        let before = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(before).unwrap_or(0));
-        let mut swept = 0;
-        for first in 0..=u8::MAX {
-            for entry in fs::read_dir(folder(&self.dir, first))? {
-                let path = entry?.path();
-                let Some(name) = parse(&path) else { continue };
-                let finished = path.extension().is_none();
-                if written_before(&path, before)? && !(finished && keep(&name.blob)) {
-                    remove(&path)?;
-                    swept += 1;
-                }
+    /// what was never finished. Yields how many there were.
+    pub(crate) async fn sweep(&self, before: i64, keep: impl Fn(&BlobId) -> bool) -> Result<u64> {
+        let mut swept = self.store.tidy(before).await?;
+        for object in self.store.list("").await? {
+            let Some(name) = Name::read(&object.name) else { continue };
+            if object.written_at < before && !keep(&name.blob) {
+                self.store.remove(&object.name).await?;
+                swept += 1;
             }
         }
         Ok(swept)
     }
 
-    fn path(&self, name: &Name) -> PathBuf {
-        let Name { subject, generation, blob } = name;
-        folder(&self.dir, subject[0]).join(format!("{}-{generation}-{blob}", HEXLOWER.encode(subject)))
+    async fn names(&self, folder: &str) -> Result<Vec<Name>> {
+        let objects = self.store.list(folder).await?;
+        Ok(objects.iter().filter_map(|object| Name::read(&object.name)).collect())
     }
 }
 
-/// The finished blobs below `dir`, as paths from there; none where there is no such folder.
+fn folder(subject: &Id) -> String {
+    format!("{:02x}", subject[0])
+}
+
+/// The finished blobs below a folder, as paths from there; none where there is no such folder.
 pub(crate) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut blobs = Vec::new();
     if !dir.is_dir() {
         return Ok(blobs);
     }
     for first in 0..=u8::MAX {
-        let folder = folder(dir, first);
+        let folder = dir.join(format!("{first:02x}"));
         if !folder.is_dir() {
             continue;
         }
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
-            if parse(&path).is_some() && path.extension().is_none() {
-                blobs.extend(path.strip_prefix(dir).map(Path::to_owned));
+            let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
+            if name.and_then(Name::read).is_some() {
+                blobs.extend(name.map(PathBuf::from));
             }
         }
     }
     Ok(blobs)
-}
-
-/// `None` for a file that is not ours; those stay untouched.
-fn parse(path: &Path) -> Option<Name> {
-    let mut parts = path.file_stem()?.to_str()?.split('-');
-    let id = |text: &str| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
-    let name = Name {
-        subject: id(parts.next()?)?,
-        generation: parts.next()?.parse().ok()?,
-        blob: BlobId(id(parts.next()?)?),
-    };
-    parts.next().is_none().then_some(name)
-}
-
-fn folder(dir: &Path, first: u8) -> PathBuf {
-    dir.join(format!("{first:02x}"))
-}
-
-/// A file that vanished meanwhile (swept or erased by another) is no failure.
-fn written_before(path: &Path, before: SystemTime) -> io::Result<bool> {
-    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
-        Ok(modified) => Ok(modified < before),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -17,9 +17,9 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    #[error("could not open the vault at {path}")]
+    #[error("could not open the vault at {place}")]
     Open {
-        path: PathBuf,
+        place: String,
         #[source]
         source: Cause,
     },
@@ -31,10 +31,22 @@ pub enum Error {
     },
     #[error("{path} is damaged: {reason}")]
     Damaged { path: PathBuf, reason: String },
-    #[error("{path} was written by a newer version (format {found}; this one knows up to {known})")]
-    Newer { path: PathBuf, found: u32, known: u32 },
-    #[error("this is not the master key that {path} was created with")]
-    WrongMasterKey { path: PathBuf },
+    #[error("{place} was written by a newer version (format {found}; this one knows up to {known})")]
+    Newer { place: String, found: u32, known: u32 },
+    #[error("this is not the master key that {place} was created with")]
+    WrongMasterKey { place: String },
+    #[error("the URL of the key store is of no use: {reason}")]
+    Url { reason: String },
+    #[error("there is no key store in {place}")]
+    NoStore { place: String },
+    #[error("{place} holds the keys of {parties} parties already: keys are copied to where there are none")]
+    NotEmpty { place: String, parties: u64 },
+    #[error("{place} belongs to another installation: its ids are made with another root secret")]
+    OtherRoot { place: String },
+    #[error(
+        "the copy in {place} is not what was copied: it has {found} rows of {wanted}, or another root secret"
+    )]
+    BadCopy { place: String, found: u64, wanted: u64 },
     #[error("could not {operation} the master key in {path}")]
     MasterKeyFile {
         operation: &'static str,

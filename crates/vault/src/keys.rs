@@ -3,19 +3,32 @@
 //! Known parties are served from a cache that never waits. Everything else goes to one thread, the keeper, which
 //! owns the database and commits all that waits in one transaction, so that thousands of new parties a second
 //! share a few disk flushes. It also alone fills and empties the cache, so an erased key cannot slip back in.
+//!
+//! The database is a SQLite file, or PostgreSQL where many machines share it; keeper and cache are the same for both.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc::sync_channel},
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, oneshot};
 
 mod cache;
+mod copy;
 mod keeper;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
 mod store;
+
+pub use copy::copy_keys;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
+pub use store::KeyStore;
 
 use crate::{Error, MasterKey, Subject, cipher::Secret, sealed::DataKey};
 use cache::Cache;
 use keeper::{Keeper, Reply, Request};
-use store::Store;
 
 /// How many requests may wait for the keeper. Further callers wait for room.
 const WAITING: usize = 4_096;
@@ -34,21 +47,32 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Also yields the root secret, from which the keyed hashes derive.
+    /// Also yields the root secret, from which the keyed hashes derive. Where there is no key store, `create` makes one.
     pub(crate) fn open(
-        path: &Path,
+        store: KeyStore,
+        create: bool,
         master: MasterKey,
         lease: Duration,
         cached: usize,
     ) -> Result<(Keys, Secret), Error> {
-        let (store, root) = Store::open(path, &master)?;
         let cache = Arc::new(Cache::new(lease, cached));
         let (requests, queue) = mpsc::channel(WAITING);
-        let keeper = Keeper::new(store, master, cache.clone());
+        let (opened, root) = sync_channel(1);
+        let keeper = {
+            let cache = cache.clone();
+            move || match store.open(&master, create) {
+                Ok((store, root)) => {
+                    _ = opened.send(Ok(root));
+                    Keeper::new(store, master, cache).run(queue);
+                }
+                Err(error) => _ = opened.send(Err(error)),
+            }
+        };
         std::thread::Builder::new()
             .name("key-store".into())
-            .spawn(move || keeper.run(queue))
+            .spawn(keeper)
             .map_err(Error::unavailable("start the key store's thread"))?;
+        let root = root.recv().map_err(|_| stopped())??;
         Ok((Keys { cache, requests }, root))
     }
 

@@ -21,6 +21,9 @@ mod vault;
 
 pub use blobs::BlobId;
 pub use error::Error;
+#[cfg(feature = "postgres")]
+pub use keys::Postgres;
+pub use keys::{KeyStore, copy_keys};
 pub use master::MasterKey;
 pub use vault::{Config, INLINE_MAX, Opened, Vault};
 
@@ -28,7 +31,7 @@ pub use vault::{Config, INLINE_MAX, Opened, Vault};
 pub type Id = [u8; 16];
 
 /// Whose data it is. Every subject has its own key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     pub tenant: Arc<str>,
     pub party: Id,

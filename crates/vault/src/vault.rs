@@ -2,25 +2,32 @@
 
 use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
+use objects::Store;
+
 use crate::{
     BlobId, Error, Id, MasterKey, Subject,
     blobs::{Blobs, Name},
     hashes::Hashes,
-    keys::Keys,
+    keys::{KeyStore, Keys},
     metrics, random,
     reference::References,
     sealed::{self, DataKey, Sealed},
 };
 
-/// A plaintext longer than this many bytes becomes a blob file, and its sealed bytes a reference to it.
+/// A plaintext longer than this many bytes becomes a blob, and its sealed bytes a reference to it.
 pub const INLINE_MAX: usize = 64 * 1024;
 
 /// No cached key is used for longer after it was read (DESIGN §5): an erasure waits this out.
 const LONGEST_LEASE: Duration = Duration::from_secs(30);
 
 pub struct Config {
-    /// Holds `keys.sqlite` and `blobs/`; created when missing.
+    /// Holds `blobs/` and `keys.sqlite`, unless they are elsewhere; created when missing.
     pub dir: PathBuf,
+    /// Where blobs are; left out, in `blobs/`.
+    pub blobs: Option<Store>,
+    pub keys: KeyStore,
+    /// Makes a key store where there is none.
+    pub create: bool,
     pub master: MasterKey,
     /// How long a key read from the store may be used; at most 30 s, more is cut to that.
     pub lease: Duration,
@@ -30,7 +37,9 @@ pub struct Config {
 
 impl Config {
     pub fn new(dir: impl Into<PathBuf>, master: MasterKey) -> Config {
-        Config { dir: dir.into(), master, lease: LONGEST_LEASE, cached_keys: 50_000 }
+        let dir = dir.into();
+        let keys = KeyStore::Sqlite(dir.join("keys.sqlite"));
+        Config { dir, blobs: None, keys, create: true, master, lease: LONGEST_LEASE, cached_keys: 50_000 }
     }
 }
 
@@ -64,15 +73,21 @@ struct Inner {
 }
 
 impl Vault {
-    /// Opens the vault in its folder, or creates it with this master key. Blocks for some file work.
+    /// Opens the vault in its folder, or creates it with this master key. Blocks for some file work, and, where the keys
+    /// are on a server, until that has answered or some seconds have passed.
     pub fn open(config: Config) -> Result<Vault, Error> {
-        let Config { dir, master, lease, cached_keys } = config;
+        let Config { dir, blobs, keys, create, master, lease, cached_keys } = config;
         metrics::describe();
-        let failed = |source: io::Error| Error::Open { path: dir.clone(), source: Arc::new(source) };
-        std::fs::create_dir_all(&dir).map_err(failed)?;
-        let (keys, root) =
-            Keys::open(&dir.join("keys.sqlite"), master, lease.min(LONGEST_LEASE), cached_keys)?;
-        let blobs = Blobs::open(dir.join("blobs")).map_err(failed)?;
+        let place = dir.display().to_string();
+        let failed = |source: io::Error| Error::Open { place: place.clone(), source: Arc::new(source) };
+        if create {
+            std::fs::create_dir_all(&dir).map_err(failed)?;
+        }
+        let (keys, root) = Keys::open(keys, create, master, lease.min(LONGEST_LEASE), cached_keys)?;
+        let blobs = match blobs {
+            Some(store) => Blobs::new(store),
+            None => Blobs::in_folder(dir.join("blobs")).map_err(failed)?,
+        };
         let (hashes, references) = (Hashes::new(&root), References::new(&root));
         Ok(Vault(Arc::new(Inner { hashes, references, keys, blobs })))
     }
@@ -95,7 +110,7 @@ impl Vault {
     }
 
     /// Seals for this subject and this item (the fact's id): the bytes open only for the same two. They are 45
-    /// bytes longer than the plaintext, or 21 bytes when it exceeds [`INLINE_MAX`] and becomes a blob file.
+    /// bytes longer than the plaintext, or 21 bytes when it exceeds [`INLINE_MAX`] and becomes a blob.
     /// The key, and the blob, are durable when this returns. Sealing twice gives different bytes.
     pub async fn seal(&self, subject: &Subject, item: &Id, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         if plaintext.len() > INLINE_MAX {
@@ -136,7 +151,7 @@ impl Vault {
 
     /// The blobs there are now.
     pub async fn blobs(&self) -> Result<Vec<BlobId>, Error> {
-        self.on_blobs("list blobs", Blobs::ids).await
+        self.0.blobs.ids().await.map_err(Error::unavailable("list blobs"))
     }
 
     /// Destroys the subject's key and blobs: what was sealed so far is [`Opened::Erased`] from now on, here at
@@ -144,19 +159,19 @@ impl Vault {
     /// generation that is now erased, 0 if nothing was ever sealed. After an error, ask again.
     pub async fn erase(&self, subject: &Subject) -> Result<u32, Error> {
         let through = self.0.keys.erase(subject).await?;
-        let files = self.0.hashes.folder(subject);
-        self.on_blobs("erase blobs", move |blobs| blobs.erase(files, through)).await?;
+        let erased = self.0.blobs.erase(self.0.hashes.folder(subject), through).await;
+        erased.map_err(Error::unavailable("erase blobs"))?;
         Ok(through)
     }
 
-    /// Removes blob files that no record came to name: those last written before `written_before` (milliseconds
+    /// Removes blobs that no record came to name: those last written before `written_before` (milliseconds
     /// since the Unix epoch; leave time for a record on its way) that `keep` does not know. Yields how many.
     pub async fn sweep_blobs(
         &self,
         written_before: i64,
-        keep: impl Fn(&BlobId) -> bool + Send + 'static,
+        keep: impl Fn(&BlobId) -> bool,
     ) -> Result<u64, Error> {
-        self.on_blobs("sweep blobs", move |blobs| blobs.sweep(written_before, keep)).await
+        self.0.blobs.sweep(written_before, keep).await.map_err(Error::unavailable("sweep blobs"))
     }
 
     /// A text that only this vault can make or read, for a Message-ID or a Reply-To: lower-case letters and digits,
@@ -177,22 +192,21 @@ impl Vault {
             let key = self.0.keys.current(subject).await?;
             let name = self.blob_name(subject, key.generation, BlobId(random::bytes()?));
             let generation = key.generation;
-            let written = {
+            let content = {
                 let (subject, item, plaintext) = (subject.clone(), *item, plaintext.clone());
-                self.on_blobs("write a blob", move |blobs| {
-                    let content =
-                        key.seal_blob(&subject, &item, &name.blob, &plaintext).map_err(io::Error::other)?;
-                    blobs.write(&name, &content)?;
-                    metrics::blob_written(content.len());
-                    Ok(())
-                })
-                .await
+                let seal = move || key.seal_blob(&subject, &item, &name.blob, &plaintext);
+                off_thread("seal a blob", seal).await?
             };
-            // An erasure that happened meanwhile may have missed this file, or taken it away while it was written.
+            let bytes = content.len();
+            let written = self.0.blobs.write(&name, content).await;
+            // An erasure that happened meanwhile may have missed this blob, or taken it away while it was written.
             if self.0.keys.current(subject).await?.generation == generation {
-                return written.map(|()| sealed::reference(generation, &name.blob));
+                written.map_err(Error::unavailable("write a blob"))?;
+                metrics::blob_written(bytes);
+                return Ok(sealed::reference(generation, &name.blob));
             }
-            self.on_blobs("remove an erased blob", move |blobs| blobs.remove(&name)).await?;
+            let removed = self.0.blobs.remove(&name).await;
+            removed.map_err(Error::unavailable("remove an erased blob"))?;
         }
     }
 
@@ -205,15 +219,13 @@ impl Vault {
     ) -> Result<Opened, Error> {
         let generation = key.generation;
         let name = self.blob_name(subject, generation, blob);
-        let opened = {
-            let (subject, item) = (subject.clone(), *item);
-            self.on_blobs("read a blob", move |blobs| {
-                Ok(blobs.read(&name)?.map(|content| key.open_blob(&subject, &item, &blob, &content)))
-            })
-            .await?
-        };
-        match opened {
-            Some(plaintext) => plaintext.map(Opened::Plain),
+        let content = self.0.blobs.read(&name).await.map_err(Error::unavailable("read a blob"))?;
+        match content {
+            Some(content) => {
+                let (subject, item) = (subject.clone(), *item);
+                let open = move || key.open_blob(&subject, &item, &blob, &content);
+                off_thread("open a blob", open).await.map(Opened::Plain)
+            }
             // It may have been erased since the key was asked for.
             None if self.0.keys.of(subject, generation).await?.is_none() => Ok(Opened::Erased),
             None => Err(Error::BlobMissing(blob)),
@@ -223,15 +235,12 @@ impl Vault {
     fn blob_name(&self, subject: &Subject, generation: u32, blob: BlobId) -> Name {
         Name { subject: self.0.hashes.folder(subject), generation, blob }
     }
+}
 
-    /// File work and the ciphering of something big stay off the threads that serve everyone.
-    async fn on_blobs<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        work: impl FnOnce(&Blobs) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let inner = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || work(&inner.blobs)).await;
-        done.map_err(Error::unavailable(operation))?.map_err(Error::unavailable(operation))
-    }
+/// The ciphering of something big stays off the threads that serve everyone.
+async fn off_thread<T: Send + 'static>(
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::unavailable(operation))?
 }

@@ -33,4 +33,4 @@ pub use record::{
     Announce, Decision, Header, Record, decode_event, decode_header, decode_record, encode_announce,
     encode_decision, encode_event,
 };
-pub use state::{STATE_VERSION, decode_state, digest, encode_state};
+pub use state::{STATE_VERSION, decode_state, digest, digest_of, digest_of_state, encode_state, write_state};

@@ -50,7 +50,9 @@ use self::{
     queue::Queue,
     recent::Slot,
 };
-use crate::{Appending, Error, Limit, Log, Partition, Record, Topic, contract::check_size, metrics::Meters};
+use crate::{
+    Appending, Error, Limit, Log, Partition, Record, Share, Topic, contract::check_size, metrics::Meters,
+};
 
 /// What an operator may tune. The defaults suit one machine that does everything.
 #[derive(Clone, Debug)]
@@ -100,7 +102,7 @@ struct Shared {
 struct LocalTopic {
     first: usize,
     count: u32,
-    members: watch::Sender<Vec<u32>>,
+    members: watch::Sender<Share>,
 }
 
 impl LocalLog {
@@ -180,10 +182,8 @@ impl Shared {
             let first = slots.len();
             slots.extend(disk::load(connection, topic)?);
             let count = (slots.len() - first) as u32;
-            topics.insert(
-                topic,
-                LocalTopic { first, count, members: watch::Sender::new((0..count).collect()) },
-            );
+            topics
+                .insert(topic, LocalTopic { first, count, members: watch::Sender::new(Share::whole(count)) });
         }
         Ok(Shared { topics, slots, readers: Readers::new(path), meters: Meters::new() })
     }
@@ -273,7 +273,7 @@ impl Log for LocalLog {
         }
     }
 
-    async fn join(&self, _group: &str, topic: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
+    async fn join(&self, _: &str, topic: Topic, _: usize) -> Result<watch::Receiver<Share>, Error> {
         Ok(self.inner.shared.topic(topic)?.members.subscribe())
     }
 }

@@ -31,7 +31,10 @@ use domain::{Batch, Departed, FACTS_KEPT, FactId, Party, Timestamp};
 use wire::Codec;
 
 pub(crate) use self::shelf::Unsettled;
-use self::shelf::{Shelf, Unreadable};
+use self::{
+    segment::Segment,
+    shelf::{Said, Shelf, Unreadable},
+};
 
 type Key = [u8; 16];
 type Entry = (Key, Vec<u8>);
@@ -52,6 +55,9 @@ impl From<Unreadable> for Error {
     }
 }
 
+/// Of facts, of lasting facts, of parties.
+const SHELVES: usize = 3;
+
 pub struct Archive {
     facts: Shelf,
     lasting_facts: Shelf,
@@ -69,6 +75,23 @@ impl Default for Archive {
             keeps: true,
         }
     }
+}
+
+/// The files that an encoded archive needs.
+pub(crate) fn file_names(mut encoded: &[u8]) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for _ in 0..SHELVES {
+        names.extend(Said::decode(&mut encoded)?.names.iter().map(segment::file_name));
+    }
+    if encoded.is_empty() { Ok(names) } else { Err(segment::damaged("it says too much of its segments")) }
+}
+
+/// Reads a whole segment's file, and holds it against its name.
+pub(crate) fn check_file(path: &Path) -> io::Result<()> {
+    let name =
+        path.file_stem().and_then(|stem| HEXLOWER.decode(stem.as_encoded_bytes()).ok()?.try_into().ok());
+    let name = name.ok_or_else(|| segment::damaged("it has not the name of a segment"))?;
+    Segment::open(path.parent().unwrap_or(Path::new("")), name)?.check()
 }
 
 impl Archive {
@@ -164,7 +187,7 @@ impl Archive {
         is_same
     }
 
-    fn shelves(&self) -> [&Shelf; 3] {
+    fn shelves(&self) -> [&Shelf; SHELVES] {
         [&self.facts, &self.lasting_facts, &self.parties]
     }
 

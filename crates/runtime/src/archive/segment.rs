@@ -298,7 +298,11 @@ fn partial_in(dir: &Path) -> PathBuf {
 }
 
 pub(super) fn path_of(dir: &Path, name: &Name) -> PathBuf {
-    dir.join(format!("{}.segment", HEXLOWER.encode(name)))
+    dir.join(file_name(name))
+}
+
+pub(super) fn file_name(name: &Name) -> String {
+    format!("{}.segment", HEXLOWER.encode(name))
 }
 
 pub(super) fn damaged(reason: &'static str) -> io::Error {

@@ -216,14 +216,10 @@ impl Shelf {
     }
 
     pub(super) fn decode(rest: &mut &[u8], dir: &Path, kept_for: Option<Millis>) -> io::Result<Self> {
-        let cut = || damaged("what it says of its segments ends too early");
-        let written = Tally::decode(&take_array(rest).ok_or_else(cut)?);
-        let gone = Tally::decode(&take_array(rest).ok_or_else(cut)?);
-        let count = u64::from_be_bytes(take_array(rest).ok_or_else(cut)?);
+        let Said { written, gone, names } = Said::decode(rest)?;
         let mut segments = Vec::new();
         let mut found = gone;
-        for _ in 0..count {
-            let name: Name = take_array(rest).ok_or_else(cut)?;
+        for name in names {
             let segment = Segment::open(dir, name)?;
             found.add(segment.index.tally);
             segments.push(segment);
@@ -239,6 +235,24 @@ impl Shelf {
         self.segments.iter().try_for_each(|segment| {
             segment.check().map_err(|source| Unreadable { segment: segment.name, source })
         })
+    }
+}
+
+/// What a snapshot says of a shelf.
+pub(super) struct Said {
+    written: Tally,
+    gone: Tally,
+    pub(super) names: Vec<Name>,
+}
+
+impl Said {
+    pub(super) fn decode(rest: &mut &[u8]) -> io::Result<Self> {
+        let cut = || damaged("what it says of its segments ends too early");
+        let written = Tally::decode(&take_array(rest).ok_or_else(cut)?);
+        let gone = Tally::decode(&take_array(rest).ok_or_else(cut)?);
+        let count = u64::from_be_bytes(take_array(rest).ok_or_else(cut)?);
+        let names = (0..count).map(|_| take_array(rest).ok_or_else(cut));
+        Ok(Said { written, gone, names: names.collect::<io::Result<_>>()? })
     }
 }
 

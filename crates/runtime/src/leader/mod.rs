@@ -43,6 +43,8 @@ const MOST_IN_FLIGHT: usize = 4;
 const READ: Limit = Limit { records: 1_024, bytes: 384 * 1024 };
 /// Between words to relay sources, and looks for relays that were lost.
 const CHORES: Duration = Duration::from_millis(20);
+/// A decision that is read back only after this long may have been followed by another leader's meanwhile.
+const LATE: Duration = Duration::from_secs(1);
 /// Inputs from which nothing followed are noted as read after this long, if no other decision says so.
 const NOTED: Duration = Duration::from_secs(1);
 
@@ -96,6 +98,13 @@ struct InFlight<A: Codec> {
     since: Instant,
     /// What our clock showed.
     shown: Timestamp,
+}
+
+impl<A: Codec> InFlight<A> {
+    /// What folding it costs, about.
+    fn size(&self) -> usize {
+        self.decision.steps.len() + self.departed.len()
+    }
 }
 
 impl<'a, A: Codec> Leader<'a, A> {
@@ -188,7 +197,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                 }
                 records = self.log.batch() => {
                     let records = records.map_err(|source| self.failed("read the log", source))?;
-                    if !self.read_back(&records)? {
+                    if !self.heed(&records, cancel).await? {
                         return Ok(End::Deposed);
                     }
                 }
@@ -211,7 +220,10 @@ impl<'a, A: Codec> Leader<'a, A> {
                 Ok(()) = self.policies.changed(), if room => self.adopting = true,
                 Some(written) = OptionFuture::from(self.scribe.as_mut().map(Scribe::written)) => {
                     self.scribe = None;
-                    self.adopt_archive(written)?;
+                    if !self.adopt_archive(written)? {
+                        // None is left of this; who ends in order leaves one.
+                        self.since_snapshot = self.since_snapshot.max(1);
+                    }
                 }
                 () = cancel.cancelled(), if !leaving => {}
             }
@@ -251,7 +263,6 @@ impl<'a, A: Codec> Leader<'a, A> {
     fn append(&mut self, steps: Vec<Step<A>>) {
         self.seq += 1;
         let departed = self.partition.take_departed();
-        self.since_snapshot += steps.len() + departed.len();
         let decision = Decision {
             epoch: self.epoch,
             seq: self.seq,
@@ -263,11 +274,36 @@ impl<'a, A: Codec> Leader<'a, A> {
         let (since, shown) = (Instant::now(), self.setup.clock.now());
         self.last_append = since;
         self.appends.push_back(self.setup.log.append(log_of(self.peer), vec![record]));
-        self.in_flight.push_back(InFlight { decision, departed, since, shown });
+        let in_flight = InFlight { decision, departed, since, shown };
+        self.since_snapshot += in_flight.size();
+        self.in_flight.push_back(in_flight);
     }
 
-    /// Takes note of what the log accepted, and performs what follows. False once another leader rules.
-    fn read_back(&mut self, records: &[Record]) -> Result<bool, Error> {
+    /// Takes note of what the log accepted, and performs what follows. False once another leader rules: then nothing is
+    /// performed, for that one sees to what is owed.
+    async fn heed(&mut self, records: &[Record], cancel: &CancellationToken) -> Result<bool, Error> {
+        let Some(mut accepted) = self.read_back(records)? else { return Ok(false) };
+        if accepted.iter().any(|ours| ours.since.elapsed() >= LATE) {
+            // This worker was held up. Whether another rules by now is told by all that stands in the log now.
+            let end = self.setup.log.end(log_of(self.peer)).await;
+            let end = end.map_err(|source| self.failed("find the end of the log", source))?;
+            while self.log.next_position() < end {
+                let Some(records) = cancel.run_until_cancelled(self.log.batch()).await else {
+                    return Ok(false);
+                };
+                let records = records.map_err(|source| self.failed("read the log", source))?;
+                let Some(more) = self.read_back(&records)? else { return Ok(false) };
+                accepted.extend(more);
+            }
+        }
+        accepted.into_iter().for_each(|ours| self.perform(ours));
+        self.relays.send();
+        Ok(true)
+    }
+
+    /// Those of our decisions that the log accepted. None once another leader rules.
+    fn read_back(&mut self, records: &[Record]) -> Result<Option<Vec<InFlight<A>>>, Error> {
+        let mut accepted = Vec::new();
         for record in records {
             let judged = self.reader.judge(record.position, &record.bytes);
             let judged = judged.map_err(|source| Error::Unreadable {
@@ -283,7 +319,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                     return Err(Error::Lost { peer: self.peer, seq, read });
                 }
                 Judgement::Ignored(_) => {}
-                Judgement::Accepted(Header::Announce(_)) => return Ok(false),
+                Judgement::Accepted(Header::Announce(_)) => return Ok(None),
                 Judgement::Accepted(Header::Decision { seq, .. }) => {
                     let ours = self.in_flight.pop_front().filter(|ours| ours.decision.seq == seq);
                     let ours = ours.ok_or(Error::ReadBack { peer: self.peer })?;
@@ -292,12 +328,11 @@ impl<'a, A: Codec> Leader<'a, A> {
                     self.guard = Guard::measured((ours.shown, ours.since), stamp, read_back);
                     self.heed_clock();
                     self.accepted_through = ours.decision.intake_through;
-                    self.perform(ours);
+                    accepted.push(ours);
                 }
             }
         }
-        self.relays.send();
-        Ok(true)
+        Ok(Some(accepted))
     }
 
     fn perform(&mut self, accepted: InFlight<A>) {
@@ -351,7 +386,8 @@ impl<'a, A: Codec> Leader<'a, A> {
     fn begin_snapshot(&mut self) {
         let are_due = |snapshots: &Snapshots| snapshots.are_due(self.since_snapshot);
         if self.scribe.is_none() && self.setup.snapshots.as_ref().is_some_and(are_due) {
-            self.since_snapshot = 0;
+            // What is in flight is not in it.
+            self.since_snapshot = self.in_flight.iter().map(InFlight::size).sum();
             self.archive.cut();
             let point = self.reader.point();
             self.scribe = Some(Scribe::begin(self.setup.clone(), self.peer.partition, point));
@@ -384,10 +420,14 @@ impl<'a, A: Codec> Leader<'a, A> {
             is_left &= self.adopt_archive(scribe.written().await)?;
         }
         self.relays.confirm();
+        let (snapshots, log, peer) = (self.setup.snapshots.clone(), self.setup.log.clone(), self.peer);
         if !is_left {
             let Leader { setup, peer, partition, archive, accepted_through, reader, .. } = self;
             let mut standing = Standing::from_parts(peer, partition, archive, accepted_through, reader);
             standing.leave_snapshot(&setup).await?;
+        }
+        if let Some((snapshots, mirror)) = snapshots.as_ref().and_then(|it| Some((it, it.mirror()?))) {
+            mirror.send_off(snapshots, &*log, peer).await;
         }
         Ok(End::Cancelled)
     }

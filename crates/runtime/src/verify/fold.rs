@@ -16,7 +16,7 @@ use super::{
     common::{Common, Traffic},
     report::{Counts, Found},
 };
-use crate::{Error, Snapshot, Snapshots, Standing, standing::log_of};
+use crate::{Error, Snapshot, Snapshots, Standing, off_thread::off_thread, standing::log_of};
 
 /// What is checked of one aggregate's events besides what is common to all.
 pub(super) trait Checks<A: Aggregate>: Default + Send {
@@ -82,7 +82,7 @@ pub(super) async fn fold<A: Codec, C: Checks<A>>(job: Job) -> Result<Folded, Err
     let mut checks = C::default();
     let mut counts = Counts { partitions: 1, ..Counts::default() };
     let mut found = Found::new(peer);
-    let mut comparison = Comparison::<A>::load(snapshots, peer, end).await;
+    let mut comparison = Comparison::<A>::load(snapshots, &*log, peer, end).await;
     let mut settled_traffic = None;
 
     comparison.at(&standing, &mut found);
@@ -143,7 +143,7 @@ pub(super) async fn fold<A: Codec, C: Checks<A>>(job: Job) -> Result<Folded, Err
 /// The snapshots of a partition beside the fold from zero.
 struct Comparison<A: Codec> {
     /// By position; not reached yet.
-    ahead: BTreeMap<u64, Snapshot<A>>,
+    ahead: BTreeMap<u64, Vec<Snapshot<A>>>,
     /// The positions of those we do not get to, taken since this began.
     later: Vec<u64>,
     /// Folds that began at a snapshot, by its position.
@@ -153,9 +153,15 @@ struct Comparison<A: Codec> {
 }
 
 impl<A: Codec> Comparison<A> {
-    async fn load(snapshots: Option<Snapshots>, peer: Peer, end: u64) -> Self {
-        let all = crate::off_thread::off_thread(move || snapshots.map(|snapshots| snapshots.all::<A>(peer)));
-        let all = all.await.ok().flatten().unwrap_or_default();
+    async fn load(snapshots: Option<Snapshots>, log: &dyn Log, peer: Peer, end: u64) -> Self {
+        let mut all = Vec::new();
+        if let Some(snapshots) = snapshots {
+            let here = snapshots.clone();
+            all.extend(off_thread(move || here.all::<A>(peer)).await.into_iter().flatten());
+            if let Some(mirror) = snapshots.mirror() {
+                all.extend(mirror.all(&snapshots, log, peer).await);
+            }
+        }
         let mut comparison = Comparison {
             ahead: BTreeMap::new(),
             later: Vec::new(),
@@ -169,7 +175,12 @@ impl<A: Codec> Comparison<A> {
                     comparison.later.push(snapshot.point.position)
                 }
                 Ok(snapshot) => {
-                    comparison.ahead.insert(snapshot.point.position, snapshot);
+                    let ahead = comparison.ahead.entry(snapshot.point.position).or_default();
+                    // What is here and in the mirror, and the same, is folded once.
+                    match ahead.iter().any(|other| other.is_same(&snapshot)) {
+                        true => comparison.compared += 1,
+                        false => ahead.push(snapshot),
+                    }
                 }
                 Err(reason) => comparison.skipped.push(reason),
             }
@@ -180,16 +191,17 @@ impl<A: Codec> Comparison<A> {
     /// Compares the snapshot taken where the fold stands, if there is one, and folds on from it.
     fn at(&mut self, standing: &Standing<A>, found: &mut Found) {
         let point = standing.point();
-        let Some(snapshot) = self.ahead.remove(&point.position) else { return };
-        self.compared += 1;
-        let same_place = (snapshot.point.epoch, snapshot.point.seq) == (point.epoch, point.seq);
-        let same_state = standing.digest() == snapshot.digest;
-        found.require(
-            same_place && same_state,
-            7,
-            format_args!("the snapshot at {} is not what folding from zero gives", point.position),
-        );
-        self.beside.push((point.position, Standing::from_snapshot(standing.peer.partition, snapshot)));
+        for snapshot in self.ahead.remove(&point.position).unwrap_or_default() {
+            self.compared += 1;
+            let same_place = (snapshot.point.epoch, snapshot.point.seq) == (point.epoch, point.seq);
+            let same_state = standing.digest() == snapshot.digest;
+            found.require(
+                same_place && same_state,
+                7,
+                format_args!("the snapshot at {} is not what folding from zero gives", point.position),
+            );
+            self.beside.push((point.position, Standing::from_snapshot(standing.peer.partition, snapshot)));
+        }
     }
 
     fn follow(&mut self, record: &Record) -> Result<(), Error> {

@@ -102,15 +102,15 @@ async fn an_accepted_record_that_a_fold_breaks_on_stops_its_partition_and_no_oth
     let end = world.log.end(log_of(PEER)).await.unwrap();
 
     let stop = CancellationToken::new();
-    let run = |name: &str, leads: Vec<u32>| {
+    let run = |name: &str, leads: &[u32]| {
         let watched = Watched::new(&world, PEER);
-        watched.assigned.send_replace(leads);
-        let (log, standby) = (watched.clone(), true);
+        watched.gives(leads);
+        let log = watched.clone();
         let setup = world.setup(name, Arc::new(NoEffects), world.policies.subscribe());
-        (watched, tokio::spawn(run_all::<Brittle>(Setup { log, standby, ..setup }, stop.clone())))
+        (watched, tokio::spawn(run_all::<Brittle>(Setup { log, ..setup }, stop.clone())))
     };
-    let (leader, first) = run("one", vec![0, 1]);
-    let (follower, second) = run("two", Vec::new());
+    let (leader, first) = run("one", &[0, 1]);
+    let (follower, second) = run("two", &[]);
     world.says(NEIGHBOUR, 1).await;
     world.has_received(1).await;
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod adrift;
 mod brittle;
 mod business;
 mod chaos;
@@ -12,11 +13,18 @@ mod hand;
 mod keeping;
 mod leaders;
 mod memory;
+mod mirror;
 mod net;
 mod panics;
 mod scribes;
+#[cfg(feature = "s3")]
+#[path = "../../../../tests/objects/server.rs"]
+mod server;
 mod standby;
 mod story;
 mod timers;
 mod watched;
+#[cfg(feature = "s3")]
+#[path = "../../../../tests/objects/wire.rs"]
+mod wire;
 mod world;

@@ -145,11 +145,12 @@ async fn who_folds_along_leaves_snapshots_and_no_more_than_is_needed() {
     let mut visits = 0;
     for round in 0..2 {
         let watched = Watched::new(&world, PEER);
+        watched.gives(&[]);
         let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
         let snapshots = setup.snapshots.clone().map(|snapshots| snapshots.every(3));
         let log = watched.clone();
         let stop = CancellationToken::new();
-        let second = run_all::<Decider>(Setup { log, standby: true, snapshots, ..setup }, stop.clone());
+        let second = run_all::<Decider>(Setup { log, snapshots, ..setup }, stop.clone());
         let second = tokio::spawn(second);
         all_come_and_go(&world, &mut visits, 3).await;
         let end = world.log.end(runtime::log_of(PEER)).await.unwrap();

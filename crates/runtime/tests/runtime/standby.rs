@@ -21,10 +21,11 @@ async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
     let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(CancellationToken::new()));
 
     let watched = Watched::new(&world, PEER);
-    let (log, standby) = (watched.clone(), true);
+    watched.gives(&[]);
+    let log = watched.clone();
     let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
     let stop = CancellationToken::new();
-    let second = tokio::spawn(run_all::<Decider>(Setup { log, standby, ..setup }, stop.clone()));
+    let second = tokio::spawn(run_all::<Decider>(Setup { log, ..setup }, stop.clone()));
     for n in 1..=20 {
         world.says(CUSTOMER, n).await;
         world.has_received(usize::from(n)).await;
@@ -38,24 +39,32 @@ async fn who_folds_along_takes_over_from_a_dead_leader_where_it_stands() {
     let rules = world.accepted::<Decider>(0).await.last().unwrap().epoch;
     assert_eq!(watched.lowest.swap(u64::MAX, Ordering::SeqCst), 0, "it began at the beginning, long before");
 
-    watched.assigned.send_replace(vec![0]);
+    watched.gives(&[0]);
     world.says(CUSTOMER, 21).await;
     world.has_received(21).await;
     assert_eq!(watched.lowest.load(Ordering::SeqCst), end, "and not again");
     assert_ne!(world.accepted::<Decider>(0).await.last().unwrap().epoch, rules);
 
-    // It gives the partition back, and may have it again.
+    // It is to give the partition back, and goes on until somebody has it; and it may have it again.
     for n in 22..=25 {
-        watched.assigned.send_replace(Vec::new());
-        let given_back = async || (world.readiness.check() == Ok(())).then_some(());
-        eventually("it no longer wants to lead", given_back).await;
-        watched.assigned.send_replace(vec![0]);
+        watched.gives(if n % 2 == 0 { &[] } else { &[0] });
         world.says(CUSTOMER, n).await;
         world.has_received(usize::from(n)).await;
     }
+    let rules = world.accepted::<Decider>(0).await.last().unwrap().epoch;
+    watched.gives(&[]);
+    let third = world.start_conversations("three");
+    let another = async || {
+        let last = world.accepted::<Decider>(0).await.pop().unwrap();
+        (last.epoch != rules).then_some(())
+    };
+    world.says(CUSTOMER, 26).await;
+    eventually("another leads", another).await;
+    world.has_received(26).await;
+    third.stop().await;
     stop.cancel();
     second.await.unwrap().unwrap();
-    assert_eq!(world.received().await, (1..=25).map(message_id).collect::<Vec<_>>());
+    assert_eq!(world.received().await, (1..=26).map(message_id).collect::<Vec<_>>());
     world.assert_clean().await;
 }
 
@@ -66,10 +75,11 @@ async fn who_folds_along_and_lags_reads_the_rest_before_it_leads() {
     let setup = world.setup("one", world.turns.clone(), world.policies.subscribe());
     let leader = tokio::spawn(Worker::<Decider>::new(Arc::new(setup), 0).run(CancellationToken::new()));
     let watched = Watched::new(&world, PEER);
-    let (log, standby) = (watched.clone(), true);
+    watched.gives(&[]);
+    let log = watched.clone();
     let setup = world.setup("two", world.turns.clone(), world.policies.subscribe());
     let stop = CancellationToken::new();
-    let second = tokio::spawn(run_all::<Decider>(Setup { log, standby, ..setup }, stop.clone()));
+    let second = tokio::spawn(run_all::<Decider>(Setup { log, ..setup }, stop.clone()));
     world.says(CUSTOMER, 1).await;
     world.has_received(1).await;
     let end = world.log.end(log_of(PEER)).await.unwrap();
@@ -85,7 +95,7 @@ async fn who_folds_along_and_lags_reads_the_rest_before_it_leads() {
     assert!(leader.await.unwrap_err().is_cancelled());
     watched.lowest.store(u64::MAX, Ordering::SeqCst);
     // Both before it can look.
-    watched.assigned.send_replace(vec![0]);
+    watched.gives(&[0]);
     watched.log.resume_reading();
     world.says(CUSTOMER, 10).await;
     world.has_received(10).await;

@@ -9,7 +9,7 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Peer;
-use log::{Appending, Error, Limit, Log, MemoryLog, Partition, Record, Topic};
+use log::{Appending, Error, Limit, Log, Membership, MemoryLog, Partition, Record, Share, Topic};
 use runtime::log_of;
 use tokio::sync::watch;
 
@@ -28,11 +28,11 @@ pub(crate) struct Watched {
     pub(crate) reads: AtomicU64,
     /// Appends to the partition's decisions to be lost: neither written, nor ever heard of again.
     pub(crate) to_lose: AtomicU64,
-    pub(crate) assigned: watch::Sender<Vec<u32>>,
+    pub(crate) share: watch::Sender<Share>,
 }
 
 impl Watched {
-    /// Nobody may lead at first.
+    /// Its group has not answered yet.
     pub(crate) fn new(world: &World, peer: Peer) -> Arc<Self> {
         Arc::new(Watched {
             log: world.log.another_reader(),
@@ -41,8 +41,20 @@ impl Watched {
             next: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             to_lose: AtomicU64::new(0),
-            assigned: watch::Sender::new(Vec::new()),
+            share: watch::Sender::default(),
         })
+    }
+
+    /// The group gives these partitions to its reader, who is next in line for all others.
+    pub(crate) fn gives(&self, led: &[u32]) {
+        let all = 0..self.log.partitions(Topic(self.peer.kind.intake_topic())).unwrap();
+        let next = all.filter(|number| !led.contains(number)).collect();
+        self.share.send_replace(Share { membership: Membership::Member, led: led.into(), next });
+    }
+
+    /// The group is out of its reader's reach.
+    pub(crate) fn sets_adrift(&self) {
+        self.share.send_modify(|share| share.membership = Membership::Adrift);
     }
 }
 
@@ -87,7 +99,7 @@ impl Log for Watched {
         self.log.trim(partition, before).await
     }
 
-    async fn join(&self, _: &str, _: Topic) -> Result<watch::Receiver<Vec<u32>>, Error> {
-        Ok(self.assigned.subscribe())
+    async fn join(&self, _: &str, _: Topic, _: usize) -> Result<watch::Receiver<Share>, Error> {
+        Ok(self.share.subscribe())
     }
 }

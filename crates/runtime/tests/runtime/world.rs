@@ -166,7 +166,7 @@ impl World {
             clock: self.clock.clone(),
             retention: self.retention,
             retire_after: self.retire_after,
-            standby: false,
+            standbys: 0,
         }
     }
 

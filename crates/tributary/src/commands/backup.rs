@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::installation::Installation;
 use crate::{
     args::Source,
+    config::KeysAt,
     exit::{self, Unusable},
     layout::{Layout, every_topic},
     progress::Progress,
@@ -35,8 +36,8 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration.";
 
 /// Copies all that cannot be made again, also while a server runs
 ///
-/// One moment of the log, then the keys, the sealed blobs and, unless the configuration keeps it elsewhere, the master
-/// key. Timelines and snapshots are left out: they are made again from the log. Every record of the copy is read once.
+/// One moment of the log, then the keys, the sealed blobs and the master key, unless the configuration keeps them
+/// elsewhere. Timelines and snapshots are left out: they are made again from the log. Every record of the copy is read once.
 /// The backup has its name only when it is whole; until then it is DIR.part.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -70,6 +71,16 @@ const FORMAT: u32 = 1;
 
 pub async fn run(args: BackupArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
+    if installation.config.keys.store != KeysAt::Sqlite {
+        return Err(Unusable(
+            "`tributary backup` copies a key store in SQLite, and this one is on PostgreSQL, which has its own means: \
+             copy the log first (on Kafka the brokers' disks, else DATA/log while no process runs), then the key store's \
+             database with `pg_dump`, then the blobs, so that every record of the copy has its key; keep the master key \
+             elsewhere"
+                .into(),
+        )
+        .into());
+    }
     let instead =
         "the brokers keep the log; copy the keys with their master key, DATA/keys, while no process runs";
     installation.must_be_local("backup", instead)?;
@@ -97,10 +108,14 @@ pub async fn run(args: BackupArgs) -> anyhow::Result<u8> {
             "there was no master key beside the keys: find it, or nobody can read them".to_owned()
         }
     };
+    let elsewhere = match &installation.config.blobs.store {
+        Some(store) => format!("\nblobs are in {store} and not in it: copy that store after every backup"),
+        None => String::new(),
+    };
     let to = args.to.display();
     writeln!(
         io::stdout(),
-        "backed up {records} records, the keys of {parties} parties and {blobs} blobs to {to}\n{key}"
+        "backed up {records} records, the keys of {parties} parties and {blobs} blobs to {to}\n{key}{elsewhere}"
     )
     .map_err(exit::writing)?;
     Ok(exit::DONE)

@@ -10,8 +10,9 @@ use vault::Vault;
 
 use crate::{
     args::Source,
-    config::{self, Config, Layer, LogAt},
+    config::{self, Config, KeysAt, Layer, LogAt},
     exit::Unusable,
+    key_store,
     layout::{self, Layout},
     opened,
 };
@@ -94,13 +95,13 @@ impl Installation {
         }
     }
 
+    /// The vault that is there; none is made.
     pub fn vault(&self) -> anyhow::Result<Vault> {
-        let dir = self.layout.keys();
-        if !self.layout.has_keys() {
-            return Err(self.nothing("key store", &dir));
+        if self.config.keys.store == KeysAt::Sqlite && !self.layout.has_keys() {
+            return Err(self.nothing("key store", &self.layout.keys()));
         }
-        let master = self.layout.master_key(&self.config)?;
-        Ok(Vault::open(vault::Config::new(dir, master))?)
+        let found = key_store::vault(&self.config, &self.layout)?;
+        Ok(Vault::open(vault::Config { create: false, ..found })?)
     }
 
     pub fn read_model(&self) -> anyhow::Result<projections::Store> {

@@ -13,11 +13,11 @@ use clap::Args;
 use domain::{Kind, Peer, Timestamp, Topology};
 use log::{Log, clock};
 use projections::Store;
-use runtime::{Behind, Points, Rule, Snapshots};
+use runtime::{Behind, Points, Rule};
 use serde::Serialize;
 
 use super::events::{kind, peers};
-use crate::{args::Source, config::Role, exit, signals};
+use crate::{args::Source, config::Role, exit, signals, stores};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ const EVERY: Duration = Duration::from_secs(2);
 pub async fn run(args: LagArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
     let (log, topology) = installation.log()?;
-    let points = Points::new(Snapshots::new(installation.layout.snapshots()));
+    let points = Points::new(stores::snapshots(&installation.config, &installation.layout)?);
     let store = installation.layout.has_read_model().then(|| installation.read_model()).transpose()?;
     let look = Look { log, topology, points, store, only: args.aggregate };
     let mut stop = std::pin::pin!(signals::stop()?.cancelled_owned());

@@ -15,6 +15,7 @@ pub mod contacts;
 pub mod doctor;
 pub mod events;
 mod installation;
+pub mod keys_copy;
 pub mod lag;
 pub mod log_copy;
 pub mod rebuild;
@@ -50,6 +51,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::SetAside(args) => set_aside::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,
+            Command::Keys(args) => keys_copy::run(args).await,
             Command::Log(args) => log_copy::run(args).await,
             Command::Rebuild(args) => rebuild::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     args::Source,
+    config::KeysAt,
     exit::{self, Unusable},
     layout::Layout,
     progress::Progress,
@@ -53,6 +54,14 @@ const LOST_AND_FOUND: &str = "lost+found";
 
 pub async fn run(args: RestoreArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
+    if installation.config.keys.store != KeysAt::Sqlite {
+        return Err(Unusable(
+            "a backup holds a key store in SQLite: restore it with keys.store = \"sqlite\", then `tributary keys copy` \
+             takes the keys to PostgreSQL"
+                .into(),
+        )
+        .into());
+    }
     let manifest = Manifest::read(&args.from)?;
     let data = installation.layout.data();
     let part = begin(data)?;

@@ -8,7 +8,7 @@ use super::installation;
 use crate::{
     config::{Layer, Role},
     exit::{self, Unusable},
-    observe, opened, serve, signals,
+    key_store, observe, opened, serve, signals,
 };
 
 const EXAMPLES: &str = "\
@@ -43,6 +43,7 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<u8> {
     let config = installation::read(&args.config, layers(&args))?;
     opened::check(&config)?;
+    key_store::check(&config)?;
     if config.roles.is_empty() {
         return Err(
             Unusable("this process has no roles: leave `roles` out to have all of them".into()).into()

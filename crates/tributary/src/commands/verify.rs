@@ -4,9 +4,8 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::Args;
-use runtime::Snapshots;
 
-use crate::{args::Source, exit, progress::Progress};
+use crate::{args::Source, exit, progress::Progress, stores};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +18,8 @@ Exit codes: 0 no violations, 1 violations or a log that cannot be read, 2 usage 
 ///
 /// Reads the log from its beginning to where it ends now, also beside a running server: one owner of every
 /// conversation, no fact and no send twice, capacity, relays and intake without gaps, timers, and the digests of the
-/// snapshots. Prints a table of what was read and every violation; shows its progress on standard error.
+/// snapshots, those in the store among them. Prints a table of what was read and every violation; shows its progress on
+/// standard error.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct VerifyArgs {
@@ -30,7 +30,7 @@ pub struct VerifyArgs {
 pub async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
     let (log, topology) = installation.log()?;
-    let snapshots = Snapshots::new(installation.layout.snapshots());
+    let snapshots = stores::snapshots(&installation.config, &installation.layout)?;
     let progress = Progress::new("verifying");
     let report = runtime::verify::verify(log, topology, Some(snapshots), &|at: runtime::verify::Progress| {
         progress.at(at.records_done, at.records_total);

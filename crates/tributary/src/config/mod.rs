@@ -1,12 +1,18 @@
 //! What a person writes down: how this process runs (`tributary.toml`) and what the business is
 //! (`workspace.toml`). Both are read strictly: a key nobody knows is an error that names its line.
 
+mod keys;
+mod objects;
 mod process;
 mod secret;
 mod span;
 mod strict;
 mod workspace;
 
+pub use keys::{Keys, KeysAt};
+#[cfg(test)]
+pub use objects::StoreAt;
+pub use objects::{Objects, S3};
 pub use process::{Config, Listen, LogAt, Mail, Partitions, Role, TokenConfig};
 pub use secret::{Secret, Secrets};
 pub use strict::{Error, Layer, read};

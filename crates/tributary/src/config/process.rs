@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use domain::{AgentId, BotId, Millis, TenantId, Topology};
 use serde::Deserialize;
 
-use super::{Secret, Secrets};
+use super::{Keys, Objects, S3, Secret, Secrets};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,7 +23,13 @@ pub struct Config {
     pub lmtp: Mail,
     pub grpc: Listen,
     pub metrics: Listen,
+    pub keys: Keys,
     pub vault: Vault,
+    /// Where snapshots are kept for other machines, too.
+    pub snapshots: Objects,
+    /// Where sealed blobs are; left out, beside the keys.
+    pub blobs: Objects,
+    pub s3: S3,
     pub partitions: Partitions,
     pub retention: Retention,
     pub tokens: Vec<TokenConfig>,
@@ -100,6 +106,8 @@ pub struct Kafka {
     pub session_seconds: u64,
     /// An append that was not acknowledged for so long has failed, as far as anybody can tell.
     pub delivery_seconds: u64,
+    /// Processes that fold a partition beside the one that leads it, so that one of them takes over at once.
+    pub standbys: usize,
     /// A name for this process, unique in the cluster: restarted within the session, it has its partitions again.
     pub instance: Option<String>,
     /// Settings of librdkafka, such as `security.protocol`; secrets among them as `env:NAME` or `file:PATH`.
@@ -113,6 +121,7 @@ impl Default for Kafka {
             copies: None,
             session_seconds: 12,
             delivery_seconds: 15,
+            standbys: 1,
             instance: None,
             client: BTreeMap::new(),
         }
@@ -256,7 +265,11 @@ impl Default for Config {
             lmtp: mail(2424),
             grpc: Listen { listen: Some(listen(7070)) },
             metrics: Listen { listen: Some(listen(9090)) },
+            keys: Keys::default(),
             vault: Vault::default(),
+            snapshots: Objects::default(),
+            blobs: Objects::default(),
+            s3: S3::default(),
             partitions: Partitions::default(),
             retention: Retention::default(),
             tokens: Vec::new(),

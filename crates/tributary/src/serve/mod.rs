@@ -23,10 +23,12 @@ pub use listeners::{Listeners, address};
 
 use self::{directory::Directory, read_again::ReadAgain, stages::Stages};
 use crate::{
-    config::{Config, LogAt, Role},
+    config::{Config, Role},
+    key_store,
     layout::Layout,
     observe,
     opened::{self, Opened},
+    stores,
 };
 
 /// How long stopping may take in all; what is not done by then is done again at the next start.
@@ -71,9 +73,8 @@ impl Process {
         let topology = config.partitions.topology();
         let opened = opened::open(&config, &layout).await?;
         let log = opened.log();
-        let master = layout.master_key(&config)?;
-        let keys = layout.keys();
-        let vault = tokio::task::spawn_blocking(move || Vault::open(vault::Config::new(keys, master)))
+        let vault = key_store::vault(&config, &layout)?;
+        let vault = tokio::task::spawn_blocking(move || Vault::open(vault))
             .await?
             .context("could not open the key store")?;
         let post = Post { log: log.clone(), topology };
@@ -85,7 +86,7 @@ impl Process {
             .await
             .context("could not read the workspaces")?;
         let shared = Shared {
-            snapshots: Snapshots::new(layout.snapshots()),
+            snapshots: stores::snapshots(&config, &layout)?,
             readiness: Arc::default(),
             log,
             topology,
@@ -304,8 +305,8 @@ impl Shared {
             clock: Clock::default(),
             retention: self.config.retention.of_intakes(),
             retire_after: RETIRE_AFTER,
-            // One process leads every partition of the embedded log; on Kafka another may be gone at any moment.
-            standby: self.config.log != LogAt::Local,
+            // One process leads every partition of the embedded log, and nobody is next in line.
+            standbys: self.config.kafka.standbys,
         }
     }
 }

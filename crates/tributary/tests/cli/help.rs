@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["dev"],
     &["serve"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 23] = [
     &["set-aside", "replay"],
     &["backup"],
     &["restore"],
+    &["keys"],
+    &["keys", "copy"],
     &["log"],
     &["log", "copy"],
     &["rebuild"],

@@ -6,9 +6,11 @@ mod backup;
 mod beside_a_server;
 mod configuration;
 mod help;
+mod keys_copy;
 mod log_copy;
 mod normalize;
 mod readers_gone;
+mod stores;
 
 use std::{
     fs,

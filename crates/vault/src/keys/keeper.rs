@@ -1,7 +1,7 @@
-//! The keeper: the thread that owns the key store. It answers what it can by reading, puts all else that waits
-//! into one transaction, and answers that once it is on disk.
+//! The keeper: the thread that owns the key store. It puts all that waits into one look, and what that did not find
+//! into one transaction, and answers once it is durable.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{
     Held,
     cache::Cache,
-    store::{Row, Store},
+    store::{NewKey, Row, Store},
 };
 use crate::{Error, MasterKey, Subject, metrics, random, sealed::DataKey};
 
@@ -21,20 +21,25 @@ pub(crate) enum Request {
     Erase { subject: Subject, reply: Reply<u32> },
 }
 
-/// How many requests share one transaction at most.
+/// How many requests share one look and one transaction at most.
 const BATCH: usize = 1_024;
 
+/// How often a key that was lost to another process is looked for. Once is enough, unless the same party is erased at
+/// the same moment.
+const LOOKS: usize = 8;
+
 pub(crate) struct Keeper {
-    store: Store,
+    store: Box<dyn Store>,
     master: MasterKey,
     cache: Arc<Cache>,
 }
 
-type Issues = Vec<(Subject, Reply<Arc<DataKey>>)>;
-type Erasures = Vec<(Subject, Reply<u32>)>;
+/// Who waits for what of whom: each subject once, in order.
+type Asked<T> = BTreeMap<Subject, Vec<Reply<T>>>;
+type Looked<T> = BTreeMap<Subject, Result<T, Error>>;
 
 impl Keeper {
-    pub(crate) fn new(store: Store, master: MasterKey, cache: Arc<Cache>) -> Keeper {
+    pub(crate) fn new(store: Box<dyn Store>, master: MasterKey, cache: Arc<Cache>) -> Keeper {
         Keeper { store, master, cache }
     }
 
@@ -42,107 +47,134 @@ impl Keeper {
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-            let read_at = Instant::now();
-            let (mut issues, mut erasures) = (Issues::new(), Erasures::new());
+            let (mut finds, mut issues, mut erasures) = (Asked::new(), Asked::new(), Asked::new());
             for request in batch.drain(..) {
                 match request {
-                    Request::Find { subject, reply } => _ = reply.send(self.find(&subject, read_at)),
-                    Request::Issue { subject, reply } => match self.find(&subject, read_at) {
-                        Ok(Held::Key(key)) => _ = reply.send(Ok(key)),
-                        Ok(_) => issues.push((subject, reply)),
-                        Err(error) => _ = reply.send(Err(error)),
-                    },
-                    Request::Erase { subject, reply } => erasures.push((subject, reply)),
+                    Request::Find { subject, reply } => finds.entry(subject).or_default().push(reply),
+                    Request::Issue { subject, reply } => issues.entry(subject).or_default().push(reply),
+                    Request::Erase { subject, reply } => erasures.entry(subject).or_default().push(reply),
                 }
             }
             // The requests of one batch are concurrent, so any order among them is right. Erasing first means
             // that whoever writes again at this moment gets a key that stays.
             if !erasures.is_empty() {
-                self.erase(erasures);
+                answer(erasures, |subjects| self.erase(subjects));
+            }
+            if !finds.is_empty() {
+                answer(finds, |subjects| self.find(subjects));
             }
             if !issues.is_empty() {
-                self.issue(issues, read_at);
+                answer(issues, |subjects| self.issue(subjects));
             }
         }
     }
 
-    fn find(&self, subject: &Subject, read_at: Instant) -> Result<Held, Error> {
-        let row = self.store.find(subject).map_err(Error::unavailable("read a key"))?;
-        let held = held(&self.master, subject, row)?;
-        if let Held::Key(key) = &held {
-            metrics::read();
-            self.cache.put(subject.clone(), key.clone(), read_at);
-        }
-        Ok(held)
+    fn find(&mut self, subjects: Vec<Subject>) -> Result<Looked<Held>, Error> {
+        let read_at = Instant::now();
+        let rows = self.store.find(&subjects)?;
+        let looked = subjects.into_iter().zip(rows).map(|(subject, row)| {
+            let held = held(&self.master, &subject, row);
+            if let Ok(Held::Key(key)) = &held {
+                metrics::read();
+                self.cache.put(subject.clone(), key.clone(), read_at);
+            }
+            (subject, held)
+        });
+        Ok(looked.collect())
     }
 
-    fn issue(&mut self, issues: Issues, read_at: Instant) {
-        match self.insert_or_read(&issues) {
-            Ok(keys) => {
-                for ((subject, reply), key) in issues.into_iter().zip(keys) {
-                    if let Ok(key) = &key {
-                        self.cache.put(subject, key.clone(), read_at);
+    /// A key for each: the one that stands, or a new one. Who is new here may be new in another process, too; one of
+    /// the two keys stands then, and both use that.
+    fn issue(&mut self, subjects: Vec<Subject>) -> Result<Looked<Arc<DataKey>>, Error> {
+        let (mut keys, mut wanted) = (Looked::new(), subjects);
+        for _ in 0..LOOKS {
+            let mut new = Vec::new();
+            for (subject, held) in self.find(wanted)? {
+                let generation = match held {
+                    Ok(Held::Nothing) => 1,
+                    Ok(Held::Erased { through }) => through + 1,
+                    Ok(Held::Key(key)) => {
+                        keys.insert(subject, Ok(key));
+                        continue;
                     }
-                    _ = reply.send(key);
-                }
+                    Err(error) => {
+                        keys.insert(subject, Err(error));
+                        continue;
+                    }
+                };
+                new.push((subject, generation));
             }
-            Err(error) => issues.into_iter().for_each(|(_, reply)| _ = reply.send(Err(error.clone()))),
+            wanted = self.insert(new, &mut keys)?;
+            if wanted.is_empty() {
+                return Ok(keys);
+            }
         }
+        let source = std::io::Error::other("other processes issue and erase the same keys again and again");
+        Err(Error::unavailable("store new keys")(source))
     }
 
-    /// A key for each subject, in order. Two requests for one subject get one key, as the second reads what the
-    /// first inserted; so do two processes, as the look and the insert are one transaction.
-    fn insert_or_read(&mut self, issues: &Issues) -> Result<Vec<Result<Arc<DataKey>, Error>>, Error> {
-        let failed = || Error::unavailable("store new keys");
-        let (begun, mut inserted) = (Instant::now(), 0);
-        let mut keys = Vec::with_capacity(issues.len());
-        let change = self.store.change().map_err(failed())?;
-        for (subject, _) in issues {
-            let row = change.find(subject).map_err(failed())?;
-            let generation = match held(&self.master, subject, row) {
-                Ok(Held::Nothing) => 1,
-                Ok(Held::Erased { through }) => through + 1,
-                Ok(Held::Key(key)) => {
-                    keys.push(Ok(key));
-                    continue;
-                }
-                Err(error) => {
-                    keys.push(Err(error));
-                    continue;
-                }
-            };
+    /// Yields those whose keys lost to another process.
+    fn insert(
+        &mut self,
+        new: Vec<(Subject, u32)>,
+        keys: &mut Looked<Arc<DataKey>>,
+    ) -> Result<Vec<Subject>, Error> {
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut rows, mut secrets) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+        for (subject, generation) in new {
             let secret = Zeroizing::new(random::bytes()?);
-            let wrapped = self.master.wrap(&context(subject, generation), &secret)?;
-            change.put(subject, generation, &wrapped).map_err(failed())?;
-            keys.push(Ok(Arc::new(DataKey::new(generation, secret))));
-            inserted += 1;
+            let wrapped = self.master.wrap(&context(&subject, generation), &secret)?;
+            secrets.push(Arc::new(DataKey::new(generation, secret)));
+            rows.push(NewKey { subject, generation, wrapped });
         }
-        change.commit().map_err(failed())?;
-        metrics::issued(inserted, begun.elapsed());
-        Ok(keys)
-    }
-
-    fn erase(&mut self, erasures: Erasures) {
-        let erased = self.destroy(&erasures);
-        for (at, (_, reply)) in erasures.into_iter().enumerate() {
-            _ = reply.send(erased.as_ref().map(|through| through[at]).map_err(Error::clone));
-        }
-    }
-
-    /// The generation erased through for each subject, in order. Doing it again does no harm, so that a failure
-    /// half-way is mended by asking again.
-    fn destroy(&mut self, erasures: &Erasures) -> Result<Vec<u32>, Error> {
-        let failed = || Error::unavailable("destroy keys");
         let begun = Instant::now();
-        let change = self.store.change().map_err(failed())?;
-        let through: rusqlite::Result<Vec<u32>> =
-            erasures.iter().map(|(subject, _)| change.erase(subject)).collect();
-        let through = through.map_err(failed())?;
-        change.commit().map_err(failed())?;
-        erasures.iter().for_each(|(subject, _)| self.cache.remove(subject));
-        self.store.cut_log().map_err(Error::unavailable("cut destroyed keys from the key store's log"))?;
-        metrics::erased(erasures.len(), begun.elapsed());
-        Ok(through)
+        let stands = self.store.issue(&rows)?;
+        metrics::issued(stands.iter().filter(|stands| **stands).count(), begun.elapsed());
+        let mut lost = Vec::new();
+        for ((NewKey { subject, .. }, key), stands) in rows.into_iter().zip(secrets).zip(stands) {
+            if stands {
+                self.cache.put(subject.clone(), key.clone(), begun);
+                keys.insert(subject, Ok(key));
+            } else {
+                lost.push(subject);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// The generation that each is erased through.
+    fn erase(&mut self, subjects: Vec<Subject>) -> Result<Looked<u32>, Error> {
+        let begun = Instant::now();
+        let erased = self.store.find(&subjects).and_then(|rows| {
+            let generations: Vec<u32> =
+                rows.iter().map(|row| row.as_ref().map_or(0, |row| row.generation)).collect();
+            let doomed = subjects.iter().cloned().zip(generations.iter().copied());
+            let doomed: Vec<_> = doomed.filter(|(_, generation)| *generation > 0).collect();
+            if !doomed.is_empty() {
+                self.store.erase(&doomed)?;
+                metrics::erased(doomed.len(), begun.elapsed());
+            }
+            Ok(generations)
+        });
+        // Also after a failure: it may be done all the same.
+        subjects.iter().for_each(|subject| self.cache.remove(subject));
+        Ok(subjects.into_iter().zip(erased?.into_iter().map(Ok)).collect())
+    }
+}
+
+/// Tells everybody what came of it, or why nothing did.
+fn answer<T: Clone>(asked: Asked<T>, look: impl FnOnce(Vec<Subject>) -> Result<Looked<T>, Error>) {
+    let looked = look(asked.keys().cloned().collect());
+    for (subject, replies) in asked {
+        let told = match &looked {
+            Ok(looked) => looked.get(&subject).cloned(),
+            Err(error) => Some(Err(error.clone())),
+        };
+        // Without an answer, whoever waits is told that the keeper has stopped.
+        let Some(told) = told else { continue };
+        replies.into_iter().for_each(|reply| _ = reply.send(told.clone()));
     }
 }
 

@@ -1,26 +1,40 @@
-//! The key store's database: one row a party, one root secret.
+//! What a key store is, whatever database holds it: one root secret, and one row a party.
 //!
-//! A row holds the party's latest generation and its wrapped key; once erased, the generation alone. Content that
-//! is deleted is overwritten (`secure_delete`), and the write-ahead log is cut after an erasure, because the
-//! wrapped key still stands in its older pages.
+//! A row holds the party's latest generation and its wrapped key; once erased, the generation alone. A store is opened
+//! in one transaction over the whole of it, which finds or makes the root secret; the same kind of transaction copies
+//! one into another ([`super::copy`]). What is left of a destroyed key is each database's own matter.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "postgres")]
+use super::postgres::{self, Postgres};
+use super::sqlite;
 use crate::{Error, MasterKey, Subject, cipher::Secret, random};
 
-const FORMAT: u32 = 1;
+/// Of tables and what they hold, the same in every database.
+pub(crate) const FORMAT: u32 = 1;
 
-/// Another process holds the write lock only for a short transaction; longer means something is wrong.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Where a key store is.
+#[derive(Clone, Debug)]
+pub enum KeyStore {
+    /// A file, for the processes of one machine. Network file systems do not keep its promises.
+    Sqlite(PathBuf),
+    /// On a server, for any number of machines.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<Postgres>),
+}
 
-/// In pages of 4 KiB. New parties land on random pages, so a longer log saves writing the same page again.
-const CHECKPOINT_PAGES: u32 = 4_000;
-
-pub(crate) struct Store {
-    db: Connection,
+/// Without any password.
+impl fmt::Display for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyStore::Sqlite(path) => fmt::Display::fmt(&path.display(), f),
+            #[cfg(feature = "postgres")]
+            KeyStore::Postgres(postgres) => fmt::Display::fmt(postgres, f),
+        }
+    }
 }
 
 pub(crate) struct Row {
@@ -29,108 +43,89 @@ pub(crate) struct Row {
     pub(crate) wrapped: Option<Vec<u8>>,
 }
 
-impl Store {
-    /// Opens or creates the store, and proves that `master` is its master key by unwrapping the root secret.
-    pub(crate) fn open(path: &Path, master: &MasterKey) -> Result<(Store, Secret), Error> {
-        let broken = |source| Error::Open { path: path.to_owned(), source: Arc::new(source) };
-        let mut db = connect(path).map_err(broken)?;
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
-        let found: u32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(broken)?;
+pub(crate) struct NewKey {
+    pub(crate) subject: Subject,
+    pub(crate) generation: u32,
+    pub(crate) wrapped: Vec<u8>,
+}
+
+/// An open key store. Blocks, each time for a bounded while: only the keeper's thread calls it. Subjects are sorted
+/// and named once a call, so that two processes never wait for each other in a circle.
+pub(crate) trait Store {
+    /// What stands there, in order.
+    fn find(&mut self, subjects: &[Subject]) -> Result<Vec<Option<Row>>, Error>;
+
+    /// Puts each key in place of nothing, or of the erased generation before it, and of nothing else; all of it is
+    /// durable when this returns. Tells, in order, which stand: the others lost to another process.
+    fn issue(&mut self, keys: &[NewKey]) -> Result<Vec<bool>, Error>;
+
+    /// Destroys keys of these generations and of no later one: should it come to pass long after it was given up, the
+    /// key that stands by then stays. Doing it again does no harm, so that a failure half-way is mended by asking again.
+    fn erase(&mut self, doomed: &[(Subject, u32)]) -> Result<(), Error>;
+}
+
+/// A transaction over a whole key store, which nobody else opens meanwhile. What is not committed never was.
+pub(crate) trait Whole {
+    /// The format and the wrapped root secret; `None` where there is no key store yet.
+    fn root(&mut self) -> Result<Option<(u32, Vec<u8>)>, Error>;
+
+    /// Makes the tables.
+    fn create(&mut self, wrapped_root: &[u8]) -> Result<(), Error>;
+
+    /// Keeps everybody from writing until the end.
+    fn hold_still(&mut self) -> Result<(), Error>;
+
+    fn count(&mut self) -> Result<u64, Error>;
+
+    /// The rows that follow a subject, in order; no more than are easily held, and none at the end.
+    fn page(&mut self, after: Option<&Subject>) -> Result<Vec<(Subject, Row)>, Error>;
+
+    fn put(&mut self, rows: &[(Subject, Row)]) -> Result<(), Error>;
+
+    fn commit(self: Box<Self>) -> Result<Box<dyn Store>, Error>;
+}
+
+impl KeyStore {
+    /// Opens the store, or makes one where there is none and `create` says so. Proves that `master` is its master key
+    /// by unwrapping the root secret.
+    pub(crate) fn open(&self, master: &MasterKey, create: bool) -> Result<(Box<dyn Store>, Secret), Error> {
+        let mut whole = self.begin(create)?;
+        let root = match self.root(&mut *whole, master)? {
+            Some(root) => root.secret,
+            None if create => {
+                let root = Zeroizing::new(random::bytes()?);
+                whole.create(&master.wrap(ROOT, &root)?)?;
+                root
+            }
+            None => return Err(Error::NoStore { place: self.to_string() }),
+        };
+        Ok((whole.commit()?, root))
+    }
+
+    /// Nothing is made but, with `create`, the place for it.
+    pub(crate) fn begin(&self, create: bool) -> Result<Box<dyn Whole>, Error> {
+        match self {
+            KeyStore::Sqlite(path) => Ok(Box::new(sqlite::Whole::begin(path, create)?)),
+            #[cfg(feature = "postgres")]
+            KeyStore::Postgres(postgres) => Ok(Box::new(postgres::Whole::begin(postgres)?)),
+        }
+    }
+
+    pub(crate) fn root(&self, whole: &mut dyn Whole, master: &MasterKey) -> Result<Option<Root>, Error> {
+        let place = || self.to_string();
+        let Some((found, wrapped)) = whole.root()? else { return Ok(None) };
         if found > FORMAT {
-            return Err(Error::Newer { path: path.to_owned(), found, known: FORMAT });
+            return Err(Error::Newer { place: place(), found, known: FORMAT });
         }
-        if found == 0 {
-            let root = Zeroizing::new(random::bytes()?);
-            create(&tx, &master.wrap(b"root", &root)?).map_err(broken)?;
-        }
-        let wrapped: Vec<u8> =
-            tx.query_row("SELECT wrapped FROM root", [], |row| row.get(0)).map_err(broken)?;
-        let root = master.unwrap(b"root", &wrapped).ok_or(Error::WrongMasterKey { path: path.to_owned() })?;
-        tx.commit().map_err(broken)?;
-        Ok((Store { db }, root))
-    }
-
-    pub(crate) fn find(&self, subject: &Subject) -> rusqlite::Result<Option<Row>> {
-        find(&self.db, subject)
-    }
-
-    pub(crate) fn change(&mut self) -> rusqlite::Result<Change<'_>> {
-        Ok(Change(self.db.transaction_with_behavior(TransactionBehavior::Immediate)?))
-    }
-
-    /// Moves the write-ahead log into the database and cuts it to nothing. Fails while another process reads.
-    pub(crate) fn cut_log(&self) -> rusqlite::Result<()> {
-        let busy: bool = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if busy {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-            return Err(rusqlite::Error::SqliteFailure(code, Some("another process is reading".into())));
-        }
-        Ok(())
+        let secret = master.unwrap(ROOT, &wrapped).ok_or_else(|| Error::WrongMasterKey { place: place() })?;
+        Ok(Some(Root { wrapped, secret }))
     }
 }
 
-/// One transaction; nothing of it stays unless it is committed.
-pub(crate) struct Change<'a>(Transaction<'a>);
+/// What a root secret is wrapped for.
+const ROOT: &[u8] = b"root";
 
-impl Change<'_> {
-    pub(crate) fn find(&self, subject: &Subject) -> rusqlite::Result<Option<Row>> {
-        find(&self.0, subject)
-    }
-
-    pub(crate) fn put(&self, subject: &Subject, generation: u32, wrapped: &[u8]) -> rusqlite::Result<()> {
-        self.0
-            .prepare_cached(
-                "INSERT OR REPLACE INTO keys (tenant, party, generation, wrapped) VALUES (?, ?, ?, ?)",
-            )?
-            .execute(params![&*subject.tenant, subject.party, generation, wrapped])?;
-        Ok(())
-    }
-
-    /// Yields the generation erased through; 0 when there never was a key.
-    pub(crate) fn erase(&self, subject: &Subject) -> rusqlite::Result<u32> {
-        self.0
-            .prepare_cached(
-                "UPDATE keys SET wrapped = NULL WHERE tenant = ? AND party = ? RETURNING generation",
-            )?
-            .query_row(params![&*subject.tenant, subject.party], |row| row.get(0))
-            .optional()
-            .map(Option::unwrap_or_default)
-    }
-
-    pub(crate) fn commit(self) -> rusqlite::Result<()> {
-        self.0.commit()
-    }
-}
-
-fn find(db: &Connection, subject: &Subject) -> rusqlite::Result<Option<Row>> {
-    db.prepare_cached("SELECT generation, wrapped FROM keys WHERE tenant = ? AND party = ?")?
-        .query_row(params![&*subject.tenant, subject.party], |row| {
-            Ok(Row { generation: row.get(0)?, wrapped: row.get(1)? })
-        })
-        .optional()
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let db = Connection::open(path)?;
-    db.busy_timeout(PATIENCE)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "secure_delete", "ON")?;
-    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    Ok(db)
-}
-
-fn create(tx: &Transaction<'_>, root: &[u8]) -> rusqlite::Result<()> {
-    tx.execute_batch(
-        "CREATE TABLE root (wrapped BLOB NOT NULL) STRICT;
-         CREATE TABLE keys (
-             tenant TEXT NOT NULL,
-             party BLOB NOT NULL,
-             generation INTEGER NOT NULL,
-             wrapped BLOB,
-             PRIMARY KEY (tenant, party)
-         ) STRICT, WITHOUT ROWID;",
-    )?;
-    tx.execute("INSERT INTO root (wrapped) VALUES (?)", [root])?;
-    tx.pragma_update(None, "user_version", FORMAT)
+pub(crate) struct Root {
+    pub(crate) wrapped: Vec<u8>,
+    pub(crate) secret: Secret,
 }

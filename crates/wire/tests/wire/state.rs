@@ -1,11 +1,13 @@
 //! States as bytes.
 
+use std::io;
+
 use domain::{
     Cause, ConversationId, Millis, Partition, Party, Step, Timestamp, Topology,
     conversation::{self, What},
     desk,
 };
-use wire::{Error, STATE_VERSION, decode_state, digest, encode_state};
+use wire::{Error, STATE_VERSION, decode_state, digest, digest_of_state, encode_state, write_state};
 
 use crate::samples::{Dice, steps};
 
@@ -58,6 +60,36 @@ fn a_state_of_conversations_survives() {
     let read = decode_state::<conversation::Decider>(&bytes).expect("what was written can be read");
     assert_eq!(read, partition);
     assert_eq!(encode_state(&read), bytes);
+    let mut written = Vec::new();
+    let passed = write_state(&partition, &mut written).expect("a list takes everything");
+    assert!(written == bytes, "what is written as it comes is something else");
+    assert_eq!([passed, digest_of_state(&partition)], [digest(&bytes); 2]);
+}
+
+/// Takes so many bytes, then is full.
+struct Full(usize);
+
+impl io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken == 0 { Err(io::Error::other("full to the brim")) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn why_a_state_could_not_be_written_is_told() {
+    let partition = partition(1);
+    let length = encode_state(&partition).len();
+    assert!(write_state(&partition, Full(length)).is_ok());
+    for room in [0, 1, length / 2, length - 1] {
+        let refused = write_state(&partition, Full(room)).expect_err("it does not fit");
+        assert_eq!(refused.to_string(), "full to the brim", "with room for {room} of {length}");
+    }
 }
 
 /// The samples are about anyone; here they are about the same few.

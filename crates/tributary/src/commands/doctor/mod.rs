@@ -13,7 +13,7 @@ use clap::Args;
 
 use self::finding::Findings;
 use super::installation::Installation;
-use crate::{args::Source, config::Config, exit, layout::Layout, opened};
+use crate::{args::Source, config::Config, exit, key_store, layout::Layout, opened};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,8 +25,9 @@ Exit codes: 0 nothing fails (warnings are no failure), 1 something fails, 2 usag
 /// Checks an installation and says what to fix
 ///
 /// Looks at the configuration and the secrets it names, the data directory and its free space, the log and who writes
-/// it, the key store and its master key, the read models, the ports, and the settings of every inbox in force. Prints
-/// a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing.
+/// it, the key store and its master key, the object stores, the read models, the ports, and the settings of every inbox
+/// in force. Prints a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing,
+/// but that it writes a small object to each store and removes it again.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
@@ -52,6 +53,7 @@ fn configuration(source: &Source, findings: &mut Findings) -> Option<Config> {
     let config = source.config();
     let checked = config.and_then(|config| {
         opened::check(&config)?;
+        key_store::check(&config)?;
         Ok(config)
     });
     match checked {
@@ -77,6 +79,7 @@ async fn examine(installation: &Installation, findings: &mut Findings) {
     machine::data_directory(installation.layout.data(), findings);
     let writer = stores::log(installation, findings).await;
     stores::keys(installation, findings);
+    stores::objects(installation, findings).await;
     stores::read_model(installation, findings).await;
     machine::ports(config, writer.as_deref(), findings).await;
     inboxes::examine(installation, findings).await;

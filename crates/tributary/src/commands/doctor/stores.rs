@@ -1,9 +1,12 @@
-//! What lies in the data directory: log, key store, read model.
+//! What lies in the data directory, or elsewhere: log, key store, object stores, read model.
 
 use domain::{Kind, Topology};
 
 use super::{super::installation::Installation, finding::Findings};
-use crate::config::LogAt;
+use crate::{
+    config::{KeysAt, LogAt},
+    stores,
+};
 
 /// Yields who writes the log now, if anybody.
 pub(super) async fn log(installation: &Installation, findings: &mut Findings) -> Option<String> {
@@ -60,6 +63,14 @@ pub(super) async fn log(installation: &Installation, findings: &mut Findings) ->
 
 pub(super) fn keys(installation: &Installation, findings: &mut Findings) {
     let (about, layout) = ("key store", &installation.layout);
+    if installation.config.keys.store != KeysAt::Sqlite {
+        return keys_on_a_server(installation, findings);
+    }
+    if installation.config.log != LogAt::Local {
+        let what =
+            format!("the keys are in {}, for processes of one machine", layout.key_store_file().display());
+        findings.warn(about, what, "set keys.store to a PostgreSQL, unless all processes run here");
+    }
     if !layout.has_keys() {
         match &installation.config.vault.master_key {
             None => {
@@ -85,6 +96,67 @@ pub(super) fn keys(installation: &Installation, findings: &mut Findings) {
     if installation.config.vault.master_key.is_none() {
         let advice = "keep it elsewhere (vault.master_key = \"file:…\" or \"env:…\") and back it up apart";
         findings.warn("master key", "it lies beside the keys that it wraps", advice);
+    }
+}
+
+fn keys_on_a_server(installation: &Installation, findings: &mut Findings) {
+    let about = "key store";
+    let error = match installation.vault() {
+        Ok(_) => return findings.ok(about, "it is on PostgreSQL, and opens with the master key"),
+        Err(error) => error,
+    };
+    let advice = match error.downcast_ref() {
+        Some(vault::Error::NoStore { place }) => {
+            let what = format!("there is none yet at {place}; the first start makes it");
+            return findings.ok(about, what);
+        }
+        Some(vault::Error::WrongMasterKey { .. }) => {
+            "without its master key every message is lost: find the right one, the same for every process"
+        }
+        Some(vault::Error::Newer { .. }) => "a newer version of tributary opened it: use that one",
+        Some(_) => "no process starts before this is mended: see to the server, or to keys.store",
+        None => "mend keys.store or vault.master_key",
+    };
+    findings.fail(about, &error, advice);
+}
+
+/// Whether the stores that are configured can be written, read, listed and removed from. A probe is written for that, and
+/// removed.
+pub(super) async fn objects(installation: &Installation, findings: &mut Findings) {
+    let config = &installation.config;
+    let stores = [
+        (
+            "store of snapshots",
+            &config.snapshots,
+            "workers go on without; those of other machines begin further back",
+        ),
+        (
+            "store of blobs",
+            &config.blobs,
+            "what is larger than 64 KiB is refused (503), and cannot be read, until it is there",
+        ),
+    ];
+    for (about, objects, advice) in stores {
+        let probed = async {
+            let Some(store) = stores::open(config, objects)? else { return Ok(None) };
+            store.probe(&format!("tributary-doctor-{}", std::process::id())).await?;
+            anyhow::Ok(Some(store))
+        };
+        match probed.await {
+            Ok(None) => {}
+            Ok(Some(store)) => {
+                findings.ok(about, format!("{store} can be written, read, listed and removed from"))
+            }
+            Err(error) => findings.fail(about, &error, advice),
+        }
+    }
+    if config.log != LogAt::Local && config.blobs.store.is_none() {
+        let what = format!(
+            "what is larger than 64 KiB is in {}",
+            installation.layout.keys().join("blobs").display()
+        );
+        let advice = "set blobs.store, unless all processes have this folder in common";
+        findings.warn("store of blobs", what, advice);
     }
 }
 

@@ -19,11 +19,11 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use domain::{Kind, Peer, Topology};
-use runtime::{Points, Snapshots};
+use runtime::Points;
 use tokio::sync::mpsc;
 
 use self::{cursor::Cursor, feed::Feed, line::Line};
-use crate::{args::Source, exit, signals};
+use crate::{args::Source, exit, signals, stores};
 
 /// Lines that may wait to be printed while following; then the readers wait.
 const WAITING: usize = 64;
@@ -75,7 +75,7 @@ pub fn kind(name: &str) -> Result<Kind, String> {
 pub async fn run(args: EventsArgs) -> anyhow::Result<u8> {
     let installation = args.source.installation()?;
     let (log, topology) = installation.log()?;
-    let points = Points::new(Snapshots::new(installation.layout.snapshots()));
+    let points = Points::new(stores::snapshots(&installation.config, &installation.layout)?);
     let mut feeds: Vec<Feed> = Vec::new();
     for peer in peers(&topology, args.aggregate) {
         let end = log.end(runtime::log_of(peer)).await;
