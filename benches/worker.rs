@@ -420,7 +420,7 @@ fn policies() -> Policies {
         tenant: tenant(),
         version: 1,
         inboxes: BTreeMap::from([(name("sms"), inbox)]),
-        queues: BTreeMap::from([(queue, Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
+        queues: BTreeMap::from([(queue, Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
         agents: BTreeMap::new(),
         bots: BTreeMap::from([(bot, Bot { answer_within: Millis::hours(24), kind: BotKind::Stream })]),
         hours: BTreeMap::new(),

@@ -38,6 +38,10 @@ kind = "stream"
 answer_within = "10m"
 
 [queues."support/general"]
+
+[agents."support/reserve"]
+queues = ["support/general"]
+capacity = 1
 "#;
 
 /// Something that routes, over the topics that begin with `prefix`.

@@ -45,6 +45,10 @@ person_words = ["person"]
 answers = [{ words = ["opening hours"], text = "We are here around the clock." }]
 
 [queues."support/general"]
+
+[agents."support/reserve"]
+queues = ["support/general"]
+capacity = 1
 "#;
 
 /// The binary to measure; the environment may name another build of it, to compare the two.

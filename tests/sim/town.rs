@@ -88,14 +88,14 @@ pub(crate) fn policy(variant: u8) -> Policy {
         4 => BTreeMap::from([(Channel::Sms, 1)]),
         _ => BTreeMap::new(),
     };
-    let capacity = Capacity { total: u32::from(variant % 3) + 1, per_channel };
-    let works = Agent { queues: BTreeSet::from([queue()]), capacity };
+    let capacity = Capacity { total: u32::from(variant % 3) + 1, per_channel, ..Capacity::default() };
+    let works = Agent { queues: BTreeSet::from([queue()]), capacity, ..Agent::default() };
     let staff = if variant == 5 { AGENTS - 1 } else { AGENTS };
     Policy {
         tenant: tenant(),
         version: 0,
         inboxes,
-        queues: BTreeMap::from([(queue(), Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
+        queues: BTreeMap::from([(queue(), Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
         agents: (0..staff).map(|number| (agent(number), works.clone())).collect(),
         bots: BTreeMap::from([(
             greeter(),

@@ -67,8 +67,11 @@ fn policy() -> domain::Policy {
             ("page".parse().unwrap(), inbox(Channel::Messenger, None)),
         ]
         .into(),
-        queues: [(queue, domain::policy::Queue { priority: 0, offer_timeout: domain::Millis::seconds(30) })]
-            .into(),
+        queues: [(
+            queue,
+            domain::policy::Queue { offer_timeout: domain::Millis::seconds(30), ..Default::default() },
+        )]
+        .into(),
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),

@@ -66,6 +66,10 @@ names! {
     BotId, "a bot's name";
     /// Opening hours, unique in their tenant.
     HoursId, "a name of opening hours";
+    /// Something that agents know, unique in its tenant.
+    SkillId, "a skill's name";
+    /// A language that agents speak, however the tenant writes it (`de`, `pt-BR`).
+    LanguageId, "a language's name";
 }
 
 /// Sixteen bytes that mean nothing but themselves: keyed hashes and random ids, written as 32 hex digits.

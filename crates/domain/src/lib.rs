@@ -33,7 +33,7 @@ pub use departed::{Departed, Question};
 pub use facts::{Batch, FACTS_KEPT};
 pub use ids::{
     AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
-    InboxId, Lane, MessageId, OfferId, Party, QueueId, TenantId, TurnId,
+    InboxId, Lane, LanguageId, MessageId, OfferId, Party, QueueId, SkillId, TenantId, TurnId,
 };
 pub use partition::{MOST_RETIRED, Outbox, Partition, Taken};
 pub use policy::{Policies, Policy};

@@ -49,6 +49,11 @@ impl<T: Ord + Clone> Timers<T> {
         }
     }
 
+    /// When the timer is due, if it is set.
+    pub fn due(&self, id: &T) -> Option<Timestamp> {
+        self.by_id.get(id).map(|(due, _)| *due)
+    }
+
     /// The timer due first, whether or not its time has come.
     pub fn first(&self) -> Option<Timer<T>> {
         let (due, id) = self.by_due.first()?;

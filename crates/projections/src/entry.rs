@@ -175,7 +175,8 @@ kinds! {
     OptedIn = "opted_in",
     BotEngaged = "bot_engaged",
     BotReplied = "bot_replied",
-    /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred` or `agent_gone`; behind a space the queue.
+    /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed` or
+    /// `returned`; behind a space the queue.
     AgentWanted = "agent_wanted",
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.

@@ -26,6 +26,7 @@ const HELP: &str = "\
   transfer N queue NAME, transfer N agent NAME
   close N               it is done
   list                  what you hold
+  done ASSIGNMENT       nothing is left to do about a conversation that is over
   away, back            be offered nothing, be offered conversations again
   quit                  go offline: what you hold goes back to its queue
   Ctrl-C or Ctrl-D      break off: you have half a minute to come back";
@@ -155,6 +156,7 @@ impl Desk {
                 };
                 Item::Transfer(say::Transfer { conversation, assignment, to: Some(to), note: String::new() })
             }
+            "done" => Item::FinishWrapUp(say::FinishWrapUp { assignment: rest.to_owned() }),
             "away" => presence(Presence::Away),
             "back" => presence(Presence::Available),
             number if number.parse::<usize>().is_ok() => {
@@ -236,6 +238,11 @@ impl Desk {
                     self.held.remove(&number);
                 }
             }
+            Heard::WrapUp(left) => {
+                let until = clock!(left.until);
+                say!("something may be left to do, until {until}; then or before: done {}", left.assignment);
+            }
+            Heard::WrapUpEnded(over) => say!("nothing is left to do about {}", over.assignment),
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {

@@ -42,6 +42,7 @@ pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Normalize(commands::normalize::NormalizeArgs),
     Events(commands::events::EventsArgs),
+    Why(commands::why::WhyArgs),
     Verify(commands::verify::VerifyArgs),
     Lag(commands::lag::LagArgs),
     Contacts(commands::contacts::ContactsArgs),

@@ -11,8 +11,8 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use domain::{
-    AgentId, BotId, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId, MessageId,
-    Millis, Party, QueueId, TenantId, Timestamp,
+    AgentId, BotId, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId, LanguageId,
+    MessageId, Millis, Party, QueueId, SkillId, TenantId, Timestamp,
 };
 use prost::Message;
 
@@ -191,7 +191,7 @@ macro_rules! written {
     )*};
 }
 
-written!(TenantId, InboxId, BotId, HoursId, DeskId, QueueId, AgentId);
+written!(TenantId, InboxId, BotId, HoursId, SkillId, LanguageId, DeskId, QueueId, AgentId);
 
 /// A value as the bytes of its message.
 pub(crate) fn encode<M: Message>(value: &impl Wire<M>) -> Vec<u8> {
@@ -212,12 +212,38 @@ pub(crate) fn required<P, T: Wire<P>>(wire: Option<P>) -> Result<T, Flaw> {
     T::take(wire.ok_or(Problem::Missing)?)
 }
 
-/// `Struct => Message { fields }`: both have these fields, by the same names.
+/// `Struct => Message { fields }`: both have these fields, by the same names. Where the message is missing, that is
+/// an error.
 macro_rules! message {
     ($($domain:path => $pb:ident { $($field:ident),* $(,)? })*) => {$(
+        crate::message::fields! { $domain => $pb { $($field),* } }
+        crate::message::must_be_there!($domain => crate::pb::$pb);
+    )*};
+}
+
+/// Like `message`, of what has a default: a message that is missing, since it was written before there was one,
+/// stands for that.
+macro_rules! or_default {
+    ($($domain:path => $pb:ident { $($field:ident),* $(,)? })*) => {$(
+        crate::message::fields! { $domain => $pb { $($field),* } }
+
+        impl crate::message::Wire<Option<crate::pb::$pb>> for $domain {
+            fn put(&self) -> Option<crate::pb::$pb> {
+                Some(crate::message::Wire::put(self))
+            }
+
+            fn take(wire: Option<crate::pb::$pb>) -> Result<Self, crate::error::Flaw> {
+                wire.map_or_else(|| Ok(<$domain>::default()), crate::message::Wire::take)
+            }
+        }
+    )*};
+}
+
+macro_rules! fields {
+    ($domain:path => $pb:ident { $($field:ident),* }) => {
         const _: () = {
             use $domain as Domain;
-            use crate::{error::Flaw, message::{Wire, must_be_there}, pb::$pb as Message};
+            use crate::{error::Flaw, message::Wire, pb::$pb as Message};
 
             impl Wire<Message> for Domain {
                 fn put(&self) -> Message {
@@ -231,10 +257,8 @@ macro_rules! message {
                     })
                 }
             }
-
-            must_be_there!(Domain => Message);
         };
-    )*};
+    };
 }
 
 /// `Enum => Message, module { Variant { fields }, Variant(value), Variant {} }`: the message's `kind` is one of
@@ -353,4 +377,4 @@ macro_rules! must_be_there {
     };
 }
 
-pub(crate) use {choice, enumeration, message, must_be_there, timers};
+pub(crate) use {choice, enumeration, fields, message, must_be_there, or_default, timers};

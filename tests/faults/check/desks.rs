@@ -94,6 +94,14 @@ impl Desks {
             Desk::Dequeued(of) => {
                 self.waiting.remove(&of.conversation.clone().unwrap_or_default());
             }
+            Desk::PreferenceEnded(of) => {
+                let waiting = self.waiting.get_mut(&of.conversation.clone().unwrap_or_default());
+                waiting.into_iter().for_each(|waiting| waiting.wanted = None);
+            }
+            // It is offered to nobody here any more.
+            Desk::Overflowing(of) => {
+                self.waiting.remove(&of.conversation.clone().unwrap_or_default());
+            }
             Desk::PresenceSet(set) => {
                 self.presence.insert(set.agent.clone(), (set.presence, set.until));
             }
@@ -101,7 +109,9 @@ impl Desks {
                 self.presence.insert(of.agent.clone(), (OFFLINE, 0));
             }
             Desk::Offered(offered) => self.offered(offered, wrong),
-            Desk::AcceptRequested(step) => self.turns(&step.offer, Stage::Accepting, &[Stage::Open], wrong),
+            Desk::AcceptRequested(step) | Desk::AcceptedByRule(step) => {
+                self.turns(&step.offer, Stage::Accepting, &[Stage::Open], wrong)
+            }
             Desk::Accepted(step) => {
                 let offer = step.offer.clone().unwrap_or_default();
                 *self.accepted.entry(offer.clone()).or_default() += 1;
@@ -114,7 +124,8 @@ impl Desks {
             Desk::AssignmentEnded(step) => {
                 self.ends(&step.offer, &[Stage::Held, Stage::GivingBack], false, wrong);
             }
-            Desk::WorkDeferred(_) => {}
+            Desk::WrapUpBegan(step) => self.turns(&step.offer, Stage::Held, &[Stage::Held], wrong),
+            Desk::Waits(_) | Desk::Stranded(_) | Desk::LookSet(_) | Desk::WorkDeferred(_) => {}
         }
     }
 

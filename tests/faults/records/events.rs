@@ -148,7 +148,10 @@ pub(crate) struct Replied {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct DeskEvent {
-    #[prost(oneof = "Desk", tags = "1, 2, 20, 21, 40, 41, 42, 43, 44, 45, 60, 61, 80")]
+    #[prost(
+        oneof = "Desk",
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80"
+    )]
     pub(crate) kind: Option<Desk>,
 }
 
@@ -158,6 +161,16 @@ pub(crate) enum Desk {
     Enqueued(Enqueued),
     #[prost(message, tag = "2")]
     Dequeued(Of),
+    #[prost(message, tag = "3")]
+    Waits(Nothing),
+    #[prost(message, tag = "4")]
+    Stranded(Nothing),
+    #[prost(message, tag = "5")]
+    PreferenceEnded(Of),
+    #[prost(message, tag = "6")]
+    Overflowing(Of),
+    #[prost(message, tag = "7")]
+    LookSet(Nothing),
     #[prost(message, tag = "20")]
     PresenceSet(PresenceSet),
     #[prost(message, tag = "21")]
@@ -174,10 +187,14 @@ pub(crate) enum Desk {
     Expired(OfferStep),
     #[prost(message, tag = "45")]
     Withdrawn(OfferStep),
+    #[prost(message, tag = "46")]
+    AcceptedByRule(OfferStep),
     #[prost(message, tag = "60")]
     AssignmentEnded(OfferStep),
     #[prost(message, tag = "61")]
     GivingBack(OfferStep),
+    #[prost(message, tag = "62")]
+    WrapUpBegan(OfferStep),
     #[prost(message, tag = "80")]
     WorkDeferred(Nothing),
 }

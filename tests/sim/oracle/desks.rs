@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     AgentId, Cause, Channel, CommandId, ConversationId, OfferId, Policies, QueueId, Step, Timestamp,
-    desk::{Decider, Event, Presence},
+    desk::{Decider, Event, Presence, acceptance_by_rule},
 };
 
 use super::{Found, Invariant, book::Rules};
@@ -96,8 +96,13 @@ impl Desks {
                 };
                 self.waiting.insert(*conversation, waiting);
             }
-            Event::Dequeued { conversation, .. } => {
+            // Who is on the way to another queue is offered to nobody here.
+            Event::Dequeued { conversation, .. } | Event::Overflowing { conversation, .. } => {
                 self.waiting.remove(conversation);
+            }
+            Event::PreferenceEnded { conversation, .. } => {
+                let waiting = self.waiting.get_mut(conversation);
+                waiting.into_iter().for_each(|waiting| waiting.wanted = None);
             }
             Event::PresenceSet { agent, presence, .. } => {
                 self.available.insert(agent.clone(), *presence == Presence::Available);
@@ -110,6 +115,10 @@ impl Desks {
             }
             Event::AcceptRequested { offer, command, .. } => {
                 let next = Stage::Accepting(*command);
+                self.turn(offer, next, |stage| stage == Stage::Open, found);
+            }
+            Event::AcceptedByRule { offer, .. } => {
+                let next = Stage::Accepting(acceptance_by_rule(offer));
                 self.turn(offer, next, |stage| stage == Stage::Open, found);
             }
             Event::Accepted { offer, conversation, command, .. } => {
@@ -134,7 +143,11 @@ impl Desks {
             Event::AssignmentEnded { assignment, .. } => {
                 self.end(assignment, |stage| stage == Stage::Assigned, false, found);
             }
+            Event::WrapUpBegan { assignment, .. } => {
+                self.turn(assignment, Stage::Assigned, |stage| stage == Stage::Assigned, found);
+            }
             Event::WorkDeferred { .. } => self.deferred = true,
+            Event::Waits { .. } | Event::Stranded { .. } | Event::LookSet { .. } => {}
         }
     }
 

@@ -1,10 +1,14 @@
 //! The workspace's document, both ways.
 
+mod routing;
+
+pub(crate) use routing::selection_message;
+
 use std::collections::BTreeMap;
 
 use domain::{
     Channel, Millis, Policy, Rejection, TenantId,
-    policy::{Agent, Bot, BotKind, Capacity, Flow, Hours, Inbox, KeywordAnswer, OpenSpan, Queue},
+    policy::{Bot, BotKind, Flow, Hours, Inbox, KeywordAnswer, OpenSpan},
 };
 use wire::api::v1::{
     self as pb,
@@ -19,20 +23,8 @@ pub fn to_message(policy: &Policy) -> pb::Policy {
         tenant: policy.tenant.to_string(),
         version: policy.version,
         inboxes: each(&policy.inboxes, inbox_message),
-        queues: each(&policy.queues, |queue| doc::Queue {
-            priority: queue.priority,
-            offer_timeout: duration(queue.offer_timeout),
-        }),
-        agents: each(&policy.agents, |agent| doc::Agent {
-            queues: agent.queues.iter().map(ToString::to_string).collect(),
-            total: agent.capacity.total,
-            per_channel: agent
-                .capacity
-                .per_channel
-                .iter()
-                .map(|(channel, most)| (channel.as_str().to_owned(), *most))
-                .collect(),
-        }),
+        queues: each(&policy.queues, routing::queue_message),
+        agents: each(&policy.agents, routing::agent_message),
         bots: each(&policy.bots, |bot| doc::Bot {
             answer_within: duration(bot.answer_within),
             kind: Some(match &bot.kind {
@@ -64,13 +56,8 @@ pub(crate) fn from_message(tenant: &TenantId, message: pb::Policy) -> Result<Pol
         tenant: tenant.clone(),
         version: 0,
         inboxes: keyed("inboxes", message.inboxes, inbox)?,
-        queues: keyed("queues", message.queues, |at, queue| {
-            Ok(Queue {
-                priority: queue.priority,
-                offer_timeout: millis(&format!("{at}.offer_timeout"), queue.offer_timeout)?,
-            })
-        })?,
-        agents: keyed("agents", message.agents, agent)?,
+        queues: keyed("queues", message.queues, routing::queue)?,
+        agents: keyed("agents", message.agents, routing::agent)?,
         bots: keyed("bots", message.bots, |at, bot| {
             Ok(Bot {
                 answer_within: millis(&format!("{at}.answer_within"), bot.answer_within)?,
@@ -112,18 +99,6 @@ fn inbox(at: &str, inbox: doc::Inbox) -> Result<Inbox, Rejection> {
         reopen_within: millis(&format!("{at}.reopen_within"), inbox.reopen_within)?,
         sandbox: inbox.sandbox,
         settings: inbox.settings,
-    })
-}
-
-fn agent(at: &str, agent: doc::Agent) -> Result<Agent, Rejection> {
-    let queues = agent.queues.iter().map(|queue| parse(&format!("{at}.queues"), queue));
-    let limits = agent.per_channel.into_iter().map(|(name, most)| match Channel::named(&name) {
-        Some(channel) => Ok((channel, most)),
-        None => Err(invalid(format!("`{at}.per_channel`: {name:?} is no channel"))),
-    });
-    Ok(Agent {
-        queues: queues.collect::<Result<_, _>>()?,
-        capacity: Capacity { total: agent.total, per_channel: limits.collect::<Result<_, _>>()? },
     })
 }
 
@@ -204,7 +179,46 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 
 #[cfg(test)]
 mod tests {
+    use domain::policy::{Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky};
+
     use super::*;
+
+    fn queue() -> Queue {
+        let needs = |level| Needs {
+            skills: [("billing".parse().unwrap(), level)].into(),
+            languages: ["de".parse().unwrap()].into(),
+        };
+        Queue {
+            priority: -3,
+            ageing: Some(Ageing { every: Millis::seconds(60), most: 9 }),
+            offer_timeout: Millis::seconds(20),
+            needs: needs(4),
+            relaxations: vec![Relaxation { after: Millis::seconds(30), needs: needs(1) }],
+            selection: Selection::MostSkilled,
+            overflow: Some(Overflow {
+                to: "acme/night/all".parse().unwrap(),
+                after: Some(Millis::seconds(300)),
+                refusals: Some(3),
+            }),
+            sticky: Some(Sticky { within: Millis::hours(24), grace: Millis::seconds(15) }),
+            auto_accept: true,
+            wrap_up: Some(Millis::seconds(45)),
+            answer_within: Some(Millis::seconds(20)),
+        }
+    }
+
+    fn agent() -> Agent {
+        Agent {
+            queues: ["acme/desk/all".parse().unwrap()].into(),
+            capacity: Capacity {
+                total: 4,
+                per_channel: [(Channel::Sms, 2)].into(),
+                weights: [(Channel::Messenger, 2)].into(),
+            },
+            skills: [("billing".parse().unwrap(), 5)].into(),
+            languages: ["de".parse().unwrap()].into(),
+        }
+    }
 
     fn policy() -> Policy {
         let flow = Flow {
@@ -232,19 +246,8 @@ mod tests {
                 },
             )]
             .into(),
-            queues: [(
-                "acme/desk/all".parse().unwrap(),
-                Queue { priority: -3, offer_timeout: Millis::seconds(20) },
-            )]
-            .into(),
-            agents: [(
-                "acme/desk/ann".parse().unwrap(),
-                Agent {
-                    queues: ["acme/desk/all".parse().unwrap()].into(),
-                    capacity: Capacity { total: 4, per_channel: [(Channel::Sms, 2)].into() },
-                },
-            )]
-            .into(),
+            queues: [("acme/desk/all".parse().unwrap(), queue())].into(),
+            agents: [("acme/desk/ann".parse().unwrap(), agent())].into(),
             bots: [
                 (
                     "helper".parse().unwrap(),

@@ -132,6 +132,7 @@ impl Session {
             agent: self.agent.to_string(),
             offers: holdings.offers.into_values().map(show::offered).collect(),
             assignments: holdings.assignments.into_values().map(assigned).collect(),
+            wrap_ups: holdings.wrap_ups.into_values().map(show::wrap_up).collect(),
         };
         self.send(Item::Welcome(welcome)).await?;
         Ok(updates)
@@ -186,6 +187,12 @@ impl Session {
                 let offer: OfferId = convert::parse("offer", &said.offer)?;
                 self.own_desk(&offer)?;
                 to_desk(ask, desk::Command::Decline { agent: agent.clone(), offer }).boxed()
+            }
+            Some(Said::FinishWrapUp(said)) => {
+                let ask = ask("finish_wrap_up", said.encode_to_vec());
+                let assignment: OfferId = convert::parse("assignment", &said.assignment)?;
+                self.own_desk(&assignment)?;
+                to_desk(ask, desk::Command::FinishWrapUp { agent: agent.clone(), assignment }).boxed()
             }
             Some(Said::Reply(said)) => {
                 let ask = ask("reply", said.encode_to_vec());

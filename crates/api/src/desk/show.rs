@@ -11,7 +11,7 @@ use crate::{
     commands::Outcome,
     content::Opener,
     convert,
-    hub::{Assignment, Ending, Hub, Offer, Update},
+    hub::{Assignment, Ending, Hub, Offer, Update, WrapUp},
 };
 
 /// The message that the update is; none where the agent need not be told.
@@ -33,6 +33,10 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             assignment: assignment.assignment.to_string(),
             conversation: assignment.conversation.to_string(),
         }),
+        Update::WrapUp(left) => Item::WrapUp(wrap_up(left)),
+        Update::WrapUpEnded(assignment) => {
+            Item::WrapUpEnded(desk_message::WrapUpEnded { assignment: assignment.to_string() })
+        }
         Update::Said { conversation, message, by_agent, body, at } => {
             let author = if by_agent { Author::Agent } else { Author::Customer };
             Item::Message(desk_message::Message {
@@ -55,6 +59,14 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             delivery(conversation, message, convert::receipt(kind), reason)
         }
     }))
+}
+
+pub(super) fn wrap_up(left: WrapUp) -> desk_message::WrapUp {
+    desk_message::WrapUp {
+        assignment: left.assignment.to_string(),
+        conversation: left.conversation.to_string(),
+        until: convert::time(left.until),
+    }
 }
 
 pub(super) fn offered(offer: Offer) -> desk_message::Offered {

@@ -104,8 +104,14 @@ impl AnyEvent {
                     | Expired { conversation, .. }
                     | Withdrawn { conversation, .. }
                     | AssignmentEnded { conversation, .. }
-                    | GivingBack { conversation, .. } => Some(*conversation),
-                    PresenceSet { .. } | LeaseLapsed { .. } | WorkDeferred { .. } => None,
+                    | GivingBack { conversation, .. }
+                    | Waits { conversation, .. }
+                    | Stranded { conversation, .. }
+                    | PreferenceEnded { conversation, .. }
+                    | Overflowing { conversation, .. }
+                    | AcceptedByRule { conversation, .. }
+                    | WrapUpBegan { conversation, .. } => Some(*conversation),
+                    PresenceSet { .. } | LeaseLapsed { .. } | LookSet { .. } | WorkDeferred { .. } => None,
                 }
             }
             AnyEvent::Contact(_) | AnyEvent::Workspace(_) => None,
@@ -136,7 +142,13 @@ impl AnyEvent {
             AnyEvent::Desk(event) => {
                 use desk::Event::*;
                 match event {
-                    Enqueued { queue, .. } | Dequeued { queue, .. } => &queue.desk.tenant,
+                    Enqueued { queue, .. }
+                    | Dequeued { queue, .. }
+                    | Waits { queue, .. }
+                    | Stranded { queue, .. }
+                    | PreferenceEnded { queue, .. }
+                    | Overflowing { queue, .. }
+                    | LookSet { queue, .. } => &queue.desk.tenant,
                     PresenceSet { agent, .. }
                     | LeaseLapsed { agent }
                     | Offered { agent, .. }
@@ -146,7 +158,9 @@ impl AnyEvent {
                     | Expired { agent, .. }
                     | Withdrawn { agent, .. }
                     | AssignmentEnded { agent, .. }
-                    | GivingBack { agent, .. } => &agent.desk.tenant,
+                    | GivingBack { agent, .. }
+                    | AcceptedByRule { agent, .. }
+                    | WrapUpBegan { agent, .. } => &agent.desk.tenant,
                     WorkDeferred { desk } => &desk.tenant,
                 }
             }

@@ -3,7 +3,6 @@
 use domain::{
     contact,
     conversation::{self, CloseReason, Closer, HandOffReason, NoteKind, Progress},
-    desk::{self, LeftQueue, Presence, WithdrawnBecause},
     workspace,
 };
 use tonic::Status;
@@ -19,8 +18,10 @@ use crate::{
 
 use super::feed::AnyEvent;
 
+mod desk;
+
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 39] = [
+pub(super) const KINDS: [&str; 45] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -55,6 +56,12 @@ pub(super) const KINDS: [&str; 39] = [
     "offer_withdrawn",
     "assignment_ended",
     "giving_back",
+    "offer_accepted_by_rule",
+    "wrap_up_began",
+    "waits",
+    "stranded",
+    "preference_ended",
+    "overflowing",
     "contact_created",
     "contact_linked",
     "contact_tagged",
@@ -94,7 +101,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             }
         }
         AnyEvent::Desk(event) => {
-            use desk::Event::*;
+            use domain::desk::Event::*;
             match event {
                 Enqueued { .. } => "enqueued",
                 Dequeued { .. } => "dequeued",
@@ -108,7 +115,13 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Withdrawn { .. } => "offer_withdrawn",
                 AssignmentEnded { .. } => "assignment_ended",
                 GivingBack { .. } => "giving_back",
-                WorkDeferred { .. } => return None,
+                AcceptedByRule { .. } => "offer_accepted_by_rule",
+                WrapUpBegan { .. } => "wrap_up_began",
+                Waits { .. } => "waits",
+                Stranded { .. } => "stranded",
+                PreferenceEnded { .. } => "preference_ended",
+                Overflowing { .. } => "overflowing",
+                LookSet { .. } | WorkDeferred { .. } => return None,
             }
         }
         AnyEvent::Contact(event) => match event {
@@ -125,7 +138,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
 pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kind>, Status> {
     Ok(match event {
         AnyEvent::Conversation(event) => conversation(opener, event).await?,
-        AnyEvent::Desk(event) => desk(event),
+        AnyEvent::Desk(event) => desk::show(event),
         AnyEvent::Contact(event) => Some(contact(opener, event).await?),
         AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => {
             Some(Kind::PolicyApplied(event::PolicyApplied { version: policy.version }))
@@ -187,7 +200,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
-        AgentWanted { queue, owner_epoch, reason, since, again, agent, .. } => {
+        AgentWanted { queue, owner_epoch, reason, since, again, agent, agent_until, .. } => {
             Kind::AgentWanted(event::AgentWanted {
                 queue: queue.to_string(),
                 owner_epoch: *owner_epoch,
@@ -195,6 +208,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
                 since: time(*since),
                 again: *again,
                 agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+                agent_until: agent_until.and_then(time),
             })
         }
         Assigned { agent, assignment, owner_epoch, .. } => Kind::Assigned(event::Assigned {
@@ -233,60 +247,6 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             .to_owned(),
         }),
     }))
-}
-
-fn desk(event: &desk::Event) -> Option<Kind> {
-    use desk::Event::*;
-    let step = |offer: &domain::OfferId, agent: &domain::AgentId| event::OfferStep {
-        offer: offer.to_string(),
-        agent: agent.to_string(),
-    };
-    Some(match event {
-        WorkDeferred { .. } => return None,
-        Enqueued { queue, channel: on, priority, since, again, agent, .. } => {
-            Kind::Enqueued(event::Enqueued {
-                queue: queue.to_string(),
-                channel: channel(*on).into(),
-                priority: *priority,
-                since: time(*since),
-                again: *again,
-                agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
-            })
-        }
-        Dequeued { queue, because, .. } => Kind::Dequeued(event::Dequeued {
-            queue: queue.to_string(),
-            assigned: *because == LeftQueue::Assigned,
-        }),
-        PresenceSet { agent, presence: set, until } => Kind::PresenceSet(event::PresenceSet {
-            agent: agent.to_string(),
-            presence: presence(*set).into(),
-            until: time(*until),
-        }),
-        LeaseLapsed { agent } => Kind::LeaseLapsed(event::LeaseLapsed { agent: agent.to_string() }),
-        Offered { offer, agent, queue, channel: on, expires_at, .. } => Kind::OfferMade(event::OfferMade {
-            offer: offer.to_string(),
-            agent: agent.to_string(),
-            queue: queue.to_string(),
-            channel: channel(*on).into(),
-            expires_at: time(*expires_at),
-        }),
-        AcceptRequested { offer, agent, .. } => Kind::AcceptRequested(step(offer, agent)),
-        Accepted { offer, agent, .. } => Kind::OfferAccepted(step(offer, agent)),
-        Declined { offer, agent, .. } => Kind::OfferDeclined(step(offer, agent)),
-        Expired { offer, agent, .. } => Kind::OfferExpired(step(offer, agent)),
-        Withdrawn { offer, agent, because, .. } => Kind::OfferWithdrawn(event::OfferWithdrawn {
-            offer: offer.to_string(),
-            agent: agent.to_string(),
-            because: match because {
-                WithdrawnBecause::ConversationGone => "conversation_gone",
-                WithdrawnBecause::AgentGone => "agent_gone",
-                WithdrawnBecause::PolicyChanged => "policy_changed",
-            }
-            .to_owned(),
-        }),
-        AssignmentEnded { assignment, agent, .. } => Kind::AssignmentEnded(step(assignment, agent)),
-        GivingBack { assignment, agent, .. } => Kind::GivingBack(step(assignment, agent)),
-    })
 }
 
 async fn contact(opener: &Opener, event: &contact::Event) -> Result<Kind, Status> {
@@ -347,14 +307,8 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::BotSilent => pb::HandOffReason::BotSilent,
         HandOffReason::Transferred => pb::HandOffReason::Transferred,
         HandOffReason::AgentGone => pb::HandOffReason::AgentGone,
-    }
-}
-
-fn presence(presence: Presence) -> pb::Presence {
-    match presence {
-        Presence::Available => pb::Presence::Available,
-        Presence::Away => pb::Presence::Away,
-        Presence::Offline => pb::Presence::Offline,
+        HandOffReason::Overflowed => pb::HandOffReason::Overflowed,
+        HandOffReason::Returned => pb::HandOffReason::Returned,
     }
 }
 

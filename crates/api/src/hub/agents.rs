@@ -31,6 +31,14 @@ pub(crate) struct Assignment {
     pub(crate) inbox: InboxId,
 }
 
+/// What is left to do about a conversation that is over.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct WrapUp {
+    pub(crate) assignment: OfferId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) until: Timestamp,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
     Accepted,
@@ -51,6 +59,8 @@ pub(crate) enum Update {
     },
     Assigned(Assignment),
     Released(Assignment),
+    WrapUp(WrapUp),
+    WrapUpEnded(OfferId),
     Said {
         conversation: ConversationId,
         message: MessageId,
@@ -76,6 +86,7 @@ pub(crate) enum Update {
 pub(crate) struct Holdings {
     pub(crate) offers: BTreeMap<OfferId, Offer>,
     pub(crate) assignments: BTreeMap<OfferId, Assignment>,
+    pub(crate) wrap_ups: BTreeMap<OfferId, WrapUp>,
 }
 
 #[derive(Default)]
@@ -138,6 +149,17 @@ impl Agents {
                     agent.tell(&Update::Present(*presence));
                 }
             }
+            Event::WrapUpBegan { assignment, agent, conversation, until } => {
+                let (assignment, conversation) = (assignment.clone(), *conversation);
+                let left = WrapUp { assignment: assignment.clone(), conversation, until: *until };
+                self.change(agent, |agent| {
+                    agent.holdings.wrap_ups.insert(assignment, left.clone());
+                    Some(Update::WrapUp(left))
+                });
+            }
+            Event::AssignmentEnded { assignment, agent, .. } => self.change(agent, |agent| {
+                agent.holdings.wrap_ups.remove(assignment).map(|left| Update::WrapUpEnded(left.assignment))
+            }),
             Event::Accepted { offer, agent, .. } => self.end(agent, offer, Ending::Accepted),
             Event::Declined { offer, agent, .. } => self.end(agent, offer, Ending::Declined),
             Event::Expired { offer, agent, .. } => self.end(agent, offer, Ending::Expired),
@@ -236,7 +258,7 @@ impl Agents {
 
 impl Holdings {
     fn is_empty(&self) -> bool {
-        self.offers.is_empty() && self.assignments.is_empty()
+        self.offers.is_empty() && self.assignments.is_empty() && self.wrap_ups.is_empty()
     }
 }
 
@@ -300,6 +322,26 @@ mod tests {
         });
         let told = told(&mut updates);
         assert!(matches!(&told[..], [Update::Present(Presence::Away), Update::Released(_)]), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_left_to_do_is_held_until_it_is_done() {
+        let mut agents = Agents::default();
+        let (assignment, until) = (offer(1), Timestamp(9));
+        let (agent, conversation) = (ann(), conversation());
+        let began = desk::Event::WrapUpBegan { assignment: assignment.clone(), agent, conversation, until };
+        agents.fold_desk(&began);
+        let (holdings, mut updates) = agents.join(&ann());
+        let left = WrapUp { assignment: assignment.clone(), conversation, until };
+        assert_eq!(holdings.wrap_ups.into_values().collect::<Vec<_>>(), [left]);
+        let agent = ann();
+        agents.fold_desk(&desk::Event::AssignmentEnded {
+            assignment: assignment.clone(),
+            agent,
+            conversation,
+        });
+        assert_eq!(told(&mut updates), [Update::WrapUpEnded(assignment)]);
+        assert_eq!(agents.holdings().count(), 0);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{Holdings, Turn};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB2";
+const MAGIC: &[u8; 8] = b"TRIBHUB3";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -41,7 +41,10 @@ impl Views {
 
     /// How much there is of them, for those who weigh the writing.
     pub(super) fn len(&self) -> usize {
-        self.agents.iter().map(|(_, held)| 1 + held.offers.len() + held.assignments.len()).sum::<usize>()
+        self.agents
+            .iter()
+            .map(|(_, held)| 1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len())
+            .sum::<usize>()
             + self.turns.len()
     }
 }

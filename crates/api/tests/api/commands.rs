@@ -16,7 +16,7 @@ async fn client(world: &World) -> WorkspaceClient<Authorized> {
 /// A document as it would be sent; each `priority` is another one.
 fn document(command_id: &str, priority: i32) -> pb::ApplyWorkspaceRequest {
     let second = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
-    let queue = pb::policy::Queue { priority, offer_timeout: second(20) };
+    let queue = pb::policy::Queue { priority, offer_timeout: second(20), ..Default::default() };
     let inbox = pb::policy::Inbox {
         channel: pb::Channel::Email.into(),
         address: "support@example.test".into(),
@@ -24,7 +24,9 @@ fn document(command_id: &str, priority: i32) -> pb::ApplyWorkspaceRequest {
         reopen_within: second(3_600),
         ..Default::default()
     };
+    let agent = pb::policy::Agent { queues: vec!["acme/desk/all".into()], total: 1, ..Default::default() };
     let policy = pb::Policy {
+        agents: [("acme/desk/ann".to_owned(), agent)].into(),
         inboxes: [("mail".to_owned(), inbox)].into(),
         queues: [("acme/desk/all".to_owned(), queue)].into(),
         ..Default::default()

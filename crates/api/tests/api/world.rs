@@ -213,13 +213,14 @@ pub(crate) fn policy(tenant: &str) -> Policy {
     };
     let agent = Agent {
         queues: BTreeSet::from([queue.clone()]),
-        capacity: Capacity { total: 5, per_channel: BTreeMap::new() },
+        capacity: Capacity { total: 5, ..Capacity::default() },
+        ..Agent::default()
     };
     Policy {
         tenant: tenant.parse().unwrap(),
         version: 1,
         inboxes: BTreeMap::from([(format!("{tenant}-chat").parse().unwrap(), inbox)]),
-        queues: BTreeMap::from([(queue, Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
+        queues: BTreeMap::from([(queue, Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
         agents: BTreeMap::from([(format!("{tenant}/desk/ann").parse().unwrap(), agent)]),
         bots: BTreeMap::from([(bot, Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream })]),
         hours: BTreeMap::new(),

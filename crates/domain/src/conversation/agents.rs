@@ -2,12 +2,13 @@
 
 use crate::{
     AgentId, Code, CommandId, Context, ConversationId, MessageId, OfferId, QueueId, Rejection, Sealed,
+    Timestamp,
 };
 
 use super::{
     CloseReason, Closer, Conversations, HandOffReason, Owner, Transfer, What,
     decide::{Decided, NOTHING},
-    draft::{Draft, Found, no_conversation, policy, queue_still_there},
+    draft::{Draft, Found, Wish, no_conversation, policy, queue_still_there},
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -87,7 +88,7 @@ pub(super) fn transfer(
         .draft()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
         .and(What::Transferred { conversation: id, by: agent.clone(), note })
-        .and(found.wanted(queue, HandOffReason::Transferred, wanted, context.now))
+        .and(found.wanted(queue, HandOffReason::Transferred, Wish::only(wanted), context.now))
         .finish())
 }
 
@@ -122,7 +123,27 @@ pub(super) fn give_back(
     Ok(found
         .draft()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
-        .and(found.wanted(queue, HandOffReason::AgentGone, None, context.now))
+        .and(found.wanted(queue, HandOffReason::AgentGone, Wish::anyone(), context.now))
+        .finish())
+}
+
+/// Nobody took it in its queue: it goes on to another, unless it waits no more as it did.
+pub(super) fn overflow(
+    state: &Conversations,
+    id: ConversationId,
+    owner_epoch: u32,
+    to: &QueueId,
+    since: Timestamp,
+) -> Decided {
+    let Some(found) = Found::find(state, id) else { return NOTHING };
+    let queue = match found.conversation.owner() {
+        Some(Owner::Queue { queue }) if found.conversation.owner_epoch == owner_epoch => queue,
+        _ => return NOTHING,
+    };
+    Ok(found
+        .draft()
+        .and(What::Withdrawn { conversation: id, queue: QueueId::clone(queue), owner_epoch })
+        .and(found.wanted(to, HandOffReason::Overflowed, Wish::anyone(), since))
         .finish())
 }
 

@@ -5,7 +5,7 @@ use crate::{BotId, Code, Context, ConversationId, MessageId, Millis, Rejection, 
 use super::{
     BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What,
     decide::{Decided, NOTHING},
-    draft::{Found, no_conversation, policy, queue_of_inbox},
+    draft::{Found, Wish, no_conversation, policy, queue_of_inbox},
 };
 
 /// A bot's answer may do this much; more is a mistake in the bot.
@@ -83,7 +83,8 @@ pub(super) fn answer(
                     }
                     None => queue_of_inbox(context, found.customer, kept),
                 };
-                draft.push(found.wanted(queue, HandOffReason::BotHandedOff, None, context.now));
+                let wish = Wish::familiar(context, found.customer, queue);
+                draft.push(found.wanted(queue, HandOffReason::BotHandedOff, wish, context.now));
                 is_over = true;
             }
             // The bot did not know of a message that came meanwhile: it is asked about that one instead.
@@ -133,5 +134,6 @@ pub(super) fn silent(state: &Conversations, context: &Context, id: ConversationI
         return NOTHING;
     };
     let queue = queue_of_inbox(context, found.customer, kept);
-    Ok(found.draft().and(found.wanted(queue, HandOffReason::BotSilent, None, context.now)).finish())
+    let wish = Wish::familiar(context, found.customer, queue);
+    Ok(found.draft().and(found.wanted(queue, HandOffReason::BotSilent, wish, context.now)).finish())
 }

@@ -94,6 +94,14 @@ pub enum Command {
         conversation: ConversationId,
         assignment: OfferId,
     },
+    /// Nobody took it where it waits: it waits in another queue from here on.
+    Overflow {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        to: QueueId,
+        /// Since when the customer has been waiting for a person.
+        since: Timestamp,
+    },
     /// What became of a message on its way out.
     Progress {
         conversation: ConversationId,
@@ -122,6 +130,7 @@ impl Command {
             | Command::Close { conversation, .. }
             | Command::Assign { conversation, .. }
             | Command::GiveBack { conversation, .. }
+            | Command::Overflow { conversation, .. }
             | Command::Progress { conversation, .. }
             | Command::TimerFired(TimerId::BotSilent(conversation)) => Some(conversation.party),
         }

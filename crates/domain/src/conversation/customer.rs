@@ -30,6 +30,16 @@ pub struct Customer {
     pub(super) quiet_since: Option<Timestamp>,
     /// Most customers get no answer while they wait for one.
     letters: Option<Box<Letters>>,
+    /// Who had a conversation with the customer last, of people.
+    pub(super) known_by: Option<Box<KnownBy>>,
+}
+
+/// An agent who had a conversation with the customer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KnownBy {
+    pub agent: Arc<AgentId>,
+    /// When the agent let go of it.
+    pub at: Timestamp,
 }
 
 /// An inbox of a tenant.
@@ -80,6 +90,7 @@ pub struct Tombstone {
     pub latest: Option<ClosedConversation>,
     pub sent: Vec<Sent>,
     pub early: Vec<Early>,
+    pub known_by: Option<KnownBy>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -171,6 +182,7 @@ impl Customer {
             latest: None,
             quiet_since: None,
             letters: None,
+            known_by: None,
         }
     }
 
@@ -230,11 +242,12 @@ impl Customer {
             latest,
             sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
+            known_by: self.known_by.as_deref().cloned(),
         })
     }
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
-        let Tombstone { channel: _, address, opted_out, latest, sent, early } = tombstone;
+        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by } = tombstone;
         let latest = latest.as_ref().map(|latest| Conversation {
             number: latest.number,
             owner_epoch: latest.owner_epoch,
@@ -250,6 +263,7 @@ impl Customer {
             opted_out: *opted_out,
             latest,
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
+            known_by: known_by.clone().map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

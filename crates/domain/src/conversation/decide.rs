@@ -43,6 +43,9 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::Close { conversation, agent, assignment } => {
             agents::close(state, *conversation, agent, assignment)
         }
+        Command::Overflow { conversation, owner_epoch, to, since } => {
+            agents::overflow(state, *conversation, *owner_epoch, to, *since)
+        }
         Command::GiveBack { conversation, assignment } => {
             agents::give_back(state, context, *conversation, assignment)
         }

@@ -77,11 +77,11 @@ impl<'a> Found<'a> {
         &self,
         queue: &QueueId,
         reason: HandOffReason,
-        agent: Option<AgentId>,
-        now: Timestamp,
+        wish: Wish,
+        since: Timestamp,
     ) -> What {
         let next = self.conversation.owner_epoch + 1;
-        wanted(self.id, self.customer.endpoint.channel, next, queue, reason, agent, now)
+        wanted(self.id, self.customer.endpoint.channel, next, queue, reason, wish, since)
     }
 
     pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {
@@ -97,15 +97,51 @@ impl<'a> Found<'a> {
     }
 }
 
-/// A person is wanted, as of now.
+/// Whom of the people a conversation waits for.
+#[derive(Default)]
+pub(super) struct Wish {
+    agent: Option<AgentId>,
+    /// That agent is waited for until then; without it, for as long as the agent is there.
+    until: Option<Timestamp>,
+}
+
+impl Wish {
+    pub(super) fn anyone() -> Self {
+        Wish::default()
+    }
+
+    pub(super) fn only(agent: Option<AgentId>) -> Self {
+        Wish { agent, until: None }
+    }
+
+    /// The agent who knows the customer from not long ago, if the queue waits for such.
+    pub(super) fn familiar(context: &Context, customer: &Customer, queue: &QueueId) -> Self {
+        let wish = || {
+            let policy = context.policies.of(&queue.desk.tenant)?;
+            let sticky = policy.queues.get(queue)?.sticky?;
+            let known_by = customer.known_by.as_ref()?;
+            let agent = AgentId::clone(&known_by.agent);
+            let still = agent.desk == queue.desk && policy.agents.contains_key(&agent);
+            let recent = context.now - known_by.at <= sticky.within;
+            (still && recent).then(|| Wish { agent: Some(agent), until: Some(context.now + sticky.grace) })
+        };
+        wish().unwrap_or_default()
+    }
+
+    pub(super) fn is_for_someone(&self) -> bool {
+        self.agent.is_some()
+    }
+}
+
+/// A person is wanted.
 pub(super) fn wanted(
     conversation: ConversationId,
     channel: Channel,
     owner_epoch: u32,
     queue: &QueueId,
     reason: HandOffReason,
-    agent: Option<AgentId>,
-    now: Timestamp,
+    wish: Wish,
+    since: Timestamp,
 ) -> What {
     What::AgentWanted {
         conversation,
@@ -113,10 +149,11 @@ pub(super) fn wanted(
         queue: queue.clone(),
         owner_epoch,
         reason,
-        since: now,
+        since,
         // Only who had a person already goes before those who never had.
         again: reason == HandOffReason::AgentGone,
-        agent,
+        agent: wish.agent,
+        agent_until: wish.until,
     }
 }
 

@@ -132,6 +132,8 @@ pub enum What {
         again: bool,
         /// Wanted from this very agent.
         agent: Option<AgentId>,
+        /// That agent is waited for until then.
+        agent_until: Option<Timestamp>,
     },
     /// An agent owns the conversation.
     Assigned {
@@ -224,6 +226,10 @@ pub enum HandOffReason {
     Transferred,
     /// The agent who had it is gone.
     AgentGone,
+    /// Nobody took it in the queue before this one.
+    Overflowed,
+    /// It was with an agent not long ago, and goes on with that one if that can be.
+    Returned,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -307,20 +313,29 @@ impl Event {
             What::Redirected { to, received } => {
                 Some((Route::Party(*to), Relay::Conversation(super::Command::Receive(received.clone()))))
             }
-            What::AgentWanted { conversation, channel, queue, owner_epoch, since, again, agent, .. } => {
-                to_desk(
-                    &queue.desk,
-                    desk::Command::Enqueue {
-                        conversation: *conversation,
-                        owner_epoch: *owner_epoch,
-                        channel: *channel,
-                        queue: queue.clone(),
-                        since: *since,
-                        again: *again,
-                        agent: agent.clone(),
-                    },
-                )
-            }
+            What::AgentWanted {
+                conversation,
+                channel,
+                queue,
+                owner_epoch,
+                since,
+                again,
+                agent,
+                agent_until,
+                ..
+            } => to_desk(
+                &queue.desk,
+                desk::Command::Enqueue {
+                    conversation: *conversation,
+                    owner_epoch: *owner_epoch,
+                    channel: *channel,
+                    queue: queue.clone(),
+                    since: *since,
+                    again: *again,
+                    agent: agent.clone(),
+                    agent_until: *agent_until,
+                },
+            ),
             What::Assigned { assignment, command, .. } => to_desk(
                 &assignment.desk,
                 desk::Command::Confirm { offer: assignment.clone(), command: *command },

@@ -8,7 +8,7 @@ use super::{
     CloseReason, Closer, Conversations, Correspondent, Event, HandOffReason, NoteKind, Owner, Received,
     Stage, What, bots,
     decide::Decided,
-    draft::{Draft, inbox, policy, wanted},
+    draft::{Draft, Wish, inbox, policy, wanted},
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -33,20 +33,26 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         // A bot that is thinking is asked about this when it has answered.
         Some(Stage::Open(_)) => None,
         closed_or_none => {
-            match closed_or_none {
-                Some(Stage::Closed { at }) if context.now - *at <= inbox.reopen_within => {
-                    draft.push(What::Reopened { conversation: id });
+            let goes_on = match closed_or_none {
+                Some(Stage::Closed { at }) => context.now - *at <= inbox.reopen_within,
+                _ => false,
+            };
+            if goes_on {
+                draft.push(What::Reopened { conversation: id });
+            } else {
+                if latest.is_some() {
+                    id.number += 1;
                 }
-                _ => {
-                    if latest.is_some() {
-                        id.number += 1;
-                    }
-                    (owner_epoch, turns) = (0, 0);
-                    draft.push(What::Opened { conversation: id, policy_version: policy.version });
-                }
+                (owner_epoch, turns) = (0, 0);
+                draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
             owner_epoch += 1;
-            draft.push(match &inbox.bot {
+            let customer = state.customer(from.party);
+            let wish = customer.map(|customer| Wish::familiar(context, customer, &inbox.queue));
+            let wish = wish.unwrap_or_default();
+            // What goes on goes on with the person who had it, past the bot.
+            let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
+            draft.push(match greeter {
                 Some(bot) => What::BotEngaged {
                     conversation: id,
                     bot: bot.clone(),
@@ -54,11 +60,12 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                     queue: inbox.queue.clone(),
                 },
                 None => {
-                    let reason = HandOffReason::NoBot;
-                    wanted(id, from.channel, owner_epoch, &inbox.queue, reason, None, context.now)
+                    let reason =
+                        if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
+                    wanted(id, from.channel, owner_epoch, &inbox.queue, reason, wish, context.now)
                 }
             });
-            inbox.bot.as_ref()
+            greeter
         }
     };
     draft.push(What::MessageReceived {

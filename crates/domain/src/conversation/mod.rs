@@ -23,7 +23,7 @@ pub use command::{
     Transfer,
 };
 pub use customer::{
-    ClosedConversation, Conversation, Customer, Early, Endpoint, Owner, Sent, Stage, Tombstone, Turn,
+    ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use state::Conversations;

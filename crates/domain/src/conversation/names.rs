@@ -64,6 +64,9 @@ impl Names {
     /// A customer read from elsewhere, with our copies of the names.
     pub(super) fn adopt(&mut self, customer: &mut Customer) {
         customer.endpoint = self.endpoint(&customer.endpoint);
+        if let Some(known_by) = &mut customer.known_by {
+            known_by.agent = self.agent(&known_by.agent);
+        }
         let Some(Stage::Open(owner)) = customer.latest.as_mut().map(|latest| &mut latest.stage) else {
             return;
         };

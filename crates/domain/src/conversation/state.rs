@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
 
 use super::{
-    Conversation, Customer, Early, Endpoint, Event, Owner, Progress, Sent, Stage, TimerId, Turn, What,
-    customer::KeptThread, customers::Customers,
+    Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
+    What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -68,7 +68,9 @@ impl Conversations {
                     let (tenant, inbox) = (event.tenant.clone(), event.inbox.clone());
                     let channel = tombstone.channel;
                     let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
-                    self.customers.put(*party, Customer::returned(endpoint, tombstone));
+                    let mut customer = Customer::returned(endpoint, tombstone);
+                    self.customers.names.adopt(&mut customer);
+                    self.customers.put(*party, customer);
                     self.settle(*party, at);
                 }
             }
@@ -148,6 +150,15 @@ impl Conversations {
                     self.own(*conversation, *owner_epoch, owner, at);
                 }
             }
+            What::Released { conversation, .. } => {
+                let owner = self.get_mut(*conversation).and_then(|found| match &found.stage {
+                    Stage::Open(Owner::Agent { agent, .. }) => Some(agent.clone()),
+                    _ => None,
+                });
+                if let (Some(agent), Some(customer)) = (owner, self.customers.get_mut(conversation.party)) {
+                    customer.known_by = Some(Box::new(KnownBy { agent, at }));
+                }
+            }
             What::Closed { conversation, .. } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
@@ -182,7 +193,6 @@ impl Conversations {
             | What::UnreadableKept { .. }
             | What::BotReplied { .. }
             | What::AssignmentRefused { .. }
-            | What::Released { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
             | What::Replied { .. }

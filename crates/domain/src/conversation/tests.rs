@@ -88,9 +88,12 @@ fn seconds(n: i64) -> Timestamp {
 /// One inbox: who greets in it, and where its conversations wait for a person. Ann serves sales and support, Bob
 /// support, Dee the night's care; Cid and Eve serve no queue.
 fn policy(version: u64, greeter: Option<&str>, waits_in: &str) -> Policy {
-    let capacity = || Capacity { total: 5, per_channel: [].into() };
-    let serving =
-        |queues: &[&str]| Agent { queues: queues.iter().copied().map(queue).collect(), capacity: capacity() };
+    let capacity = || Capacity { total: 5, ..Capacity::default() };
+    let serving = |queues: &[&str]| Agent {
+        queues: queues.iter().copied().map(queue).collect(),
+        capacity: capacity(),
+        ..Agent::default()
+    };
     let inbox_of_greeter = Inbox {
         channel: Channel::Sms,
         address: "+15550100".into(),
@@ -100,7 +103,7 @@ fn policy(version: u64, greeter: Option<&str>, waits_in: &str) -> Policy {
         sandbox: true,
         settings: [].into(),
     };
-    let ordinary = || Queue { priority: 0, offer_timeout: Millis::seconds(30) };
+    let ordinary = || Queue { offer_timeout: Millis::seconds(30), ..Queue::default() };
     let stream = || Bot { answer_within: PATIENCE, kind: BotKind::Stream };
     Policy {
         tenant: tenant(),

@@ -18,6 +18,8 @@ pub enum Command {
         again: bool,
         /// Only this agent is wanted, as long as the agent is there; otherwise anyone of the queue.
         agent: Option<AgentId>,
+        /// That agent is waited for until then.
+        agent_until: Option<Timestamp>,
     },
     /// A conversation no longer waits.
     Withdraw {
@@ -54,11 +56,18 @@ pub enum Command {
         agent: AgentId,
         offer: OfferId,
     },
+    /// The agent has finished what was left to do for a conversation that is over.
+    FinishWrapUp {
+        agent: AgentId,
+        assignment: OfferId,
+    },
 
     /// A new policy of this tenant is in force.
     PolicyChanged {
         tenant: TenantId,
     },
+    /// A new leader takes over: what these rules would have decided is decided now.
+    Recover,
     TimerFired(TimerId),
 }
 
@@ -82,4 +91,10 @@ pub enum TimerId {
     Rested(ConversationId),
     /// One decision could not hold all that must follow; the desk goes on.
     Deferred(DeskId),
+    /// The agent whom the conversation wants was waited for long enough.
+    Grace(ConversationId),
+    /// Someone in the queue has waited so long that something changes by that.
+    Look(QueueId),
+    /// The time for finishing what was left to do is over.
+    WrapUp(OfferId),
 }

@@ -1,4 +1,4 @@
-//! The desk's rules, command by command. Whatever may bring a pair together ends in [`offer_all`], in the same
+//! The desk's rules, command by command. Whatever may bring a pair together ends in [`conclude`], in the same
 //! decision.
 
 use crate::{
@@ -6,10 +6,11 @@ use crate::{
 };
 
 use super::{
-    Command, Desks, Event, LeftQueue, OfferStage, Presence, TimerId, WithdrawnBecause,
+    Command, Desks, Event, LeftQueue, OfferStage, PreferenceEnded, Presence, TimerId, WithdrawnBecause,
     draft::Draft,
-    matching::{offer_all, take_back},
+    matching::{Scope, offer_all},
     state::{Offer, Waiting},
+    take_back, waits,
 };
 
 /// The longest that a lease may run without being renewed.
@@ -21,7 +22,7 @@ const NOTHING: Decided = Ok(Vec::new());
 
 pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Decided {
     match command {
-        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent } => {
+        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until } => {
             let known = context.policies.of(&queue.desk.tenant).and_then(|policy| policy.queues.get(queue));
             let enqueued = Event::Enqueued {
                 conversation: *conversation,
@@ -32,6 +33,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
                 since: *since,
                 again: *again,
                 agent: agent.clone(),
+                agent_until: *agent_until,
             };
             Ok(enqueue(state, context, *conversation, *owner_epoch, &queue.desk, enqueued))
         }
@@ -46,37 +48,78 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
         }
         Command::Accept { agent, offer } => accept(state, context, agent, offer),
         Command::Decline { agent, offer } => decline(state, context, agent, offer),
+        Command::FinishWrapUp { agent, assignment } => finish_wrap_up(state, context, agent, assignment),
         Command::PolicyChanged { tenant } => {
-            let mut desks = state.of_tenant(tenant);
-            let Some(first) = desks.next() else { return NOTHING };
-            let mut draft = Draft::new(state, context, first.clone());
-            settle(&mut draft);
-            for desk in desks {
-                draft = draft.turn_to(desk.clone());
-                settle(&mut draft);
-            }
-            Ok(draft.finish())
+            let settle = |draft: &mut Draft| {
+                settle(draft);
+                waits::tell_stranded(draft);
+            };
+            Ok(at_each(state, context, state.of_tenant(tenant), settle))
         }
-        Command::TimerFired(TimerId::Deferred(desk)) => {
-            let mut draft = Draft::new(state, context, desk.clone());
-            settle(&mut draft);
-            Ok(draft.finish())
-        }
+        Command::Recover => Ok(at_each(state, context, state.desks.keys(), settle)),
+        Command::TimerFired(TimerId::Deferred(desk)) => Ok(at_each(state, context, [desk], settle)),
         Command::TimerFired(TimerId::Rested(conversation)) => {
             let Some((desk, _)) = state.waiting(*conversation) else { return NOTHING };
             let mut draft = Draft::new(state, context, desk.clone());
-            offer_all(&mut draft);
+            draft.touch(*conversation);
+            Ok(conclude(draft))
+        }
+        Command::TimerFired(TimerId::Grace(conversation)) => Ok(grace_over(state, context, *conversation)),
+        Command::TimerFired(TimerId::Look(queue)) => {
+            let mut draft = Draft::new(state, context, queue.desk.clone());
+            offer_all(&mut draft, Scope::Queue(&queue.name));
+            waits::look_over(&mut draft, &queue.name, true);
             Ok(draft.finish())
         }
         Command::TimerFired(TimerId::Lease(agent)) => lease_ended(state, context, agent),
         Command::TimerFired(TimerId::Offer(offer)) => expire(state, context, offer),
+        Command::TimerFired(TimerId::WrapUp(assignment)) => {
+            let Some(offer) = state.offer(assignment).filter(|offer| offer.stage == OfferStage::WrapUp)
+            else {
+                return NOTHING;
+            };
+            let mut draft = Draft::new(state, context, assignment.desk.clone());
+            draft.end_assignment(assignment.number, offer);
+            Ok(conclude(draft))
+        }
     }
+}
+
+/// Brings together whom these events bring together, and sees to who waits on.
+fn conclude(mut draft: Draft) -> Vec<Event> {
+    conclude_desk(&mut draft);
+    draft.finish()
+}
+
+fn conclude_desk(draft: &mut Draft) {
+    offer_all(draft, Scope::Touched);
+    waits::settle_touched(draft);
+}
+
+/// One decision about several desks.
+fn at_each<'a>(
+    state: &Desks,
+    context: &Context,
+    desks: impl IntoIterator<Item = &'a DeskId>,
+    decide: impl Fn(&mut Draft),
+) -> Vec<Event> {
+    let mut desks = desks.into_iter();
+    let Some(first) = desks.next() else { return Vec::new() };
+    let mut draft = Draft::new(state, context, first.clone());
+    decide(&mut draft);
+    for desk in desks {
+        draft = draft.turn_to(desk.clone());
+        decide(&mut draft);
+    }
+    draft.finish()
 }
 
 /// Everything that follows from who is there and what the policy allows.
 fn settle(draft: &mut Draft) {
-    take_back(draft);
-    offer_all(draft);
+    take_back::from_everyone(draft);
+    offer_all(draft, Scope::Everyone);
+    waits::settle_touched(draft);
+    waits::look_over_all(draft);
 }
 
 fn enqueue(
@@ -96,13 +139,38 @@ fn enqueue(
         draft = Draft::new(state, context, left.clone());
         leave(&mut draft, state, conversation, waiting);
         if left != desk {
-            offer_all(&mut draft);
+            conclude_desk(&mut draft);
             draft = draft.turn_to(desk.clone());
         }
     }
+    let wanted = match &enqueued {
+        Event::Enqueued { queue, agent: Some(agent), .. } if agent.desk == *desk => {
+            Some((queue.clone(), agent.clone()))
+        }
+        _ => None,
+    };
     draft.push(enqueued);
-    offer_all(&mut draft);
-    draft.finish()
+    if let Some((queue, agent)) = wanted
+        && !take_back::is_here(&draft, &agent.name)
+    {
+        draft.push(Event::PreferenceEnded {
+            conversation,
+            queue,
+            agent,
+            because: PreferenceEnded::AgentGone,
+        });
+    }
+    conclude(draft)
+}
+
+/// The agent was waited for long enough: anyone will do. An offer under way to that agent runs on.
+fn grace_over(state: &Desks, context: &Context, conversation: ConversationId) -> Vec<Event> {
+    let Some((desk, waiting)) = state.waiting(conversation) else { return Vec::new() };
+    let Some(agent) = &waiting.wanted else { return Vec::new() };
+    let mut draft = Draft::new(state, context, desk.clone());
+    let (queue, agent) = (draft.queue_id(&waiting.queue), draft.agent_id(agent));
+    draft.push(Event::PreferenceEnded { conversation, queue, agent, because: PreferenceEnded::GraceOver });
+    conclude(draft)
 }
 
 fn withdraw(state: &Desks, context: &Context, conversation: ConversationId, owner_epoch: u32) -> Decided {
@@ -112,8 +180,7 @@ fn withdraw(state: &Desks, context: &Context, conversation: ConversationId, owne
     }
     let mut draft = Draft::new(state, context, desk.clone());
     leave(&mut draft, state, conversation, waiting);
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    Ok(conclude(draft))
 }
 
 /// Takes a conversation out of its queue. An acceptance under way is left for the conversation to refuse.
@@ -154,8 +221,7 @@ fn refuse(state: &Desks, context: &Context, id: &OfferId, command: CommandId) ->
             because: LeftQueue::Withdrawn,
         });
     }
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    Ok(conclude(draft))
 }
 
 fn accepting<'a>(state: &'a Desks, id: &OfferId, command: CommandId) -> Option<&'a Offer> {
@@ -166,10 +232,33 @@ fn release(state: &Desks, context: &Context, assignment: &OfferId) -> Decided {
     let held = |offer: &&Offer| matches!(offer.stage, OfferStage::Assigned | OfferStage::GivingBack);
     let Some(offer) = state.offer(assignment).filter(held) else { return NOTHING };
     let mut draft = Draft::new(state, context, assignment.desk.clone());
-    let (conversation, agent) = (offer.conversation, draft.agent_id(&offer.agent));
-    draft.push(Event::AssignmentEnded { assignment: assignment.clone(), agent, conversation });
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    let queue = draft.queue_id(&offer.queue);
+    let limit = draft.policy().and_then(|policy| policy.queues.get(&queue)?.wrap_up);
+    match limit {
+        Some(limit) if draft.agent(&offer.agent).presence != Presence::Offline => {
+            draft.push(Event::WrapUpBegan {
+                assignment: assignment.clone(),
+                agent: draft.agent_id(&offer.agent),
+                conversation: offer.conversation,
+                until: context.now + limit,
+            });
+        }
+        _ => draft.end_assignment(assignment.number, offer),
+    }
+    Ok(conclude(draft))
+}
+
+fn finish_wrap_up(state: &Desks, context: &Context, agent: &AgentId, id: &OfferId) -> Decided {
+    let offer = known_offer(state, agent, id)?;
+    if offer.stage != OfferStage::WrapUp {
+        return Err(Rejection::new(
+            Code::Invalid,
+            format!("nothing is left to finish about assignment {id} yet"),
+        ));
+    }
+    let mut draft = Draft::new(state, context, id.desk.clone());
+    draft.end_assignment(id.number, offer);
+    Ok(conclude(draft))
 }
 
 fn set_presence(
@@ -201,10 +290,9 @@ fn set_presence(
     let mut draft = Draft::new(state, context, agent.desk.clone());
     draft.push(Event::PresenceSet { agent: agent.clone(), presence, until });
     if presence == Presence::Offline {
-        take_back(&mut draft);
+        take_back::from_one(&mut draft, &agent.name);
     }
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    Ok(conclude(draft))
 }
 
 fn lease_ended(state: &Desks, context: &Context, agent: &AgentId) -> Decided {
@@ -214,8 +302,8 @@ fn lease_ended(state: &Desks, context: &Context, agent: &AgentId) -> Decided {
     }
     let mut draft = Draft::new(state, context, agent.desk.clone());
     draft.push(Event::LeaseLapsed { agent: agent.clone() });
-    settle(&mut draft);
-    Ok(draft.finish())
+    take_back::from_one(&mut draft, &agent.name);
+    Ok(conclude(draft))
 }
 
 fn accept(state: &Desks, context: &Context, agent: &AgentId, id: &OfferId) -> Decided {
@@ -236,12 +324,26 @@ fn decline(state: &Desks, context: &Context, agent: &AgentId, id: &OfferId) -> D
     let conversation = open_offer(state, agent, id)?.conversation;
     let mut draft = Draft::new(state, context, id.desk.clone());
     draft.push(Event::Declined { offer: id.clone(), conversation, agent: agent.clone() });
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    Ok(conclude(draft))
 }
 
 /// The offer, if this agent can still answer it.
 fn open_offer<'a>(state: &'a Desks, agent: &AgentId, id: &OfferId) -> Result<&'a Offer, Rejection> {
+    let offer = known_offer(state, agent, id)?;
+    match offer.stage {
+        OfferStage::Open => Ok(offer),
+        OfferStage::Accepting(_) => Err(Rejection::new(
+            Code::Stale,
+            format!("offer {id} is accepted already; its answer is on the way"),
+        )),
+        OfferStage::Assigned | OfferStage::GivingBack | OfferStage::WrapUp => {
+            Err(Rejection::new(Code::OfferEnded, format!("offer {id} has become an assignment")))
+        }
+    }
+}
+
+/// The offer or assignment, if it is this agent's.
+fn known_offer<'a>(state: &'a Desks, agent: &AgentId, id: &OfferId) -> Result<&'a Offer, Rejection> {
     let Some(offer) = state.offer(id) else {
         // Offers are numbered densely, so those made once are known without being remembered.
         return Err(if (1..=state.offers_made()).contains(&id.number) {
@@ -253,16 +355,7 @@ fn open_offer<'a>(state: &'a Desks, agent: &AgentId, id: &OfferId) -> Result<&'a
     if offer.agent != agent.name || id.desk != agent.desk {
         return Err(Rejection::new(Code::NotOwner, format!("offer {id} was made to another agent")));
     }
-    match offer.stage {
-        OfferStage::Open => Ok(offer),
-        OfferStage::Accepting(_) => Err(Rejection::new(
-            Code::Stale,
-            format!("offer {id} is accepted already; its answer is on the way"),
-        )),
-        OfferStage::Assigned | OfferStage::GivingBack => {
-            Err(Rejection::new(Code::OfferEnded, format!("offer {id} has become an assignment")))
-        }
-    }
+    Ok(offer)
 }
 
 fn expire(state: &Desks, context: &Context, id: &OfferId) -> Decided {
@@ -270,6 +363,5 @@ fn expire(state: &Desks, context: &Context, id: &OfferId) -> Decided {
     let mut draft = Draft::new(state, context, id.desk.clone());
     let (conversation, agent) = (offer.conversation, draft.agent_id(&offer.agent));
     draft.push(Event::Expired { offer: id.clone(), conversation, agent });
-    offer_all(&mut draft);
-    Ok(draft.finish())
+    Ok(conclude(draft))
 }

@@ -3,13 +3,20 @@
 //! What follows next depends on what was decided a moment ago (an offer takes room, a refusal gives it back), yet
 //! a desk may be large. So only what the events touch is copied, and folded by the same `evolve` as everywhere.
 
-use std::{collections::BTreeSet, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::Bound::{Excluded, Included, Unbounded},
+    sync::Arc,
+};
 
-use crate::{AgentId, CommandId, Context, ConversationId, DeskId, OfferId, Policy, QueueId, Timestamp};
+use crate::{
+    AgentId, Channel, CommandId, Context, ConversationId, DeskId, OfferId, Policy, QueueId, Timestamp,
+};
 
 use super::{
-    Event, WithdrawnBecause,
+    Event, TimerId, Why, WithdrawnBecause,
     evolve::Concerns,
+    index::Index,
     state::{AgentState, Desk, Desks, Line, Offer, Place, Waiting},
 };
 
@@ -67,13 +74,10 @@ impl<'a> Draft<'a> {
     }
 
     fn copy(&mut self, concerns: &Concerns) {
-        let Some(before) = self.before else { return };
-        if let Some(conversation) = concerns.conversation
-            && self.touched.insert(conversation)
-            && let Some(waiting) = before.waiting.get(&conversation)
-        {
-            self.after.wait(conversation, waiting.clone());
+        if let Some(conversation) = concerns.conversation {
+            self.touch(conversation);
         }
+        let Some(before) = self.before else { return };
         if let Some(name) = concerns.agent
             && !self.after.agents.contains_key(name)
             && let Some(agent) = before.agents.get(name)
@@ -88,12 +92,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether this was decided already.
+    pub(super) fn has(&self, event: &Event) -> bool {
+        self.events.contains(event)
+    }
+
     /// True once the decision holds as much as it may: the rest is then left to a step of its own.
     pub(super) fn defer_if_full(&mut self) -> bool {
         let full = self.events.len() >= LIMIT;
         if full {
             let deferred = Event::WorkDeferred { desk: self.id.clone() };
-            if !self.events.contains(&deferred) {
+            if !self.has(&deferred) {
                 self.push(deferred);
             }
         }
@@ -109,6 +118,46 @@ impl<'a> Draft<'a> {
         self.before
             .into_iter()
             .flat_map(|desk| desk.offers.iter().rev().map(|(number, offer)| (*number, offer)))
+    }
+
+    /// What one agent held before this decision, the newest first.
+    pub(super) fn held_before(&self, agent: &str) -> impl Iterator<Item = (u64, &'a Offer)> + use<'a> {
+        let desk = self.before;
+        let held = desk
+            .and_then(|desk| desk.agents.get(agent))
+            .into_iter()
+            .flat_map(|agent| agent.held.iter().rev());
+        held.filter_map(move |number| Some((*number, desk?.offers.get(number)?)))
+    }
+
+    /// The classes of this desk, as they were before this decision.
+    pub(super) fn index(&self) -> Option<Arc<Index>> {
+        let policy = self.context.policies.of(&self.id.tenant)?;
+        let make = || Index::of(policy, &self.id, self.before);
+        Some(match self.before {
+            Some(desk) => desk.index.under(policy, make),
+            None => Arc::new(make()),
+        })
+    }
+
+    /// The agents whom this decision has changed, as they are after it.
+    pub(super) fn touched_agents(&self) -> impl Iterator<Item = (&Arc<str>, &AgentState)> {
+        self.after.agents.iter()
+    }
+
+    /// The conversations that this decision has changed and that wait for an offer after it.
+    pub(super) fn touched_waiting(&self) -> Vec<(Place, Line)> {
+        let places = self.after.lines.iter();
+        places.flat_map(|(line, places)| places.iter().map(|place| (*place, line.clone()))).collect()
+    }
+
+    /// When the desk looks at the queue again by itself.
+    pub(super) fn looks_at(&self, queue: &QueueId) -> Option<Timestamp> {
+        let decided = self.events.iter().rev().find_map(|event| match event {
+            Event::LookSet { queue: looked_at, at } if looked_at == queue => Some(*at),
+            _ => None,
+        });
+        decided.or_else(|| self.state.timers.due(&TimerId::Look(queue.clone())))
     }
 
     pub(super) fn policy(&self) -> Option<&'a Policy> {
@@ -127,36 +176,94 @@ impl<'a> Draft<'a> {
         self.before?.waiting.get(&conversation)
     }
 
-    /// The desk's lines as they were, and those that came up in this decision. Some may be empty by now.
-    pub(super) fn lines(&self) -> BTreeSet<Line> {
-        let before = self.before.into_iter().flat_map(|desk| desk.lines.keys());
-        before.chain(self.after.lines.keys()).cloned().collect()
+    /// The desk's lines as they were, and those that came up in this decision, from one on. Some may be empty by now.
+    pub(super) fn lines_from(&self, first: &Line) -> BTreeSet<Line> {
+        let before = self.before.into_iter().flat_map(|desk| desk.lines.range(first..));
+        before.chain(self.after.lines.range(first..)).map(|(line, _)| line.clone()).collect()
     }
 
-    /// The first conversation of the line, or the first behind a place.
-    pub(super) fn next_in(&self, line: &Line, behind: Option<Place>) -> Option<Place> {
-        let range = (behind.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+    /// The heads of a queue's lines for which anyone will do: of each line, the first of those who were here before and
+    /// the first newcomer. A line that this decision has changed may come twice, with its later head as well.
+    pub(super) fn heads_of(&self, queue: &Arc<str>) -> impl Iterator<Item = (&Line, Place)> {
+        let line = |channel: Channel| Line { wanted: None, queue: queue.clone(), channel };
+        let (first, last) = (line(Channel::ALL[0]), line(Channel::ALL[Channel::ALL.len() - 1]));
+        let before = self.before.into_iter().flat_map({
+            let (first, last) = (first.clone(), last.clone());
+            move |desk| desk.lines.range(&first..=&last)
+        });
+        let before = before.map(|(line, places)| (line, self.heads(places, true)));
+        let after =
+            self.after.lines.range(first..=last).map(|(line, places)| (line, self.heads(places, false)));
+        before
+            .chain(after)
+            .flat_map(|(line, heads)| heads.into_iter().flatten().map(move |head| (line, head)))
+    }
+
+    /// The first of each group; of places before this decision, only those that it left alone.
+    fn heads(&self, places: &BTreeSet<Place>, before: bool) -> [Option<Place>; 2] {
+        let counts = |place: &&Place| !before || !self.touched.contains(&place.conversation);
+        match places.iter().find(counts) {
+            Some(first) if first.newcomer => [None, Some(*first)],
+            first => [first.copied(), places.range(Place::first(true)..).find(counts).copied()],
+        }
+    }
+
+    /// Looks at a conversation as at one that has changed.
+    pub(super) fn touch(&mut self, conversation: ConversationId) {
+        if self.touched.insert(conversation)
+            && let Some(waiting) = self.before.and_then(|desk| desk.waiting.get(&conversation))
+        {
+            self.after.wait(conversation, waiting.clone());
+        }
+    }
+
+    /// The lines in which only this agent is wanted.
+    pub(super) fn lines_wanting(&self, agent: &Arc<str>) -> Vec<Line> {
+        let of_agent = |desk: &Desk| -> Vec<Line> {
+            let lines = desk.lines.range(Line::first_wanting(agent)..).map(|(line, _)| line);
+            lines.take_while(|line| line.wanted.as_ref() == Some(agent)).cloned().collect()
+        };
+        let mut lines: BTreeSet<_> = of_agent(&self.after).into_iter().collect();
+        lines.extend(self.before.into_iter().flat_map(of_agent));
+        lines.into_iter().collect()
+    }
+
+    /// The first conversation of the line among those who were here before or among newcomers, or the first behind a
+    /// place.
+    pub(super) fn next_in(&self, line: &Line, newcomer: bool, behind: Option<Place>) -> Option<Place> {
+        let from = behind.map_or(Included(Place::first(newcomer)), Excluded);
         let next = |desk: &Desk, skip: &BTreeSet<ConversationId>| {
-            desk.lines.get(line)?.range(range).find(|place| !skip.contains(&place.conversation)).copied()
+            let places = desk.lines.get(line)?.range((from, Unbounded));
+            let mut here = places.take_while(|place| place.newcomer == newcomer);
+            here.find(|place| !skip.contains(&place.conversation)).copied()
         };
         let before = self.before.and_then(|desk| next(desk, &self.touched));
         let after = next(&self.after, &BTreeSet::new());
         before.into_iter().chain(after).min()
     }
 
-    pub(super) fn offer(&mut self, place: Place, agent: &AgentId, expires_at: Timestamp) {
-        let Some(waiting) = self.waiting(place.conversation) else { return };
+    pub(super) fn offer(
+        &mut self,
+        place: Place,
+        agent: &AgentId,
+        expires_at: Timestamp,
+        why: Why,
+    ) -> Option<OfferId> {
+        let waiting = self.waiting(place.conversation)?;
+        let offer = OfferId { desk: self.id.clone(), number: self.offers_made + 1 };
         let event = Event::Offered {
-            offer: OfferId { desk: self.id.clone(), number: self.offers_made + 1 },
+            offer: offer.clone(),
             conversation: place.conversation,
             owner_epoch: waiting.owner_epoch,
             agent: agent.clone(),
             queue: self.queue_id(&waiting.queue),
             channel: waiting.channel,
             expires_at,
+            why: Some(why),
         };
         self.offers_made += 1;
         self.push(event);
+        Some(offer)
     }
 
     pub(super) fn withdraw(
@@ -177,6 +284,14 @@ impl<'a> Draft<'a> {
 
     pub(super) fn give_back(&mut self, number: u64, offer: &Offer) {
         self.push(Event::GivingBack {
+            assignment: OfferId { desk: self.id.clone(), number },
+            agent: self.agent_id(&offer.agent),
+            conversation: offer.conversation,
+        });
+    }
+
+    pub(super) fn end_assignment(&mut self, number: u64, offer: &Offer) {
+        self.push(Event::AssignmentEnded {
             assignment: OfferId { desk: self.id.clone(), number },
             agent: self.agent_id(&offer.agent),
             conversation: offer.conversation,

@@ -2,10 +2,10 @@
 
 use crate::{
     AgentId, Channel, Code, CommandId, ConversationId, DeskId, OfferId, QueueId, Rejection, Relay, Route,
-    Settles, Timestamp, conversation,
+    Settles, Timestamp, conversation, relay::fnv1a,
 };
 
-use super::Presence;
+use super::{Presence, Why};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -18,6 +18,40 @@ pub enum Event {
         since: Timestamp,
         again: bool,
         agent: Option<AgentId>,
+        agent_until: Option<Timestamp>,
+    },
+    /// Nobody could be asked for now.
+    Waits {
+        conversation: ConversationId,
+        queue: QueueId,
+        why: Why,
+    },
+    /// As the policy is, nobody could ever be asked: operators must act.
+    Stranded {
+        conversation: ConversationId,
+        queue: QueueId,
+        because: StrandedBecause,
+    },
+    /// Anyone will do from here on.
+    PreferenceEnded {
+        conversation: ConversationId,
+        queue: QueueId,
+        agent: AgentId,
+        because: PreferenceEnded,
+    },
+    /// The conversation is asked to go on to another queue, and offered to nobody here meanwhile.
+    Overflowing {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        queue: QueueId,
+        to: QueueId,
+        since: Timestamp,
+        because: OverflowBecause,
+    },
+    /// The desk will look at the queue then: something changes by waiting alone.
+    LookSet {
+        queue: QueueId,
+        at: Timestamp,
     },
     /// The conversation waits here no more (without having been assigned).
     Dequeued {
@@ -44,6 +78,15 @@ pub enum Event {
         queue: QueueId,
         channel: Channel,
         expires_at: Timestamp,
+        /// None in what was decided before reasons were kept.
+        why: Option<Why>,
+    },
+    /// The queue's rule said yes for the agent; the conversation is asked.
+    AcceptedByRule {
+        offer: OfferId,
+        conversation: ConversationId,
+        owner_epoch: u32,
+        agent: AgentId,
     },
     /// The agent said yes; the conversation is asked. The reservation goes on until it answers.
     AcceptRequested {
@@ -81,6 +124,13 @@ pub enum Event {
         command: Option<CommandId>,
     },
 
+    /// The conversation is over for the agent, whose room it takes until what is left to do is finished.
+    WrapUpBegan {
+        assignment: OfferId,
+        agent: AgentId,
+        conversation: ConversationId,
+        until: Timestamp,
+    },
     /// An assignment ended: the agent has room again.
     AssignmentEnded {
         assignment: OfferId,
@@ -116,20 +166,67 @@ pub enum WithdrawnBecause {
     PolicyChanged,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum StrandedBecause {
+    /// The policy has no such queue.
+    NoQueue,
+    /// No agent of the policy could take it, however long it waits.
+    NoAgent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum PreferenceEnded {
+    AgentGone,
+    /// The agent was waited for long enough.
+    GraceOver,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum OverflowBecause {
+    Waited,
+    /// So many agents refused it.
+    Refused,
+    /// No agent of the policy could ever take it here.
+    NoAgent,
+}
+
+/// The command id under which a rule accepts an offer: nobody's own, and the same every time.
+pub fn acceptance_by_rule(offer: &OfferId) -> CommandId {
+    let desk = fnv1a([offer.desk.tenant.as_str().as_bytes(), b"/", offer.desk.name.as_bytes()]);
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&desk.to_be_bytes());
+    id[8..].copy_from_slice(&offer.number.to_be_bytes());
+    CommandId(id)
+}
+
 impl Event {
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
         let to = |conversation: &ConversationId, command| {
             Some((Route::Party(conversation.party), Relay::Conversation(command)))
         };
+        let assign =
+            |offer: &OfferId, conversation: &ConversationId, owner_epoch, agent: &AgentId, command| {
+                let (offer, agent) = (offer.clone(), agent.clone());
+                let conversation = *conversation;
+                to(
+                    &conversation,
+                    conversation::Command::Assign { conversation, owner_epoch, offer, agent, command },
+                )
+            };
         match self {
-            Event::AcceptRequested { offer, conversation, owner_epoch, agent, command } => to(
+            Event::AcceptRequested { offer, conversation, owner_epoch, agent, command } => {
+                assign(offer, conversation, *owner_epoch, agent, *command)
+            }
+            Event::AcceptedByRule { offer, conversation, owner_epoch, agent } => {
+                assign(offer, conversation, *owner_epoch, agent, acceptance_by_rule(offer))
+            }
+            Event::Overflowing { conversation, owner_epoch, to: queue, since, .. } => to(
                 conversation,
-                conversation::Command::Assign {
+                conversation::Command::Overflow {
                     conversation: *conversation,
                     owner_epoch: *owner_epoch,
-                    offer: offer.clone(),
-                    agent: agent.clone(),
-                    command: *command,
+                    to: queue.clone(),
+                    since: *since,
                 },
             ),
             Event::GivingBack { assignment, conversation, .. } => to(

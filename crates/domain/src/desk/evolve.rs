@@ -6,6 +6,7 @@ use crate::{ConversationId, DeskId, Timestamp};
 
 use super::{
     Event, Presence, TimerId,
+    event::acceptance_by_rule,
     state::{Desk, Desks, Offer, OfferStage, Waiting},
 };
 
@@ -28,10 +29,39 @@ impl Desks {
             | Event::Expired { offer, .. }
             | Event::Withdrawn { offer, .. } => self.timers.cancel(&TimerId::Offer(offer.clone())),
             Event::WorkDeferred { desk } => self.timers.set(TimerId::Deferred(desk.clone()), at),
+            Event::LookSet { queue, at } => self.timers.set(TimerId::Look(queue.clone()), *at),
+            Event::WrapUpBegan { assignment, until, .. } => {
+                self.timers.set(TimerId::WrapUp(assignment.clone()), *until);
+            }
+            Event::AssignmentEnded { assignment, .. } => {
+                self.timers.cancel(&TimerId::WrapUp(assignment.clone()));
+            }
             Event::Enqueued { .. }
+            | Event::Waits { .. }
+            | Event::Stranded { .. }
+            | Event::PreferenceEnded { .. }
+            | Event::Overflowing { .. }
             | Event::Dequeued { .. }
-            | Event::AssignmentEnded { .. }
+            | Event::AcceptedByRule { .. }
             | Event::GivingBack { .. } => {}
+        }
+        // Who wants one agent is woken when that was long enough, as long as it still does.
+        match event {
+            Event::Enqueued { conversation, agent: Some(_), agent_until: Some(until), .. } => {
+                self.timers.set(TimerId::Grace(*conversation), *until);
+            }
+            Event::Enqueued { conversation, .. }
+            | Event::PreferenceEnded { conversation, .. }
+            | Event::Dequeued { conversation, .. }
+            | Event::Accepted { conversation, .. }
+            | Event::Declined { conversation, .. }
+            | Event::Expired { conversation, .. }
+            | Event::Overflowing { conversation, .. }
+                if !desk.wants_someone(*conversation) =>
+            {
+                self.timers.cancel(&TimerId::Grace(*conversation));
+            }
+            _ => {}
         }
         // Refusals wake their conversation once it has rested, and are forgotten when it no longer waits.
         match event {
@@ -66,12 +96,19 @@ impl Desk {
                     since: *since,
                     again: *again,
                     offer: None,
+                    overflowing: false,
                     refusals: None,
                 };
                 self.wait(*conversation, waiting);
             }
             Event::Dequeued { conversation, .. } => {
                 self.leave(*conversation);
+            }
+            Event::PreferenceEnded { conversation, .. } => {
+                self.change(*conversation, |waiting| waiting.wanted = None);
+            }
+            Event::Overflowing { conversation, .. } => {
+                self.change(*conversation, |waiting| waiting.overflowing = true);
             }
             Event::PresenceSet { agent, presence, until } => {
                 let agent = self.agents.entry(agent.name.clone()).or_default();
@@ -86,7 +123,16 @@ impl Desk {
                     agent.presence = Presence::Offline;
                 }
             }
-            Event::Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at } => {
+            Event::Offered {
+                offer,
+                conversation,
+                owner_epoch,
+                agent,
+                queue,
+                channel,
+                expires_at,
+                why: _,
+            } => {
                 let made = Offer {
                     conversation: *conversation,
                     owner_epoch: *owner_epoch,
@@ -101,6 +147,9 @@ impl Desk {
             }
             Event::AcceptRequested { offer, command, .. } => {
                 self.stage(offer.number, OfferStage::Accepting(*command));
+            }
+            Event::AcceptedByRule { offer, .. } => {
+                self.stage(offer.number, OfferStage::Accepting(acceptance_by_rule(offer)));
             }
             Event::Accepted { offer, conversation, .. } => {
                 self.stage(offer.number, OfferStage::Assigned);
@@ -127,13 +176,22 @@ impl Desk {
                 }
             }
             Event::GivingBack { assignment, .. } => self.stage(assignment.number, OfferStage::GivingBack),
-            Event::WorkDeferred { .. } => {}
+            Event::WrapUpBegan { assignment, .. } => self.stage(assignment.number, OfferStage::WrapUp),
+            Event::Waits { .. }
+            | Event::Stranded { .. }
+            | Event::LookSet { .. }
+            | Event::WorkDeferred { .. } => {}
+        }
+        if let Some(name) = Concerns::of(event).agent
+            && let Some(agent) = self.agents.get(name)
+        {
+            self.index.update(name, agent);
         }
     }
 
     /// Puts a conversation that no offer is under way for into its line.
     pub(super) fn wait(&mut self, conversation: ConversationId, waiting: Waiting) {
-        if waiting.offer.is_none() {
+        if waiting.offer.is_none() && !waiting.overflowing {
             self.lines.entry(waiting.line()).or_default().insert(waiting.place(conversation));
         }
         self.waiting.insert(conversation, waiting);
@@ -163,6 +221,10 @@ impl Desk {
         let agent = self.agents.entry(offer.agent.clone()).or_default();
         agent.load.add(offer.channel);
         agent.idle_since = offer.offered_at;
+        agent.last_offer = agent.last_offer.max(number);
+        if let Err(place) = agent.held.binary_search(&number) {
+            agent.held.insert(place, number);
+        }
         self.offers.insert(number, offer);
     }
 
@@ -176,19 +238,33 @@ impl Desk {
         let offer = self.offers.remove(&number)?;
         if let Some(agent) = self.agents.get_mut(&offer.agent) {
             agent.load.remove(offer.channel);
+            agent.held.retain(|held| *held != number);
         }
         Some(offer)
     }
 
     /// The conversation of an offer that came to nothing goes back to its place, if it is still the one that waits.
     fn wait_on(&mut self, number: u64, ended: &Offer, change: impl FnOnce(&mut Waiting)) {
-        if self.waiting.get(&ended.conversation).is_some_and(|waiting| waiting.offer == Some(number))
-            && let Some(mut waiting) = self.leave(ended.conversation)
-        {
-            waiting.offer = None;
-            change(&mut waiting);
-            self.wait(ended.conversation, waiting);
+        if self.waiting.get(&ended.conversation).is_some_and(|waiting| waiting.offer == Some(number)) {
+            self.change(ended.conversation, |waiting| {
+                waiting.offer = None;
+                change(waiting);
+            });
         }
+    }
+
+    /// Whoever waits may change lines by a change.
+    fn change(&mut self, conversation: ConversationId, change: impl FnOnce(&mut Waiting)) {
+        if let Some(mut waiting) = self.leave(conversation) {
+            change(&mut waiting);
+            self.wait(conversation, waiting);
+        }
+    }
+
+    fn wants_someone(&self, conversation: ConversationId) -> bool {
+        self.waiting
+            .get(&conversation)
+            .is_some_and(|waiting| waiting.wanted.is_some() && !waiting.overflowing)
     }
 
     /// Until when a conversation's refusals stand.
@@ -209,18 +285,26 @@ impl<'a> Concerns<'a> {
     pub(super) fn of(event: &'a Event) -> Self {
         let only = |desk| Concerns { desk, conversation: None, agent: None, offer: None };
         match event {
-            Event::Enqueued { conversation, queue, .. } | Event::Dequeued { conversation, queue, .. } => {
+            Event::Enqueued { conversation, queue, .. }
+            | Event::Waits { conversation, queue, .. }
+            | Event::Stranded { conversation, queue, .. }
+            | Event::PreferenceEnded { conversation, queue, .. }
+            | Event::Overflowing { conversation, queue, .. }
+            | Event::Dequeued { conversation, queue, .. } => {
                 Concerns { conversation: Some(*conversation), ..only(&queue.desk) }
             }
+            Event::LookSet { queue, .. } => only(&queue.desk),
             Event::PresenceSet { agent, .. } | Event::LeaseLapsed { agent } => {
                 Concerns { agent: Some(&agent.name), ..only(&agent.desk) }
             }
             Event::Offered { offer, conversation, agent, .. }
+            | Event::AcceptedByRule { offer, conversation, agent, .. }
             | Event::AcceptRequested { offer, conversation, agent, .. }
             | Event::Accepted { offer, conversation, agent, .. }
             | Event::Declined { offer, conversation, agent }
             | Event::Expired { offer, conversation, agent }
             | Event::Withdrawn { offer, conversation, agent, .. }
+            | Event::WrapUpBegan { assignment: offer, conversation, agent, .. }
             | Event::AssignmentEnded { assignment: offer, conversation, agent }
             | Event::GivingBack { assignment: offer, conversation, agent } => Concerns {
                 desk: &offer.desk,

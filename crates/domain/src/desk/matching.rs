@@ -1,154 +1,189 @@
-//! Who gets whom: the rules by which waiting conversations and agents are brought together, and parted again.
+//! Who gets whom: the rules by which waiting conversations and agents are brought together.
 //!
-//! The order of those who wait: the priority of their queue, higher first; then who was here before; then the
-//! longest waiting. Each gets, among the agents who can take it, the one who has been idle longest.
+//! The order of those who wait: the effective priority of their queue, higher first; then who was here before; then
+//! the longest waiting. Each gets, among the agents who can take it, the one that the queue's selection ranks first.
+//!
+//! Before a decision no one who waits has an agent who is free for it. So only what the decision changed can make a
+//! pair: an agent who has room now looks at the head of each line that is open to such agents, and a conversation
+//! that waits now looks at the head of each pool that can take it. That costs by the number of classes. Within a line
+//! whoever is further behind has waited less and needs no less, so a head that nobody can take stands for its line.
 //!
 //! An agent who refused a conversation (declined it, or let its offer expire) is passed over for it. If nobody
 //! else is suitable, the conversation rests for as long as that agent had been given to answer; then the refusals
 //! are forgotten and it is offered again. So nobody waits for ever, and nobody is asked in a tight loop.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use crate::{AgentId, Channel, Millis, policy};
+use crate::{Millis, Timestamp};
 
 use super::{
-    OfferStage, Presence, WithdrawnBecause,
+    Event, Presence,
+    choice::{Choice, choose},
     draft::Draft,
-    state::{Line, Offer, Place, Waiting},
+    index::{Index, Room},
+    state::{Line, Place},
 };
 
 /// An agent gets at least this long to answer, whatever the policy says: an offer that ends as it begins would
 /// be made again and again.
 const SHORTEST_OFFER: Millis = Millis::seconds(1);
 
-/// Takes back what agents can or may not hold any more: everything from those who are gone, and open offers
-/// beyond what the policy in force allows, the newest first. Acceptances under way are for the conversation to
-/// answer; assignments beyond the policy stay.
-pub(super) fn take_back(draft: &mut Draft) {
-    for (number, offer) in draft.offers_before() {
-        let gone = draft.agent(&offer.agent).presence == Presence::Offline;
-        let because = match offer.stage {
-            OfferStage::Open if gone => Some(WithdrawnBecause::AgentGone),
-            OfferStage::Open if !is_allowed(draft, offer) => Some(WithdrawnBecause::PolicyChanged),
-            OfferStage::Assigned if gone => None,
-            _ => continue,
-        };
-        if draft.defer_if_full() {
-            return;
-        }
-        match because {
-            Some(because) => draft.withdraw(number, offer, because, None),
-            None => draft.give_back(number, offer),
-        }
-    }
-}
-
-fn is_allowed(draft: &Draft, offer: &Offer) -> bool {
-    let queue = draft.queue_id(&offer.queue);
-    let Some(policy) = draft.policy().filter(|policy| policy.queues.contains_key(&queue)) else {
-        return false;
-    };
-    let Some(agent) = policy.agents.get(&draft.agent_id(&offer.agent)) else { return false };
-    let wanted = draft.waiting(offer.conversation).and_then(|waiting| waiting.wanted.as_ref());
-    let load = &draft.agent(&offer.agent).load;
-    (wanted == Some(&offer.agent) || agent.queues.contains(&queue))
-        && load.total() <= agent.capacity.total
-        && load.of(offer.channel) <= most_of(agent, offer.channel)
-}
-
-fn most_of(agent: &policy::Agent, channel: Channel) -> u32 {
-    agent.capacity.per_channel.get(&channel).copied().unwrap_or(u32::MAX)
-}
-
-/// An agent of this desk who is available.
+/// Between whom new pairs may have come up.
 #[derive(Clone, Copy)]
-struct Available<'a> {
-    id: &'a AgentId,
-    policy: &'a policy::Agent,
+pub(super) enum Scope<'a> {
+    /// What this decision has changed.
+    Touched,
+    /// Besides, everyone in this queue: waiting alone changed something.
+    Queue(&'a Arc<str>),
+    /// Anyone: the rules are other ones than before.
+    Everyone,
 }
 
-/// Makes every offer that can be made.
-///
-/// Agents only lose room on the way, so each conversation is looked at once, and a line that nobody has room for
-/// is left as a whole.
-pub(super) fn offer_all(draft: &mut Draft) {
-    let Some(policy) = draft.policy() else { return };
-    let available = available(draft, policy);
-    if available.is_empty() {
-        return;
-    }
-    let mut heads: BTreeMap<(Reverse<i32>, Place), (Line, Millis)> = BTreeMap::new();
-    for line in draft.lines() {
-        // A queue that the policy does not know waits for one that does.
-        if let Some(queue) = policy.queues.get(&draft.queue_id(&line.queue))
-            && let Some(place) = draft.next_in(&line, None)
-        {
-            heads.insert((Reverse(queue.priority), place), (line, queue.offer_timeout));
-        }
-    }
-    while let Some(((priority, place), (line, timeout))) = heads.pop_first() {
-        let takers = takers(draft, policy, &available, &line);
-        if takers.is_empty() {
+/// Makes every offer that can be made. Agents only lose room on the way, so each conversation is looked at once.
+pub(super) fn offer_all(draft: &mut Draft, scope: Scope) {
+    let Some(index) = draft.index() else { return };
+    let mut seekers = Seekers::of(draft, &index);
+    let mut heads = Heads::of(draft, &index, scope, &seekers);
+    while let Some((place, head)) = heads.pop() {
+        // Who leads a line is looked at for those who seek; who has changed, for everyone.
+        let leads = head.leads
+            && (!matches!(scope, Scope::Touched)
+                || seekers.could_take(&index, draft.context.now, &head.line, place));
+        if !leads && !head.changed {
             continue;
         }
-        if let Some(waiting) = draft.waiting(place.conversation)
-            && let Some(chosen) = longest_idle(draft, &willing(draft, takers, waiting))
-        {
-            if draft.defer_if_full() {
-                return;
+        let Some(Choice { agent, why }) = choose(draft, &index, place) else { continue };
+        match agent {
+            Some(agent) => {
+                if draft.defer_if_full() {
+                    return;
+                }
+                let Some((queue, _)) = index.queue(&head.line.queue) else { continue };
+                let expires_at = draft.context.now + queue.offer_timeout.max(SHORTEST_OFFER);
+                let agent = &index.agents[agent as usize].id;
+                if let Some(offer) = draft.offer(place, agent, expires_at, why)
+                    && queue.auto_accept
+                    && let Some(waiting) = draft.waiting(place.conversation)
+                {
+                    let (conversation, owner_epoch) = (place.conversation, waiting.owner_epoch);
+                    let agent = agent.clone();
+                    draft.push(Event::AcceptedByRule { offer, conversation, owner_epoch, agent });
+                }
+                seekers = Seekers::of(draft, &index);
             }
-            draft.offer(place, chosen, draft.context.now + timeout.max(SHORTEST_OFFER));
+            // Nobody for this one is nobody for those behind it, unless it is its own refusals that stand against it.
+            None if why.considered.refused == 0 => continue,
+            None => {}
         }
-        if let Some(next) = draft.next_in(&line, Some(place)) {
-            heads.insert((priority, next), (line, timeout));
+        if leads {
+            heads.follow(draft, &index, head.line, place);
         }
     }
 }
 
-fn available<'a>(draft: &Draft, policy: &'a policy::Policy) -> Vec<Available<'a>> {
-    let desk = draft.desk();
-    let first = AgentId { desk: desk.clone(), name: "".into() };
-    let here = policy.agents.range(first..).take_while(|(id, _)| id.desk == *desk);
-    here.map(|(id, policy)| Available { id, policy })
-        .filter(|agent| draft.agent(&agent.id.name).presence == Presence::Available)
-        .filter(|agent| draft.agent(&agent.id.name).load.total() < agent.policy.capacity.total)
-        .collect()
+/// The conversations to look at next, in the order in which they are served.
+#[derive(Default)]
+struct Heads(BTreeMap<(Reverse<i64>, Place), Head>);
+
+struct Head {
+    line: Line,
+    /// This decision has changed it.
+    changed: bool,
+    /// It stands for its line: the next one follows.
+    leads: bool,
 }
 
-/// The agents who can take conversations of this line.
-fn takers<'a>(
-    draft: &Draft,
-    policy: &policy::Policy,
-    available: &[Available<'a>],
-    line: &Line,
-) -> Vec<Available<'a>> {
-    let queue = draft.queue_id(&line.queue);
-    let wanted = line.wanted.as_ref().filter(|name| is_here(draft, policy, name));
-    let fits = |agent: &&Available| match wanted {
-        Some(wanted) => agent.id.name == *wanted,
-        None => agent.policy.queues.contains(&queue),
-    };
-    let has_room = |agent: &&Available| {
-        let load = &draft.agent(&agent.id.name).load;
-        load.total() < agent.policy.capacity.total
-            && load.of(line.channel) < most_of(agent.policy, line.channel)
-    };
-    available.iter().filter(fits).filter(has_room).copied().collect()
+impl Heads {
+    fn of(draft: &Draft, index: &Index, scope: Scope, seekers: &Seekers) -> Heads {
+        let mut heads = Heads::default();
+        for (place, line) in draft.touched_waiting() {
+            heads.put(draft, index, &line, place, |head| head.changed = true);
+        }
+        let mut lines: BTreeSet<Line> = BTreeSet::new();
+        match scope {
+            Scope::Touched => {}
+            Scope::Queue(queue) => {
+                let all = draft.lines_from(&Line::first()).into_iter();
+                lines.extend(all.filter(|line| line.queue == *queue));
+            }
+            Scope::Everyone => lines.extend(draft.lines_from(&Line::first())),
+        }
+        for seeker in &seekers.0 {
+            lines.extend(draft.lines_wanting(&seeker.name));
+            for (queue, _) in &index.profile(seeker.number).serves {
+                for (line, place) in draft.heads_of(queue) {
+                    if seeker.room.has(line.channel) {
+                        heads.put(draft, index, line, place, |head| head.leads = true);
+                    }
+                }
+            }
+        }
+        for line in lines {
+            for place in [false, true].into_iter().filter_map(|newcomer| draft.next_in(&line, newcomer, None))
+            {
+                heads.put(draft, index, &line, place, |head| head.leads = true);
+            }
+        }
+        heads
+    }
+
+    /// Who stands behind a place of a line.
+    fn follow(&mut self, draft: &Draft, index: &Index, line: Line, behind: Place) {
+        if let Some(place) = draft.next_in(&line, behind.newcomer, Some(behind)) {
+            self.put(draft, index, &line, place, |head| head.leads = true);
+        }
+    }
+
+    /// A queue that the policy does not know waits for one that does.
+    fn put(&mut self, draft: &Draft, index: &Index, line: &Line, place: Place, note: impl FnOnce(&mut Head)) {
+        if let Some((queue, _)) = index.queue(&line.queue) {
+            let priority = queue.priority_after(draft.context.now - place.since, !place.newcomer);
+            let head = self.0.entry((Reverse(priority), place));
+            note(head.or_insert_with(|| Head { line: line.clone(), changed: false, leads: false }));
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Place, Head)> {
+        self.0.pop_first().map(|((_, place), head)| (place, head))
+    }
 }
 
-fn is_here(draft: &Draft, policy: &policy::Policy, name: &Arc<str>) -> bool {
-    draft.agent(name).presence != Presence::Offline && policy.agents.contains_key(&draft.agent_id(name))
+/// The agents that this decision has changed and who have room after it.
+struct Seekers(Vec<Seeker>);
+
+struct Seeker {
+    name: Arc<str>,
+    number: u32,
+    room: Room,
 }
 
-/// Those of the takers who may be asked: who has not refused; once the conversation has rested, anyone.
-fn willing<'a>(draft: &Draft, takers: Vec<Available<'a>>, waiting: &Waiting) -> Vec<Available<'a>> {
-    let Some(refusals) = &waiting.refusals else { return takers };
-    let fresh: Vec<_> =
-        takers.iter().filter(|agent| !refusals.by.contains(&agent.id.name)).copied().collect();
-    if fresh.is_empty() && draft.context.now >= refusals.rest_until { takers } else { fresh }
-}
+impl Seekers {
+    fn of(draft: &Draft, index: &Index) -> Seekers {
+        let available = draft.touched_agents().filter(|(_, agent)| agent.presence == Presence::Available);
+        let seekers = available.filter_map(|(name, agent)| {
+            let number = index.number(name)?;
+            let room = Room::of(&agent.load, &index.profile(number).capacity);
+            (room != Room::default()).then(|| Seeker { name: name.clone(), number, room })
+        });
+        Seekers(seekers.collect())
+    }
 
-fn longest_idle<'a>(draft: &Draft, agents: &[Available<'a>]) -> Option<&'a AgentId> {
-    let ids = agents.iter().map(|agent| agent.id);
-    ids.min_by_key(|id| (draft.agent(&id.name).idle_since, *id))
+    /// Whether one of them can take this head of a line, refused or not.
+    fn could_take(&self, index: &Index, now: Timestamp, line: &Line, place: Place) -> bool {
+        let stage = index.queue(&line.queue).map_or(0, |(queue, _)| queue.stage(now - place.since));
+        let able = |seeker: &Seeker| match &line.wanted {
+            Some(wanted) => seeker.name == *wanted,
+            None => index
+                .profile(seeker.number)
+                .serves
+                .iter()
+                .any(|(queue, first)| *queue == line.queue && *first <= stage),
+        };
+        let has_room = |seeker: &&Seeker| seeker.room.has(line.channel);
+        self.0.iter().filter(has_room).any(able)
+    }
 }

@@ -3,19 +3,28 @@
 //! Every agent is decided about by one desk partition, so capacity can be promised: an offer is a reservation
 //! that counts from the moment it is made, and ends exactly once.
 
+mod choice;
 mod command;
 mod decide;
 mod draft;
 mod event;
 mod evolve;
+mod index;
 mod matching;
+mod selection;
 mod state;
+mod take_back;
 #[cfg(test)]
 mod tests;
+mod waits;
+mod why;
 
 pub use command::{Command, Presence, TimerId};
-pub use event::{Event, LeftQueue, WithdrawnBecause};
+pub use event::{
+    Event, LeftQueue, OverflowBecause, PreferenceEnded, StrandedBecause, WithdrawnBecause, acceptance_by_rule,
+};
 pub use state::{AgentState, Desk, Desks, Load, Offer, OfferStage, Waiting};
+pub use why::{Considered, Why};
 
 use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Settles, TenantId, Timers, Timestamp};
 
@@ -56,12 +65,18 @@ impl Aggregate for Decider {
             TimerId::Lease(agent) => &agent.desk,
             TimerId::Offer(offer) => &offer.desk,
             TimerId::Deferred(desk) => desk,
-            TimerId::Rested(conversation) => {
+            TimerId::Look(queue) => &queue.desk,
+            TimerId::WrapUp(assignment) => &assignment.desk,
+            TimerId::Rested(conversation) | TimerId::Grace(conversation) => {
                 let mut desks = state.desks.iter();
                 desks.find(|(_, desk)| desk.waiting.contains_key(conversation))?.0
             }
         };
         Some(desk.tenant.clone())
+    }
+
+    fn recovered() -> Option<Command> {
+        Some(Command::Recover)
     }
 
     fn policy_changed(tenant: &TenantId) -> Option<Command> {

@@ -8,11 +8,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, Channel, CommandId, ConversationId, DeskId, Millis, OfferId, QueueId, TenantId, Timers,
-    Timestamp,
+    AgentId, Channel, CommandId, ConversationId, DeskId, Millis, OfferId, Party, QueueId, TenantId, Timers,
+    Timestamp, policy::Capacity,
 };
 
-use super::{Presence, TimerId};
+use super::{Presence, TimerId, index::Derived};
 
 /// The desks of one partition.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -31,14 +31,33 @@ pub struct Desk {
     /// Those of `waiting` that no offer is under way for, in their order.
     pub(super) lines: BTreeMap<Line, BTreeSet<Place>>,
     pub(super) offers: BTreeMap<u64, Offer>,
+    #[serde(skip)]
+    pub(super) index: Derived,
 }
 
 /// Waiting conversations that the same agents can take: a line is served or skipped as a whole.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
+    /// The only agent wanted.
+    pub(super) wanted: Option<Arc<str>>,
     pub(super) queue: Arc<str>,
     pub(super) channel: Channel,
-    pub(super) wanted: Option<Arc<str>>,
+}
+
+impl Line {
+    /// Before all lines; those for whom anyone will do come first.
+    pub(super) fn first() -> Line {
+        Line { wanted: None, queue: "".into(), channel: Channel::ALL[0] }
+    }
+
+    /// Before the lines in which one agent is wanted.
+    pub(super) fn first_wanted() -> Line {
+        Line::first_wanting(&"".into())
+    }
+
+    pub(super) fn first_wanting(agent: &Arc<str>) -> Line {
+        Line { wanted: Some(agent.clone()), queue: "".into(), channel: Channel::ALL[0] }
+    }
 }
 
 /// A place in the waiting order, among conversations of equal priority.
@@ -50,6 +69,14 @@ pub(super) struct Place {
     pub(super) conversation: ConversationId,
 }
 
+impl Place {
+    /// Before all newcomers, or before all who were here before.
+    pub(super) fn first(newcomer: bool) -> Place {
+        let conversation = ConversationId { party: Party([0; 16]), number: 0 };
+        Place { newcomer, since: Timestamp(i64::MIN), conversation }
+    }
+}
+
 /// A conversation that waits for a person.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Waiting {
@@ -57,13 +84,15 @@ pub struct Waiting {
     pub channel: Channel,
     /// The queue's name at this desk.
     pub queue: Arc<str>,
-    /// The only agent wanted, as long as that agent is there and has not refused.
+    /// The only agent wanted, until that agent is gone, has refused, or has been waited for long enough.
     pub wanted: Option<Arc<str>>,
     pub since: Timestamp,
     /// It was with this desk before.
     pub again: bool,
     /// The number of the offer under way for it.
     pub offer: Option<u64>,
+    /// The conversation is asked to go on to another queue; it is offered to nobody here meanwhile.
+    pub overflowing: bool,
     /// Rare, so kept apart.
     pub(super) refusals: Option<Box<Refusals>>,
 }
@@ -85,6 +114,10 @@ pub struct AgentState {
     /// When the agent last became available, was offered a conversation, or finished one.
     pub idle_since: Timestamp,
     pub load: Load,
+    /// The number of the last offer made to the agent; 0 before any.
+    pub last_offer: u64,
+    /// The offers and assignments that have not ended, by number.
+    pub(super) held: Vec<u64>,
 }
 
 impl AgentState {
@@ -92,7 +125,9 @@ impl AgentState {
         presence: Presence::Offline,
         until: Timestamp(0),
         idle_since: Timestamp(0),
-        load: Load(BTreeMap::new()),
+        load: Load([0; Channel::ALL.len()]),
+        last_offer: 0,
+        held: Vec::new(),
     };
 }
 
@@ -104,28 +139,31 @@ impl Default for AgentState {
 
 /// How many conversations an agent holds: offers, acceptances under way and assignments alike.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Load(BTreeMap<Channel, u32>);
+pub struct Load([u32; Channel::ALL.len()]);
 
 impl Load {
     pub fn total(&self) -> u32 {
-        self.0.values().sum()
+        self.0.iter().sum()
+    }
+
+    /// What it takes of a capacity, by its weights.
+    pub fn weighted(&self, capacity: &Capacity) -> u32 {
+        let held = Channel::ALL.into_iter().filter(|channel| self.of(*channel) > 0);
+        let each = held.map(|channel| self.of(channel).saturating_mul(capacity.weight(channel)));
+        each.fold(0, u32::saturating_add)
     }
 
     pub fn of(&self, channel: Channel) -> u32 {
-        self.0.get(&channel).copied().unwrap_or(0)
+        self.0[channel as usize]
     }
 
     pub(super) fn add(&mut self, channel: Channel) {
-        *self.0.entry(channel).or_default() += 1;
+        self.0[channel as usize] += 1;
     }
 
     pub(super) fn remove(&mut self, channel: Channel) {
-        if let Some(count) = self.0.get_mut(&channel) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.0.remove(&channel);
-            }
-        }
+        let count = &mut self.0[channel as usize];
+        *count = count.saturating_sub(1);
     }
 }
 
@@ -161,6 +199,8 @@ pub enum OfferStage {
     Assigned,
     /// The agent is gone; the conversation is asked to take itself back.
     GivingBack,
+    /// The conversation is over for the agent, who still has something to finish about it.
+    WrapUp,
 }
 
 impl Desks {
@@ -224,7 +264,7 @@ impl Desk {
 
 impl Waiting {
     pub(super) fn line(&self) -> Line {
-        Line { queue: self.queue.clone(), channel: self.channel, wanted: self.wanted.clone() }
+        Line { wanted: self.wanted.clone(), queue: self.queue.clone(), channel: self.channel }
     }
 
     pub(super) fn place(&self, conversation: ConversationId) -> Place {
@@ -234,6 +274,11 @@ impl Waiting {
     /// Whether this agent declined the conversation, or let its offer expire, and it was not forgotten since.
     pub fn refused_by(&self, agent: &str) -> bool {
         self.refusals.as_ref().is_some_and(|refusals| refusals.by.contains(agent))
+    }
+
+    /// How many agents refused it, as far as that is remembered.
+    pub(super) fn refusals(&self) -> u32 {
+        self.refusals.as_ref().map_or(0, |refusals| u32::try_from(refusals.by.len()).unwrap_or(u32::MAX))
     }
 
     pub(super) fn refused(&mut self, agent: &Arc<str>, rest_until: Timestamp) {

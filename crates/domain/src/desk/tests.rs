@@ -52,13 +52,18 @@ fn seconds(n: i64) -> Timestamp {
 fn serving(queues: &[QueueId], total: u32, per_channel: &[(Channel, u32)]) -> Agent {
     Agent {
         queues: queues.iter().cloned().collect::<BTreeSet<_>>(),
-        capacity: Capacity { total, per_channel: per_channel.iter().copied().collect() },
+        capacity: Capacity {
+            total,
+            per_channel: per_channel.iter().copied().collect(),
+            ..Capacity::default()
+        },
+        ..Agent::default()
     }
 }
 
 /// A policy of queues (with their priorities) and agents; offers run for 30 s.
 fn policy(version: u64, queues: &[(QueueId, i32)], agents: &[(AgentId, Agent)]) -> Arc<Policy> {
-    let queue = |priority| Queue { priority, offer_timeout: Millis::seconds(30) };
+    let queue = |priority| Queue { priority, offer_timeout: Millis::seconds(30), ..Queue::default() };
     Arc::new(Policy {
         tenant: tenant(),
         version,

@@ -1,13 +1,14 @@
 //! What a policy document must satisfy by itself, before and when it is applied.
 
+mod queues;
+
 use std::{fmt, ops::RangeInclusive};
 
 use crate::{
-    Millis, Policy,
-    policy::{BotKind, Hours, OpenSpan},
+    Channel, Millis, Policy, QueueId,
+    policy::{self, Agent, BotKind, Capacity, Hours, OpenSpan},
 };
 
-const OFFER_TIMEOUT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
 const ANSWER_WITHIN: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::seconds(10 * 60);
 const DAY: u16 = 24 * 60;
 
@@ -21,7 +22,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(in crate::workspace) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
         Problem { at: at.into(), what: what.into() }
     }
 }
@@ -66,9 +67,7 @@ fn check_queues(policy: &Policy, problems: &mut Vec<Problem>) {
         if name.desk.tenant != policy.tenant {
             problems.push(Problem::new(&at, format!("this is not a queue of tenant {}", policy.tenant)));
         }
-        if !OFFER_TIMEOUT.contains(&queue.offer_timeout) {
-            problems.push(Problem::new(format!("{at}.offer_timeout"), "must be between 1 second and 1 hour"));
-        }
+        queues::check(&at, name, queue, policy, problems);
     }
 }
 
@@ -88,9 +87,34 @@ fn check_agents(policy: &Policy, problems: &mut Vec<Problem>) {
             };
             problems.push(Problem::new(format!("{at}.queues"), what));
         }
-        if agent.capacity.total == 0 {
-            problems.push(Problem::new(format!("{at}.capacity.total"), "must be at least 1"));
+        for (skill, _) in agent.skills.iter().filter(|(_, level)| **level == 0) {
+            let at = format!("{at}.skills.{skill}");
+            problems.push(Problem::new(at, "levels begin at 1; who does not have a skill leaves it out"));
         }
+        check_capacity(&at, agent, policy, problems);
+    }
+}
+
+fn check_capacity(at: &str, agent: &Agent, policy: &Policy, problems: &mut Vec<Problem>) {
+    let Capacity { total, per_channel: _, weights } = &agent.capacity;
+    if *total == 0 {
+        problems.push(Problem::new(format!("{at}.capacity.total"), "must be at least 1"));
+    }
+    for (channel, weight) in weights {
+        let at = format!("{at}.weights.{}", channel.as_str());
+        if *weight == 0 {
+            problems.push(Problem::new(at, "must be at least 1"));
+        } else if weight > total {
+            problems.push(Problem::new(at, format!("{weight} will never fit in a capacity of {total}")));
+        }
+    }
+    let assigns =
+        |queue: &&QueueId| policy.queues.get(*queue).is_some_and(|queue: &policy::Queue| queue.auto_accept);
+    if !Channel::ALL.iter().any(|channel| agent.capacity.admits(*channel))
+        && let Some(queue) = agent.queues.iter().find(assigns)
+    {
+        let what = format!("there is no room for anything, yet queue {queue} assigns without asking");
+        problems.push(Problem::new(format!("{at}.capacity"), what));
     }
 }
 

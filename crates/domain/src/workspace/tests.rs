@@ -10,10 +10,18 @@ use super::{Command, Decider, Event, Workspaces, check};
 /// A small business: one inbox of each kind of owner, a queue, an agent, a bot, and when people are there.
 fn sample(tenant: &str) -> Policy {
     let queue = format!("{tenant}/support/general").parse().unwrap();
-    let queues = BTreeMap::from([(queue, Queue { priority: 0, offer_timeout: Millis::seconds(30) })]);
+    let queues = BTreeMap::from([(
+        queue,
+        Queue { priority: 0, offer_timeout: Millis::seconds(30), ..Queue::default() },
+    )]);
     let agent = Agent {
         queues: queues.keys().cloned().collect(),
-        capacity: Capacity { total: 3, per_channel: BTreeMap::from([(Channel::Sms, 2)]) },
+        capacity: Capacity {
+            total: 3,
+            per_channel: BTreeMap::from([(Channel::Sms, 2)]),
+            ..Capacity::default()
+        },
+        ..Agent::default()
     };
     let flow = Flow { hours: Some("office".parse().unwrap()), ..Flow::default() };
     let bot = Bot { answer_within: Millis::seconds(10), kind: BotKind::BuiltIn(flow) };
@@ -191,8 +199,11 @@ fn everything_belongs_to_the_documents_tenant() {
 fn an_agent_serves_queues_of_the_home_desk() {
     let problems = problems_of(|policy| {
         let elsewhere: crate::QueueId = "acme/sales/leads".parse().unwrap();
-        policy.queues.insert(elsewhere.clone(), Queue { priority: 0, offer_timeout: Millis::hours(1) });
-        policy.agents.values_mut().for_each(|agent| agent.queues = [elsewhere.clone()].into());
+        policy.queues.insert(
+            elsewhere.clone(),
+            Queue { priority: 0, offer_timeout: Millis::hours(1), ..Queue::default() },
+        );
+        policy.agents.values_mut().for_each(|agent| agent.queues.extend([elsewhere.clone()]));
     });
     assert_eq!(
         problems,

@@ -296,5 +296,7 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::BotSilent => "bot_silent",
         HandOffReason::Transferred => "transferred",
         HandOffReason::AgentGone => "agent_gone",
+        HandOffReason::Overflowed => "overflowed",
+        HandOffReason::Returned => "returned",
     }
 }

@@ -265,6 +265,7 @@ pub(crate) fn wanted(id: ConversationId, reason: HandOffReason) -> What {
         since: Timestamp(1),
         again: false,
         agent: None,
+        agent_until: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     AgentId, Cause, Channel, CommandId, ConversationId, OfferId, Policies, Step,
-    desk::{Decider, Event},
+    desk::{Decider, Event, acceptance_by_rule},
 };
 
 use super::{
@@ -39,6 +39,7 @@ enum Stage {
     Offered,
     Accepting(CommandId),
     Assigned,
+    WrapUp,
 }
 
 impl Checks<Decider> for Reservations {
@@ -88,12 +89,32 @@ impl Reservations {
                 self.end(offer, "expired", |stage| stage == Stage::Offered, found);
             }
             Event::Withdrawn { offer, .. } => {
-                self.end(offer, "withdrawn", |stage| stage != Stage::Assigned, found);
+                let unassigned = |stage| !matches!(stage, Stage::Assigned | Stage::WrapUp);
+                self.end(offer, "withdrawn", unassigned, found);
             }
             Event::AssignmentEnded { assignment, .. } => {
-                self.end(assignment, "ended", |stage| stage == Stage::Assigned, found);
+                let assigned = |stage| matches!(stage, Stage::Assigned | Stage::WrapUp);
+                self.end(assignment, "ended", assigned, found);
+            }
+            Event::AcceptedByRule { offer, .. } => {
+                let next = Stage::Accepting(acceptance_by_rule(offer));
+                self.turn(
+                    offer,
+                    "accepted by rule",
+                    |stage| (stage == Stage::Offered).then_some(next),
+                    found,
+                );
+            }
+            Event::WrapUpBegan { assignment, .. } => {
+                let next = |stage| (stage == Stage::Assigned).then_some(Stage::WrapUp);
+                self.turn(assignment, "wrapped up", next, found);
             }
             Event::Enqueued { .. }
+            | Event::Waits { .. }
+            | Event::Stranded { .. }
+            | Event::PreferenceEnded { .. }
+            | Event::Overflowing { .. }
+            | Event::LookSet { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }
             | Event::LeaseLapsed { .. }
@@ -107,7 +128,7 @@ impl Reservations {
 
         let load = self.loads.entry(made.agent.clone()).or_default();
         *load.entry(made.channel).or_default() += 1;
-        let (total, of_channel) = (load.values().sum::<u32>(), load[&made.channel]);
+        let of_channel = load[&made.channel];
         let policy = self.policies.of(&made.agent.desk.tenant);
         match policy.and_then(|policy| policy.agents.get(&made.agent)) {
             None => {
@@ -115,9 +136,13 @@ impl Reservations {
             }
             Some(agent) => {
                 let most = agent.capacity.total;
+                let weight = |(channel, count): (&Channel, &u32)| {
+                    u64::from(*count) * u64::from(agent.capacity.weights.get(channel).copied().unwrap_or(1))
+                };
+                let total = load.iter().map(weight).sum::<u64>();
                 let most_of_channel = agent.capacity.per_channel.get(&made.channel).copied();
                 found.require(
-                    total <= most,
+                    total <= u64::from(most),
                     4,
                     format_args!("offer {offer}: {} holds {total} of at most {most}", made.agent),
                 );

@@ -52,13 +52,14 @@ pub(crate) fn policy(version: u64, answer_within: Millis, total: u32) -> Policy 
     };
     let agent = Agent {
         queues: BTreeSet::from([queue()]),
-        capacity: Capacity { total, per_channel: BTreeMap::new() },
+        capacity: Capacity { total, ..Capacity::default() },
+        ..Agent::default()
     };
     Policy {
         tenant: tenant(),
         version,
         inboxes: BTreeMap::from([("sms".parse().unwrap(), inbox)]),
-        queues: BTreeMap::from([(queue(), Queue { priority: 0, offer_timeout: Millis::seconds(30) })]),
+        queues: BTreeMap::from([(queue(), Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
         agents: BTreeMap::from([(ann(), agent)]),
         bots: BTreeMap::from([(greeter(), Bot { answer_within, kind: BotKind::Stream })]),
         hours: BTreeMap::new(),

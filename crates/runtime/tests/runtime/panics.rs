@@ -97,6 +97,7 @@ async fn a_policy_that_the_rules_panic_on_is_in_force_and_set_aside() {
         since: Timestamp(0),
         again: false,
         agent: None,
+        agent_until: None,
     };
     let until = Timestamp(log::clock::now() + 3_600_000);
     let events = vec![
@@ -111,6 +112,7 @@ async fn a_policy_that_the_rules_panic_on_is_in_force_and_set_aside() {
             queue: queue(),
             channel: Channel::Sms,
             expires_at: until,
+            why: None,
         },
         enqueued(4),
     ];

@@ -21,6 +21,7 @@ pub mod log_copy;
 pub mod rebuild;
 pub mod restore;
 pub mod verify;
+pub mod why;
 
 // No installation needed.
 pub mod normalize;
@@ -45,6 +46,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Apply(args) => apply::run(args).await,
             Command::Normalize(args) => normalize::run(&args),
             Command::Events(args) => events::run(args).await,
+            Command::Why(args) => why::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Lag(args) => lag::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,

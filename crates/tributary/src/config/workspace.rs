@@ -1,9 +1,8 @@
 //! `workspace.toml`: what the business is. Read into a [`Policy`] and checked before anything is sent.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+mod routing;
+
+use std::{collections::BTreeMap, path::Path};
 
 use domain::{
     AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
@@ -21,10 +20,10 @@ struct Document {
     inboxes: BTreeMap<String, Inbox>,
     /// Named `DESK/QUEUE`.
     #[serde(default)]
-    queues: BTreeMap<String, Queue>,
+    queues: BTreeMap<String, routing::Queue>,
     /// Named `DESK/AGENT`.
     #[serde(default)]
-    agents: BTreeMap<String, Agent>,
+    agents: BTreeMap<String, routing::Agent>,
     #[serde(default)]
     bots: BTreeMap<String, Bot>,
     #[serde(default)]
@@ -43,23 +42,6 @@ struct Inbox {
     sandbox: bool,
     #[serde(default)]
     settings: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Queue {
-    #[serde(default)]
-    priority: i32,
-    offer_timeout: Option<Span>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Agent {
-    queues: Vec<String>,
-    capacity: u32,
-    #[serde(default)]
-    per_channel: BTreeMap<Channel, u32>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +87,14 @@ struct Hours {
 pub fn read_workspace(path: &Path, text: &str) -> Result<Policy, strict::Error> {
     let document: Document = strict::read(path, text, &[])?;
     let policy = document.policy().map_err(|fault| fault.at(path, text))?;
-    let mut problems: Vec<_> = check(&policy).into_iter().map(|problem| (problem.at, problem.what)).collect();
+    // Ids are whole in a policy; the file leaves the tenant out.
+    let in_file = |at: String| {
+        let whole = |section: &str| format!("{section}.{}/", policy.tenant);
+        let cut = |section| Some(format!("{section}.{}", at.strip_prefix(&whole(section))?));
+        cut("queues").or_else(|| cut("agents")).unwrap_or(at)
+    };
+    let mut problems: Vec<_> =
+        check(&policy).into_iter().map(|problem| (in_file(problem.at), problem.what)).collect();
     problems.extend(wrong_settings(&policy));
     match problems.into_iter().next() {
         None => Ok(policy),
@@ -170,20 +159,11 @@ impl Document {
             ))
         })?;
         let queues = each("queues", self.queues, |name, queue| {
-            Ok((
-                queue_id(&tenant, name)?,
-                policy::Queue {
-                    priority: queue.priority,
-                    offer_timeout: queue.offer_timeout.map_or(Millis::seconds(30), |span| span.0),
-                },
-            ))
+            Ok((queue_id(&tenant, name)?, queue.policy(&tenant)?))
         })?;
         let agents = each("agents", self.agents, |name, agent| {
             let id: AgentId = format!("{tenant}/{name}").parse()?;
-            let queues: Result<BTreeSet<_>, _> =
-                agent.queues.iter().map(|queue| queue_id(&tenant, queue)).collect();
-            let capacity = policy::Capacity { total: agent.capacity, per_channel: agent.per_channel };
-            Ok((id, policy::Agent { queues: queues?, capacity }))
+            Ok((id, agent.policy(&tenant)?))
         })?;
         let bots = each("bots", self.bots, |name, bot| {
             let id: BotId = name.parse()?;
@@ -324,76 +304,4 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Policy, strict::Error> {
-        read_workspace(Path::new("workspace.toml"), text)
-    }
-
-    const GOOD: &str = r#"
-tenant = "acme"
-
-[inboxes.mail]
-channel = "email"
-address = "help@acme.example"
-bot = "greeter"
-queue = "support/general"
-
-[queues."support/general"]
-offer_timeout = "20s"
-
-[agents."support/anna"]
-queues = ["support/general"]
-capacity = 3
-
-[bots.greeter]
-kind = "built_in"
-greeting = "Hello"
-hours = "office"
-
-[hours.office]
-time_zone = "Europe/Berlin"
-open = ["mon-fri 09:00-17:00", "sat 10:00-14:00"]
-"#;
-
-    #[test]
-    fn a_whole_workspace_is_read() {
-        let policy = read(GOOD).unwrap();
-        assert_eq!(policy.inboxes.len(), 1);
-        assert_eq!(policy.hours.values().next().unwrap().open.len(), 6);
-        assert_eq!(policy.queues.values().next().unwrap().offer_timeout, Millis::seconds(20));
-    }
-
-    #[test]
-    fn a_fault_names_its_line() {
-        let text =
-            GOOD.replace("queue = \"support/general\"\n\n[queues", "queue = \"support/none\"\n\n[queues");
-        let error = read(&text).unwrap_err();
-        assert_eq!(error.line, Some(8), "{error}");
-        let error = read(&GOOD.replace("Europe/Berlin", "Mars/Olympus")).unwrap_err();
-        assert!(error.to_string().contains("Mars/Olympus"), "{error}");
-        assert!(error.line.is_some());
-    }
-
-    #[test]
-    fn a_secret_is_never_written_down() {
-        let settings = |password: &str| {
-            let inbox = format!("[inboxes.mail.settings]\nrelay_password = \"{password}\"\n\n[queues");
-            read(&GOOD.replacen("[queues", &inbox, 1))
-        };
-        settings("secret:relay").unwrap();
-        for written in ["hunter2", "env:PATH", "secret:"] {
-            let error = settings(written).unwrap_err();
-            assert!(error.line.is_some() && error.to_string().contains("secret:NAME"), "{error}");
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_setting_names_the_nearest() {
-        let text = GOOD.replace("[queues", "[inboxes.mail.settings]\nautentication = \"trusted\"\n\n[queues");
-        let error = read(&text).unwrap_err();
-        assert!(error.to_string().contains("did you mean `authentication`?"), "{error}");
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["dev"],
     &["serve"],
@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["apply"],
     &["normalize"],
     &["events"],
+    &["why"],
     &["verify"],
     &["lag"],
     &["contacts"],

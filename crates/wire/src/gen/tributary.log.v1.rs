@@ -134,7 +134,7 @@ pub struct Rejection {
 /// What a timer is for. Each aggregate has its own choices and knows no other's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerId {
-    #[prost(oneof = "timer_id::Kind", tags = "1, 20, 21, 22, 23, 40")]
+    #[prost(oneof = "timer_id::Kind", tags = "1, 20, 21, 22, 23, 24, 25, 26, 40")]
     pub kind: ::core::option::Option<timer_id::Kind>,
 }
 /// Nested message and enum types in `TimerId`.
@@ -156,6 +156,15 @@ pub mod timer_id {
         /// Desk: this desk (TENANT/DESK) goes on with what one decision could not hold.
         #[prost(string, tag = "23")]
         Deferred(::prost::alloc::string::String),
+        /// Desk: the agent whom this conversation wants was waited for long enough.
+        #[prost(message, tag = "24")]
+        Grace(super::ConversationId),
+        /// Desk: someone in this queue (TENANT/DESK/QUEUE) has waited so long that something changes by that.
+        #[prost(string, tag = "25")]
+        Look(::prost::alloc::string::String),
+        /// Desk: the time for finishing what was left to do about this assignment is over.
+        #[prost(message, tag = "26")]
+        WrapUp(super::OfferId),
         /// Delivery: it is time for the next attempt at this message.
         #[prost(bytes, tag = "40")]
         Retry(::prost::bytes::Bytes),
@@ -623,7 +632,7 @@ pub struct MailThread {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 41, 42, 60"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 41, 43, 42, 60"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -763,6 +772,19 @@ pub mod conversation_command {
         #[prost(message, optional, tag = "2")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
+    /// Nobody took it where it waits: it waits in another queue from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Overflow {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub to: ::prost::alloc::string::String,
+        #[prost(int64, tag = "4")]
+        pub since: i64,
+    }
     /// What became of a message on its way out.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Progress {
@@ -802,6 +824,8 @@ pub mod conversation_command {
         Assign(Assign),
         #[prost(message, tag = "41")]
         GiveBack(GiveBack),
+        #[prost(message, tag = "43")]
+        Overflow(Overflow),
         #[prost(message, tag = "42")]
         Progress(Progress),
         /// From the partition itself.
@@ -1107,6 +1131,9 @@ pub mod conversation_what {
         /// TENANT/DESK/AGENT: wanted from this very agent.
         #[prost(string, optional, tag = "8")]
         pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        /// That agent is waited for until then.
+        #[prost(int64, optional, tag = "9")]
+        pub agent_until: ::core::option::Option<i64>,
     }
     /// An agent owns the conversation. Relayed to the desk.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1275,6 +1302,19 @@ pub struct Tombstone {
     pub sent: ::prost::alloc::vec::Vec<SentMessage>,
     #[prost(message, repeated, tag = "6")]
     pub early: ::prost::alloc::vec::Vec<EarlyReceipt>,
+    /// Who had a conversation with the customer last, of people.
+    #[prost(message, optional, tag = "7")]
+    pub known_by: ::core::option::Option<KnownBy>,
+}
+/// An agent who had a conversation with the customer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownBy {
+    /// TENANT/DESK/AGENT.
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    /// When the agent let go of it.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
 }
 /// A conversation that has ended, and may go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1350,6 +1390,8 @@ pub enum HandOffReason {
     BotSilent = 3,
     Transferred = 4,
     AgentGone = 5,
+    Overflowed = 6,
+    Returned = 7,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1364,6 +1406,8 @@ impl HandOffReason {
             Self::BotSilent => "HAND_OFF_REASON_BOT_SILENT",
             Self::Transferred => "HAND_OFF_REASON_TRANSFERRED",
             Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
+            Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
+            Self::Returned => "HAND_OFF_REASON_RETURNED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1375,6 +1419,8 @@ impl HandOffReason {
             "HAND_OFF_REASON_BOT_SILENT" => Some(Self::BotSilent),
             "HAND_OFF_REASON_TRANSFERRED" => Some(Self::Transferred),
             "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
+            "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
+            "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             _ => None,
         }
     }
@@ -1611,403 +1657,6 @@ pub mod delivery_event {
         OutcomeUnknown(OutcomeUnknown),
     }
 }
-/// What a desk may be told or asked.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeskCommand {
-    #[prost(oneof = "desk_command::Kind", tags = "1, 2, 3, 4, 5, 20, 21, 22, 40, 41")]
-    pub kind: ::core::option::Option<desk_command::Kind>,
-}
-/// Nested message and enum types in `DeskCommand`.
-pub mod desk_command {
-    /// A conversation waits for a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Enqueue {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        #[prost(enumeration = "super::Channel", tag = "3")]
-        pub channel: i32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "4")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(int64, tag = "5")]
-        pub since: i64,
-        /// To the head of the line: it was with this desk before.
-        #[prost(bool, tag = "6")]
-        pub again: bool,
-        /// TENANT/DESK/AGENT: wanted from this very agent.
-        #[prost(string, optional, tag = "7")]
-        pub agent: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// A conversation no longer waits.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Withdraw {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-    }
-    /// The conversation is the accepting agent's.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Confirm {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// The conversation is not to be had any more.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Refuse {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// The agent no longer holds the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Release {
-        #[prost(message, optional, tag = "1")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-    }
-    /// The agent is there, away, or gone.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct SetPresence {
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "1")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::Presence", tag = "2")]
-        pub presence: i32,
-        /// When the lease ends unless it is renewed.
-        #[prost(int64, tag = "3")]
-        pub until: i64,
-    }
-    /// The agent takes the offered conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Accept {
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "1")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "2")]
-        pub offer: ::core::option::Option<super::OfferId>,
-    }
-    /// The agent does not take it.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Decline {
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "1")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "2")]
-        pub offer: ::core::option::Option<super::OfferId>,
-    }
-    /// A new policy of this tenant is in force.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct PolicyChanged {
-        #[prost(string, tag = "1")]
-        pub tenant: ::prost::alloc::string::String,
-    }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        /// Relays, from conversations.
-        #[prost(message, tag = "1")]
-        Enqueue(Enqueue),
-        #[prost(message, tag = "2")]
-        Withdraw(Withdraw),
-        #[prost(message, tag = "3")]
-        Confirm(Confirm),
-        #[prost(message, tag = "4")]
-        Refuse(Refuse),
-        #[prost(message, tag = "5")]
-        Release(Release),
-        /// From agents.
-        #[prost(message, tag = "20")]
-        SetPresence(SetPresence),
-        #[prost(message, tag = "21")]
-        Accept(Accept),
-        #[prost(message, tag = "22")]
-        Decline(Decline),
-        /// From the partition itself.
-        #[prost(message, tag = "40")]
-        PolicyChanged(PolicyChanged),
-        #[prost(message, tag = "41")]
-        TimerFired(super::TimerId),
-    }
-}
-/// What happened at a desk.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeskEvent {
-    #[prost(
-        oneof = "desk_event::Kind",
-        tags = "1, 2, 20, 21, 40, 41, 42, 43, 44, 45, 60, 61, 80"
-    )]
-    pub kind: ::core::option::Option<desk_event::Kind>,
-}
-/// Nested message and enum types in `DeskEvent`.
-pub mod desk_event {
-    /// A conversation waits here.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Enqueued {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        #[prost(enumeration = "super::Channel", tag = "3")]
-        pub channel: i32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "4")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(sint32, tag = "5")]
-        pub priority: i32,
-        #[prost(int64, tag = "6")]
-        pub since: i64,
-        #[prost(bool, tag = "7")]
-        pub again: bool,
-        /// TENANT/DESK/AGENT: wanted from this very agent.
-        #[prost(string, optional, tag = "8")]
-        pub agent: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// A conversation waits here no more.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Dequeued {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "2")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::LeftQueue", tag = "3")]
-        pub because: i32,
-    }
-    /// An agent said whether it can be offered conversations.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct PresenceSet {
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "1")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::Presence", tag = "2")]
-        pub presence: i32,
-        #[prost(int64, tag = "3")]
-        pub until: i64,
-    }
-    /// An agent's lease ended without being renewed.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct LeaseLapsed {
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "1")]
-        pub agent: ::prost::alloc::string::String,
-    }
-    /// A conversation is offered to an agent, whose capacity it takes from here on.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Offered {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "3")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "4")]
-        pub agent: ::prost::alloc::string::String,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "5")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::Channel", tag = "6")]
-        pub channel: i32,
-        #[prost(int64, tag = "7")]
-        pub expires_at: i64,
-    }
-    /// The agent said yes. Relayed to the conversation, which answers.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AcceptRequested {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "3")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "4")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(bytes = "bytes", tag = "5")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// Ending 1: the conversation is the agent's.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Accepted {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "3")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(bytes = "bytes", tag = "4")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// Ending 2: the agent said no.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Declined {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "3")]
-        pub agent: ::prost::alloc::string::String,
-    }
-    /// Ending 3: the agent said nothing.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Expired {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "3")]
-        pub agent: ::prost::alloc::string::String,
-    }
-    /// Ending 4: the offer was taken back.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Withdrawn {
-        #[prost(message, optional, tag = "1")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "2")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "3")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::WithdrawnBecause", tag = "4")]
-        pub because: i32,
-        /// The acceptance that was under way.
-        #[prost(bytes = "bytes", optional, tag = "5")]
-        pub command: ::core::option::Option<::prost::bytes::Bytes>,
-    }
-    /// The agent has room again.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AssignmentEnded {
-        #[prost(message, optional, tag = "1")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-    }
-    /// One decision could not hold all that must follow: the desk goes on in a later one.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct WorkDeferred {
-        /// TENANT/DESK.
-        #[prost(string, tag = "1")]
-        pub desk: ::prost::alloc::string::String,
-    }
-    /// The agent is gone. Relayed to the conversation, which goes back to its queue.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct GivingBack {
-        #[prost(message, optional, tag = "1")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-    }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        /// The line.
-        #[prost(message, tag = "1")]
-        Enqueued(Enqueued),
-        #[prost(message, tag = "2")]
-        Dequeued(Dequeued),
-        /// Agents.
-        #[prost(message, tag = "20")]
-        PresenceSet(PresenceSet),
-        #[prost(message, tag = "21")]
-        LeaseLapsed(LeaseLapsed),
-        /// A reservation: one offer, then exactly one of the four endings.
-        #[prost(message, tag = "40")]
-        Offered(Offered),
-        #[prost(message, tag = "41")]
-        AcceptRequested(AcceptRequested),
-        #[prost(message, tag = "42")]
-        Accepted(Accepted),
-        #[prost(message, tag = "43")]
-        Declined(Declined),
-        #[prost(message, tag = "44")]
-        Expired(Expired),
-        #[prost(message, tag = "45")]
-        Withdrawn(Withdrawn),
-        /// Assignments.
-        #[prost(message, tag = "60")]
-        AssignmentEnded(AssignmentEnded),
-        #[prost(message, tag = "61")]
-        GivingBack(GivingBack),
-        /// The partition's own work.
-        #[prost(message, tag = "80")]
-        WorkDeferred(WorkDeferred),
-    }
-}
-/// Why a conversation no longer waits at a desk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum LeftQueue {
-    Unspecified = 0,
-    Assigned = 1,
-    Withdrawn = 2,
-}
-impl LeftQueue {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "LEFT_QUEUE_UNSPECIFIED",
-            Self::Assigned => "LEFT_QUEUE_ASSIGNED",
-            Self::Withdrawn => "LEFT_QUEUE_WITHDRAWN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "LEFT_QUEUE_UNSPECIFIED" => Some(Self::Unspecified),
-            "LEFT_QUEUE_ASSIGNED" => Some(Self::Assigned),
-            "LEFT_QUEUE_WITHDRAWN" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-}
-/// Why an offer was taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum WithdrawnBecause {
-    Unspecified = 0,
-    ConversationGone = 1,
-    AgentGone = 2,
-    PolicyChanged = 3,
-}
-impl WithdrawnBecause {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "WITHDRAWN_BECAUSE_UNSPECIFIED",
-            Self::ConversationGone => "WITHDRAWN_BECAUSE_CONVERSATION_GONE",
-            Self::AgentGone => "WITHDRAWN_BECAUSE_AGENT_GONE",
-            Self::PolicyChanged => "WITHDRAWN_BECAUSE_POLICY_CHANGED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "WITHDRAWN_BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
-            "WITHDRAWN_BECAUSE_CONVERSATION_GONE" => Some(Self::ConversationGone),
-            "WITHDRAWN_BECAUSE_AGENT_GONE" => Some(Self::AgentGone),
-            "WITHDRAWN_BECAUSE_POLICY_CHANGED" => Some(Self::PolicyChanged),
-            _ => None,
-        }
-    }
-}
 /// What a workspace may be asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkspaceCommand {
@@ -2097,13 +1746,84 @@ pub struct Inbox {
     >,
 }
 /// A line of waiting conversations.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Queue {
     /// Higher goes first.
     #[prost(sint32, tag = "1")]
     pub priority: i32,
     #[prost(uint64, tag = "2")]
     pub offer_timeout: u64,
+    #[prost(message, optional, tag = "3")]
+    pub ageing: ::core::option::Option<Ageing>,
+    /// What an agent must know; absent: nothing.
+    #[prost(message, optional, tag = "4")]
+    pub needs: ::core::option::Option<Needs>,
+    /// What is needed instead after some waiting.
+    #[prost(message, repeated, tag = "5")]
+    pub relaxations: ::prost::alloc::vec::Vec<Relaxation>,
+    /// Absent: the longest idle.
+    #[prost(enumeration = "Selection", optional, tag = "6")]
+    pub selection: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "7")]
+    pub overflow: ::core::option::Option<Overflow>,
+    #[prost(message, optional, tag = "8")]
+    pub sticky: ::core::option::Option<Sticky>,
+    /// An offer is an assignment.
+    #[prost(bool, tag = "9")]
+    pub auto_accept: bool,
+    #[prost(uint64, optional, tag = "10")]
+    pub wrap_up: ::core::option::Option<u64>,
+    /// The service level target.
+    #[prost(uint64, optional, tag = "11")]
+    pub answer_within: ::core::option::Option<u64>,
+}
+/// For every so much waiting one more point of priority, up to a most.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ageing {
+    #[prost(uint64, tag = "1")]
+    pub every: u64,
+    #[prost(uint32, tag = "2")]
+    pub most: u32,
+}
+/// What an agent must know.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Needs {
+    /// Levels by skill.
+    #[prost(btree_map = "string, uint32", tag = "1")]
+    pub skills: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
+    #[prost(string, repeated, tag = "2")]
+    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What is needed from some time of waiting on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Relaxation {
+    #[prost(uint64, tag = "1")]
+    pub after: u64,
+    /// All that is needed from then on; absent: nothing.
+    #[prost(message, optional, tag = "2")]
+    pub needs: ::core::option::Option<Needs>,
+}
+/// Where conversations go that get nobody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Overflow {
+    /// TENANT/DESK/QUEUE.
+    #[prost(string, tag = "1")]
+    pub to: ::prost::alloc::string::String,
+    #[prost(uint64, optional, tag = "2")]
+    pub after: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "3")]
+    pub refusals: ::core::option::Option<u32>,
+}
+/// The agent who had the customer last is wanted again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sticky {
+    #[prost(uint64, tag = "1")]
+    pub within: u64,
+    #[prost(uint64, tag = "2")]
+    pub grace: u64,
 }
 /// A person who answers.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2113,8 +1833,16 @@ pub struct Agent {
     pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "2")]
     pub capacity: ::core::option::Option<Capacity>,
+    /// Levels by skill.
+    #[prost(btree_map = "string, uint32", tag = "3")]
+    pub skills: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
+    #[prost(string, repeated, tag = "4")]
+    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// How many conversations an agent may hold at once.
+/// How much an agent may hold at once.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Capacity {
     #[prost(uint32, tag = "1")]
@@ -2122,6 +1850,9 @@ pub struct Capacity {
     /// By the number of the Channel. A channel not named is limited by `total` alone.
     #[prost(btree_map = "int32, uint32", tag = "2")]
     pub per_channel: ::prost::alloc::collections::BTreeMap<i32, u32>,
+    /// By the number of the Channel: how much of `total` a conversation takes. A channel not named takes 1.
+    #[prost(btree_map = "int32, uint32", tag = "3")]
+    pub weights: ::prost::alloc::collections::BTreeMap<i32, u32>,
 }
 /// A program that answers.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2197,6 +1928,698 @@ pub struct OpenSpan {
     pub from: u32,
     #[prost(uint32, tag = "3")]
     pub to: u32,
+}
+/// Whom of those who can the desk asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Selection {
+    Unspecified = 0,
+    LongestIdle = 1,
+    LeastLoaded = 2,
+    MostSkilled = 3,
+    RoundRobin = 4,
+}
+impl Selection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SELECTION_UNSPECIFIED",
+            Self::LongestIdle => "SELECTION_LONGEST_IDLE",
+            Self::LeastLoaded => "SELECTION_LEAST_LOADED",
+            Self::MostSkilled => "SELECTION_MOST_SKILLED",
+            Self::RoundRobin => "SELECTION_ROUND_ROBIN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SELECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "SELECTION_LONGEST_IDLE" => Some(Self::LongestIdle),
+            "SELECTION_LEAST_LOADED" => Some(Self::LeastLoaded),
+            "SELECTION_MOST_SKILLED" => Some(Self::MostSkilled),
+            "SELECTION_ROUND_ROBIN" => Some(Self::RoundRobin),
+            _ => None,
+        }
+    }
+}
+/// What a desk may be told or asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskCommand {
+    #[prost(
+        oneof = "desk_command::Kind",
+        tags = "1, 2, 3, 4, 5, 20, 21, 22, 23, 40, 42, 41"
+    )]
+    pub kind: ::core::option::Option<desk_command::Kind>,
+}
+/// Nested message and enum types in `DeskCommand`.
+pub mod desk_command {
+    /// A conversation waits for a person.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Enqueue {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        #[prost(enumeration = "super::Channel", tag = "3")]
+        pub channel: i32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(int64, tag = "5")]
+        pub since: i64,
+        /// To the head of the line: it was with this desk before.
+        #[prost(bool, tag = "6")]
+        pub again: bool,
+        /// TENANT/DESK/AGENT: wanted from this very agent.
+        #[prost(string, optional, tag = "7")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        /// That agent is waited for until then.
+        #[prost(int64, optional, tag = "8")]
+        pub agent_until: ::core::option::Option<i64>,
+    }
+    /// A conversation no longer waits.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withdraw {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+    }
+    /// The conversation is the accepting agent's.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Confirm {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The conversation is not to be had any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Refuse {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The agent no longer holds the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Release {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// The agent is there, away, or gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SetPresence {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::Presence", tag = "2")]
+        pub presence: i32,
+        /// When the lease ends unless it is renewed.
+        #[prost(int64, tag = "3")]
+        pub until: i64,
+    }
+    /// The agent takes the offered conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Accept {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub offer: ::core::option::Option<super::OfferId>,
+    }
+    /// The agent does not take it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Decline {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub offer: ::core::option::Option<super::OfferId>,
+    }
+    /// The agent has finished what was left to do for a conversation that is over.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct FinishWrapUp {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// A new policy of this tenant is in force.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PolicyChanged {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+    }
+    /// A new leader takes over.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Recover {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// Relays, from conversations.
+        #[prost(message, tag = "1")]
+        Enqueue(Enqueue),
+        #[prost(message, tag = "2")]
+        Withdraw(Withdraw),
+        #[prost(message, tag = "3")]
+        Confirm(Confirm),
+        #[prost(message, tag = "4")]
+        Refuse(Refuse),
+        #[prost(message, tag = "5")]
+        Release(Release),
+        /// From agents.
+        #[prost(message, tag = "20")]
+        SetPresence(SetPresence),
+        #[prost(message, tag = "21")]
+        Accept(Accept),
+        #[prost(message, tag = "22")]
+        Decline(Decline),
+        #[prost(message, tag = "23")]
+        FinishWrapUp(FinishWrapUp),
+        /// From the partition itself.
+        #[prost(message, tag = "40")]
+        PolicyChanged(PolicyChanged),
+        #[prost(message, tag = "42")]
+        Recover(Recover),
+        #[prost(message, tag = "41")]
+        TimerFired(super::TimerId),
+    }
+}
+/// What happened at a desk.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskEvent {
+    #[prost(
+        oneof = "desk_event::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80"
+    )]
+    pub kind: ::core::option::Option<desk_event::Kind>,
+}
+/// Nested message and enum types in `DeskEvent`.
+pub mod desk_event {
+    /// A conversation waits here.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Enqueued {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        #[prost(enumeration = "super::Channel", tag = "3")]
+        pub channel: i32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(sint32, tag = "5")]
+        pub priority: i32,
+        #[prost(int64, tag = "6")]
+        pub since: i64,
+        #[prost(bool, tag = "7")]
+        pub again: bool,
+        /// TENANT/DESK/AGENT: wanted from this very agent.
+        #[prost(string, optional, tag = "8")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        /// That agent is waited for until then.
+        #[prost(int64, optional, tag = "9")]
+        pub agent_until: ::core::option::Option<i64>,
+    }
+    /// Nobody could be asked for now.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Waits {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "2")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub why: ::core::option::Option<super::Why>,
+    }
+    /// As the policy is, nobody could ever be asked.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Stranded {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "2")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::StrandedBecause", tag = "3")]
+        pub because: i32,
+    }
+    /// Anyone will do from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PreferenceEnded {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "2")]
+        pub queue: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::PreferenceEndedBecause", tag = "4")]
+        pub because: i32,
+    }
+    /// Relayed to the conversation, which goes on to another queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Overflowing {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "4")]
+        pub to: ::prost::alloc::string::String,
+        #[prost(int64, tag = "5")]
+        pub since: i64,
+        #[prost(enumeration = "super::OverflowBecause", tag = "6")]
+        pub because: i32,
+    }
+    /// The desk will look at the queue then: something changes by waiting alone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct LookSet {
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(int64, tag = "2")]
+        pub at: i64,
+    }
+    /// A conversation waits here no more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Dequeued {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "2")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::LeftQueue", tag = "3")]
+        pub because: i32,
+    }
+    /// An agent said whether it can be offered conversations.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PresenceSet {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::Presence", tag = "2")]
+        pub presence: i32,
+        #[prost(int64, tag = "3")]
+        pub until: i64,
+    }
+    /// An agent's lease ended without being renewed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct LeaseLapsed {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// A conversation is offered to an agent, whose capacity it takes from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Offered {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "5")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::Channel", tag = "6")]
+        pub channel: i32,
+        #[prost(int64, tag = "7")]
+        pub expires_at: i64,
+        #[prost(message, optional, tag = "8")]
+        pub why: ::core::option::Option<super::Why>,
+    }
+    /// The queue's rule said yes for the agent. Relayed to the conversation, which answers.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AcceptedByRule {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// The agent said yes. Relayed to the conversation, which answers.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AcceptRequested {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// Ending 1: the conversation is the agent's.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Accepted {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// Ending 2: the agent said no.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Declined {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// Ending 3: the agent said nothing.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Expired {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// Ending 4: the offer was taken back.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withdrawn {
+        #[prost(message, optional, tag = "1")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::WithdrawnBecause", tag = "4")]
+        pub because: i32,
+        /// The acceptance that was under way.
+        #[prost(bytes = "bytes", optional, tag = "5")]
+        pub command: ::core::option::Option<::prost::bytes::Bytes>,
+    }
+    /// The agent has room again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AssignmentEnded {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+    }
+    /// The conversation is over for the agent, whose room it takes until what is left to do is finished.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WrapUpBegan {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(int64, tag = "4")]
+        pub until: i64,
+    }
+    /// One decision could not hold all that must follow: the desk goes on in a later one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WorkDeferred {
+        /// TENANT/DESK.
+        #[prost(string, tag = "1")]
+        pub desk: ::prost::alloc::string::String,
+    }
+    /// The agent is gone. Relayed to the conversation, which goes back to its queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct GivingBack {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// The line.
+        #[prost(message, tag = "1")]
+        Enqueued(Enqueued),
+        #[prost(message, tag = "2")]
+        Dequeued(Dequeued),
+        #[prost(message, tag = "3")]
+        Waits(Waits),
+        #[prost(message, tag = "4")]
+        Stranded(Stranded),
+        #[prost(message, tag = "5")]
+        PreferenceEnded(PreferenceEnded),
+        #[prost(message, tag = "6")]
+        Overflowing(Overflowing),
+        #[prost(message, tag = "7")]
+        LookSet(LookSet),
+        /// Agents.
+        #[prost(message, tag = "20")]
+        PresenceSet(PresenceSet),
+        #[prost(message, tag = "21")]
+        LeaseLapsed(LeaseLapsed),
+        /// A reservation: one offer, then exactly one of the four endings.
+        #[prost(message, tag = "40")]
+        Offered(Offered),
+        #[prost(message, tag = "41")]
+        AcceptRequested(AcceptRequested),
+        #[prost(message, tag = "42")]
+        Accepted(Accepted),
+        #[prost(message, tag = "43")]
+        Declined(Declined),
+        #[prost(message, tag = "44")]
+        Expired(Expired),
+        #[prost(message, tag = "45")]
+        Withdrawn(Withdrawn),
+        #[prost(message, tag = "46")]
+        AcceptedByRule(AcceptedByRule),
+        /// Assignments.
+        #[prost(message, tag = "60")]
+        AssignmentEnded(AssignmentEnded),
+        #[prost(message, tag = "61")]
+        GivingBack(GivingBack),
+        #[prost(message, tag = "62")]
+        WrapUpBegan(WrapUpBegan),
+        /// The partition's own work.
+        #[prost(message, tag = "80")]
+        WorkDeferred(WorkDeferred),
+    }
+}
+/// Why an agent was asked, or nobody was.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Why {
+    /// The version of the policy.
+    #[prost(uint64, tag = "1")]
+    pub policy: u64,
+    #[prost(enumeration = "Selection", tag = "2")]
+    pub selection: i32,
+    /// How many relaxations were past.
+    #[prost(uint32, tag = "3")]
+    pub stage: u32,
+    /// How long the customer had been waiting.
+    #[prost(uint64, tag = "4")]
+    pub waited: u64,
+    /// Only one agent was wanted.
+    #[prost(bool, tag = "5")]
+    pub wanted: bool,
+    #[prost(message, optional, tag = "6")]
+    pub considered: ::core::option::Option<Considered>,
+}
+/// Agents who serve the queue, each counted once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Considered {
+    #[prost(uint32, tag = "1")]
+    pub free: u32,
+    #[prost(uint32, tag = "2")]
+    pub refused: u32,
+    #[prost(uint32, tag = "3")]
+    pub full: u32,
+    #[prost(uint32, tag = "4")]
+    pub away: u32,
+    #[prost(uint32, tag = "5")]
+    pub offline: u32,
+    #[prost(uint32, tag = "6")]
+    pub unable: u32,
+}
+/// Why a conversation no longer waits at a desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeftQueue {
+    Unspecified = 0,
+    Assigned = 1,
+    Withdrawn = 2,
+}
+impl LeftQueue {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEFT_QUEUE_UNSPECIFIED",
+            Self::Assigned => "LEFT_QUEUE_ASSIGNED",
+            Self::Withdrawn => "LEFT_QUEUE_WITHDRAWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEFT_QUEUE_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEFT_QUEUE_ASSIGNED" => Some(Self::Assigned),
+            "LEFT_QUEUE_WITHDRAWN" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+}
+/// Why an offer was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WithdrawnBecause {
+    Unspecified = 0,
+    ConversationGone = 1,
+    AgentGone = 2,
+    PolicyChanged = 3,
+}
+impl WithdrawnBecause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WITHDRAWN_BECAUSE_UNSPECIFIED",
+            Self::ConversationGone => "WITHDRAWN_BECAUSE_CONVERSATION_GONE",
+            Self::AgentGone => "WITHDRAWN_BECAUSE_AGENT_GONE",
+            Self::PolicyChanged => "WITHDRAWN_BECAUSE_POLICY_CHANGED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WITHDRAWN_BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WITHDRAWN_BECAUSE_CONVERSATION_GONE" => Some(Self::ConversationGone),
+            "WITHDRAWN_BECAUSE_AGENT_GONE" => Some(Self::AgentGone),
+            "WITHDRAWN_BECAUSE_POLICY_CHANGED" => Some(Self::PolicyChanged),
+            _ => None,
+        }
+    }
+}
+/// Why a conversation waits in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StrandedBecause {
+    Unspecified = 0,
+    NoQueue = 1,
+    NoAgent = 2,
+}
+impl StrandedBecause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STRANDED_BECAUSE_UNSPECIFIED",
+            Self::NoQueue => "STRANDED_BECAUSE_NO_QUEUE",
+            Self::NoAgent => "STRANDED_BECAUSE_NO_AGENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STRANDED_BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "STRANDED_BECAUSE_NO_QUEUE" => Some(Self::NoQueue),
+            "STRANDED_BECAUSE_NO_AGENT" => Some(Self::NoAgent),
+            _ => None,
+        }
+    }
+}
+/// Why an agent is no longer waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PreferenceEndedBecause {
+    Unspecified = 0,
+    AgentGone = 1,
+    GraceOver = 2,
+}
+impl PreferenceEndedBecause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PREFERENCE_ENDED_BECAUSE_UNSPECIFIED",
+            Self::AgentGone => "PREFERENCE_ENDED_BECAUSE_AGENT_GONE",
+            Self::GraceOver => "PREFERENCE_ENDED_BECAUSE_GRACE_OVER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PREFERENCE_ENDED_BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PREFERENCE_ENDED_BECAUSE_AGENT_GONE" => Some(Self::AgentGone),
+            "PREFERENCE_ENDED_BECAUSE_GRACE_OVER" => Some(Self::GraceOver),
+            _ => None,
+        }
+    }
+}
+/// Why a conversation goes on to another queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OverflowBecause {
+    Unspecified = 0,
+    Waited = 1,
+    Refused = 2,
+    NoAgent = 3,
+}
+impl OverflowBecause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OVERFLOW_BECAUSE_UNSPECIFIED",
+            Self::Waited => "OVERFLOW_BECAUSE_WAITED",
+            Self::Refused => "OVERFLOW_BECAUSE_REFUSED",
+            Self::NoAgent => "OVERFLOW_BECAUSE_NO_AGENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OVERFLOW_BECAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "OVERFLOW_BECAUSE_WAITED" => Some(Self::Waited),
+            "OVERFLOW_BECAUSE_REFUSED" => Some(Self::Refused),
+            "OVERFLOW_BECAUSE_NO_AGENT" => Some(Self::NoAgent),
+            _ => None,
+        }
+    }
 }
 /// One intake record.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1370,6 +1370,702 @@ pub mod contacts_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWorkspaceRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApplyWorkspaceRequest {
+    /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
+    #[prost(string, tag = "1")]
+    pub command_id: ::prost::alloc::string::String,
+    /// Its `version` is not looked at; its `tenant` is the caller's, or empty.
+    #[prost(message, optional, tag = "2")]
+    pub policy: ::core::option::Option<Policy>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApplyWorkspaceResponse {
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// The version in force once this was decided.
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+}
+/// One version of a tenant's workspace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Policy {
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Counts from 1.
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    /// By inbox id: unique in the whole installation.
+    #[prost(btree_map = "string, message", tag = "3")]
+    pub inboxes: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Inbox,
+    >,
+    /// By queue id (TENANT/DESK/QUEUE).
+    #[prost(btree_map = "string, message", tag = "4")]
+    pub queues: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Queue,
+    >,
+    /// By agent id (TENANT/DESK/AGENT).
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub agents: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Agent,
+    >,
+    /// By the bot's name.
+    #[prost(btree_map = "string, message", tag = "6")]
+    pub bots: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Bot,
+    >,
+    /// By the hours' name.
+    #[prost(btree_map = "string, message", tag = "7")]
+    pub hours: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Hours,
+    >,
+}
+/// Nested message and enum types in `Policy`.
+pub mod policy {
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Inbox {
+        #[prost(enumeration = "super::Channel", tag = "1")]
+        pub channel: i32,
+        /// The endpoint's own name on the channel: a Page id, a mailbox, a number.
+        #[prost(string, tag = "2")]
+        pub address: ::prost::alloc::string::String,
+        /// Who greets here; empty: conversations go straight to the queue.
+        #[prost(string, tag = "3")]
+        pub bot: ::prost::alloc::string::String,
+        /// Where conversations wait for a person.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        /// A message within this long after closing reopens the conversation; later it begins a new one.
+        #[prost(message, optional, tag = "5")]
+        pub reopen_within: ::core::option::Option<::prost_types::Duration>,
+        /// Messages are written to files instead of being sent.
+        #[prost(bool, tag = "6")]
+        pub sandbox: bool,
+        /// What the channel needs besides; secrets by reference (`env:NAME`, `file:PATH`).
+        #[prost(btree_map = "string, string", tag = "7")]
+        pub settings: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            ::prost::alloc::string::String,
+        >,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Queue {
+        /// Higher goes first; within a priority the longest waiting.
+        #[prost(int32, tag = "1")]
+        pub priority: i32,
+        /// How long an agent may think about an offer.
+        #[prost(message, optional, tag = "2")]
+        pub offer_timeout: ::core::option::Option<::prost_types::Duration>,
+        /// How waiting adds to the priority; absent: not at all.
+        #[prost(message, optional, tag = "3")]
+        pub ageing: ::core::option::Option<Ageing>,
+        /// What an agent must know, besides serving the queue; absent: nothing.
+        #[prost(message, optional, tag = "4")]
+        pub needs: ::core::option::Option<Needs>,
+        /// What is needed instead after some waiting: each later and no stricter than the one before.
+        #[prost(message, repeated, tag = "5")]
+        pub relaxations: ::prost::alloc::vec::Vec<Relaxation>,
+        /// Unspecified: the longest idle.
+        #[prost(enumeration = "Selection", tag = "6")]
+        pub selection: i32,
+        /// Where conversations go that get nobody here; absent: they wait on.
+        #[prost(message, optional, tag = "7")]
+        pub overflow: ::core::option::Option<Overflow>,
+        /// The agent who had the customer last is waited for; absent: anyone is as good.
+        #[prost(message, optional, tag = "8")]
+        pub sticky: ::core::option::Option<Sticky>,
+        /// An offer is an assignment: the agent is not asked.
+        #[prost(bool, tag = "9")]
+        pub auto_accept: bool,
+        /// How long an agent may be busy with a conversation that is over; absent: not at all.
+        #[prost(message, optional, tag = "10")]
+        pub wrap_up: ::core::option::Option<::prost_types::Duration>,
+        /// The service level: people are to answer within this time.
+        #[prost(message, optional, tag = "11")]
+        pub answer_within: ::core::option::Option<::prost_types::Duration>,
+    }
+    /// Linear ageing: for every so much waiting one more point of priority, up to a most.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Ageing {
+        #[prost(message, optional, tag = "1")]
+        pub every: ::core::option::Option<::prost_types::Duration>,
+        #[prost(uint32, tag = "2")]
+        pub most: u32,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Needs {
+        /// Levels by skill: each at this level (from 1), or better.
+        #[prost(btree_map = "string, uint32", tag = "1")]
+        pub skills: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            u32,
+        >,
+        /// Each of them.
+        #[prost(string, repeated, tag = "2")]
+        pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Relaxation {
+        /// From this much waiting on.
+        #[prost(message, optional, tag = "1")]
+        pub after: ::core::option::Option<::prost_types::Duration>,
+        #[prost(message, optional, tag = "2")]
+        pub needs: ::core::option::Option<Needs>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Overflow {
+        /// Another queue, of this desk or of another.
+        #[prost(string, tag = "1")]
+        pub to: ::prost::alloc::string::String,
+        /// Who has waited this long for a person, in whichever queue.
+        #[prost(message, optional, tag = "2")]
+        pub after: ::core::option::Option<::prost_types::Duration>,
+        /// Who was refused by this many agents; 0: however many.
+        #[prost(uint32, tag = "3")]
+        pub refusals: u32,
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Sticky {
+        /// For so long after that agent's conversation with the customer ended.
+        #[prost(message, optional, tag = "1")]
+        pub within: ::core::option::Option<::prost_types::Duration>,
+        /// How long that agent is waited for before anyone else is asked.
+        #[prost(message, optional, tag = "2")]
+        pub grace: ::core::option::Option<::prost_types::Duration>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Agent {
+        /// The queues this agent serves, all at the agent's home desk.
+        #[prost(string, repeated, tag = "1")]
+        pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// How much the agent may hold at once, offers included.
+        #[prost(uint32, tag = "2")]
+        pub total: u32,
+        /// Most conversations of single channels, by name (`email`, `sms`, …).
+        #[prost(btree_map = "string, uint32", tag = "3")]
+        pub per_channel: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            u32,
+        >,
+        /// How much of `total` a conversation of a channel takes, by name; others take 1.
+        #[prost(btree_map = "string, uint32", tag = "4")]
+        pub weights: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            u32,
+        >,
+        /// Levels by skill, from 1.
+        #[prost(btree_map = "string, uint32", tag = "5")]
+        pub skills: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            u32,
+        >,
+        #[prost(string, repeated, tag = "6")]
+        pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Bot {
+        /// A bot that has not answered a turn after this long loses the conversation to the queue.
+        #[prost(message, optional, tag = "1")]
+        pub answer_within: ::core::option::Option<::prost_types::Duration>,
+        #[prost(oneof = "bot::Kind", tags = "2, 3")]
+        pub kind: ::core::option::Option<bot::Kind>,
+    }
+    /// Nested message and enum types in `Bot`.
+    pub mod bot {
+        #[derive(Clone, PartialEq, ::prost::Oneof)]
+        pub enum Kind {
+            /// Tributary's own bot.
+            #[prost(message, tag = "2")]
+            BuiltIn(super::Flow),
+            /// Someone's bot, connected to `Bots.Serve`.
+            #[prost(message, tag = "3")]
+            Stream(super::Stream),
+        }
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Stream {}
+    /// What the built-in bot says. Texts that are absent are not said.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Flow {
+        #[prost(string, optional, tag = "1")]
+        pub greeting: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(string, repeated, tag = "2")]
+        pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        #[prost(message, repeated, tag = "3")]
+        pub answers: ::prost::alloc::vec::Vec<KeywordAnswer>,
+        /// Phrases or payloads by which a customer asks for a person, without regard to case.
+        #[prost(string, repeated, tag = "4")]
+        pub person_words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        #[prost(string, optional, tag = "5")]
+        pub hand_off_text: ::core::option::Option<::prost::alloc::string::String>,
+        /// Within these hours people are there; empty: always.
+        #[prost(string, tag = "6")]
+        pub hours: ::prost::alloc::string::String,
+        /// Said outside those hours when someone asks for a person.
+        #[prost(string, optional, tag = "7")]
+        pub away_text: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct KeywordAnswer {
+        /// Any of these words in the message, without regard to case.
+        #[prost(string, repeated, tag = "1")]
+        pub words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        #[prost(string, tag = "2")]
+        pub text: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Hours {
+        /// An IANA time zone name.
+        #[prost(string, tag = "1")]
+        pub time_zone: ::prost::alloc::string::String,
+        #[prost(message, repeated, tag = "2")]
+        pub open: ::prost::alloc::vec::Vec<OpenSpan>,
+    }
+    /// An open span on one weekday, in minutes since local midnight; `from` \< `to` \<= 1440.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OpenSpan {
+        /// 1 is Monday, 7 is Sunday (ISO 8601).
+        #[prost(uint32, tag = "1")]
+        pub weekday: u32,
+        #[prost(uint32, tag = "2")]
+        pub from: u32,
+        #[prost(uint32, tag = "3")]
+        pub to: u32,
+    }
+    /// Whom of those who can the desk asks.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Selection {
+        Unspecified = 0,
+        LongestIdle = 1,
+        LeastLoaded = 2,
+        /// The highest levels in what the queue needs, added up.
+        MostSkilled = 3,
+        /// Who was asked the longest ago.
+        RoundRobin = 4,
+    }
+    impl Selection {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "SELECTION_UNSPECIFIED",
+                Self::LongestIdle => "SELECTION_LONGEST_IDLE",
+                Self::LeastLoaded => "SELECTION_LEAST_LOADED",
+                Self::MostSkilled => "SELECTION_MOST_SKILLED",
+                Self::RoundRobin => "SELECTION_ROUND_ROBIN",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "SELECTION_UNSPECIFIED" => Some(Self::Unspecified),
+                "SELECTION_LONGEST_IDLE" => Some(Self::LongestIdle),
+                "SELECTION_LEAST_LOADED" => Some(Self::LeastLoaded),
+                "SELECTION_MOST_SKILLED" => Some(Self::MostSkilled),
+                "SELECTION_ROUND_ROBIN" => Some(Self::RoundRobin),
+                _ => None,
+            }
+        }
+    }
+}
+/// Generated client implementations.
+pub mod workspace_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What the business is: inboxes, queues, agents, bots and hours, as versions of one document. Administrators only.
+    #[derive(Debug, Clone)]
+    pub struct WorkspaceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl WorkspaceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> WorkspaceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WorkspaceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WorkspaceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The version in force; NOT_FOUND before the first was applied.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWorkspaceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Workspace/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Workspace", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts a new document in force, whole. A document that does not hold together is refused with all its problems
+        /// (`invalid`); the one in force again changes nothing.
+        pub async fn apply(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApplyWorkspaceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApplyWorkspaceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Workspace/Apply",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Workspace", "Apply"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod workspace_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WorkspaceServer.
+    #[async_trait]
+    pub trait Workspace: std::marker::Send + std::marker::Sync + 'static {
+        /// The version in force; NOT_FOUND before the first was applied.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetWorkspaceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status>;
+        /// Puts a new document in force, whole. A document that does not hold together is refused with all its problems
+        /// (`invalid`); the one in force again changes nothing.
+        async fn apply(
+            &self,
+            request: tonic::Request<super::ApplyWorkspaceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApplyWorkspaceResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What the business is: inboxes, queues, agents, bots and hours, as versions of one document. Administrators only.
+    #[derive(Debug)]
+    pub struct WorkspaceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WorkspaceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WorkspaceServer<T>
+    where
+        T: Workspace,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tributary.v1.Workspace/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: Workspace>(pub Arc<T>);
+                    impl<
+                        T: Workspace,
+                    > tonic::server::UnaryService<super::GetWorkspaceRequest>
+                    for GetSvc<T> {
+                        type Response = super::Policy;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWorkspaceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Workspace>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tributary.v1.Workspace/Apply" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApplySvc<T: Workspace>(pub Arc<T>);
+                    impl<
+                        T: Workspace,
+                    > tonic::server::UnaryService<super::ApplyWorkspaceRequest>
+                    for ApplySvc<T> {
+                        type Response = super::ApplyWorkspaceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApplyWorkspaceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Workspace>::apply(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApplySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WorkspaceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tributary.v1.Workspace";
+    impl<T> tonic::server::NamedService for WorkspaceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeRequest {
     /// Continue behind this cursor. Empty: begin at `start_at`.
@@ -1461,7 +2157,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 100, 101, 102, 103, 120"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -1584,6 +2280,9 @@ pub mod event {
         /// Wanted from this very agent; empty: from anyone who serves the queue.
         #[prost(string, tag = "6")]
         pub agent: ::prost::alloc::string::String,
+        /// That agent is waited for until then; absent: for as long as the agent is there.
+        #[prost(message, optional, tag = "7")]
+        pub agent_until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// An agent owns the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1718,6 +2417,95 @@ pub mod event {
         pub channel: i32,
         #[prost(message, optional, tag = "5")]
         pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+        /// Absent in what was decided before reasons were kept.
+        #[prost(message, optional, tag = "6")]
+        pub why: ::core::option::Option<Why>,
+    }
+    /// Why an agent was asked, or nobody was.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Why {
+        /// The version of the workspace it was decided by.
+        #[prost(uint64, tag = "1")]
+        pub policy_version: u64,
+        #[prost(enumeration = "super::policy::Selection", tag = "2")]
+        pub selection: i32,
+        /// How many relaxations of the queue's needs were past.
+        #[prost(uint32, tag = "3")]
+        pub stage: u32,
+        /// How long the customer had been waiting for a person.
+        #[prost(message, optional, tag = "4")]
+        pub waited: ::core::option::Option<::prost_types::Duration>,
+        /// Only one agent was wanted; nobody else was considered.
+        #[prost(bool, tag = "5")]
+        pub wanted: bool,
+        /// Agents who serve the queue, each counted once: could have taken it there and then;
+        #[prost(uint32, tag = "6")]
+        pub free: u32,
+        /// would have been free, but had refused it;
+        #[prost(uint32, tag = "7")]
+        pub refused: u32,
+        /// able and available, without room for its channel;
+        #[prost(uint32, tag = "8")]
+        pub full: u32,
+        /// able, but away;
+        #[prost(uint32, tag = "9")]
+        pub away: u32,
+        /// able, but not there;
+        #[prost(uint32, tag = "10")]
+        pub offline: u32,
+        /// without what the queue needed at that time.
+        #[prost(uint32, tag = "11")]
+        pub unable: u32,
+    }
+    /// Nobody could be asked for now.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Waits {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub why: ::core::option::Option<Why>,
+    }
+    /// As the policy is, nobody could ever be asked: act.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Stranded {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        /// `no_queue` (the policy has none of that name) or `no_agent` (who could take it, however long it waits).
+        #[prost(string, tag = "2")]
+        pub because: ::prost::alloc::string::String,
+    }
+    /// Anyone will do from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PreferenceEnded {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        /// The agent who was wanted until now.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        /// `agent_gone` or `grace_over`.
+        #[prost(string, tag = "3")]
+        pub because: ::prost::alloc::string::String,
+    }
+    /// The conversation goes on to another queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Overflowing {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub to: ::prost::alloc::string::String,
+        /// `waited`, `refused` (by many) or `no_agent` (who could ever take it here).
+        #[prost(string, tag = "3")]
+        pub because: ::prost::alloc::string::String,
+    }
+    /// The conversation is over for the agent, whose room it takes until what is left to do is finished.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WrapUpBegan {
+        #[prost(string, tag = "1")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// An offer, or the assignment it became, took a step; the field of `kind` says which.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1838,6 +2626,19 @@ pub mod event {
         AssignmentEnded(OfferStep),
         #[prost(message, tag = "61")]
         GivingBack(OfferStep),
+        /// The queue's rule accepted for the agent.
+        #[prost(message, tag = "62")]
+        OfferAcceptedByRule(OfferStep),
+        #[prost(message, tag = "63")]
+        WrapUpBegan(WrapUpBegan),
+        #[prost(message, tag = "64")]
+        Waits(Waits),
+        #[prost(message, tag = "65")]
+        Stranded(Stranded),
+        #[prost(message, tag = "66")]
+        PreferenceEnded(PreferenceEnded),
+        #[prost(message, tag = "67")]
+        Overflowing(Overflowing),
         /// Contacts.
         #[prost(message, tag = "100")]
         ContactCreated(ContactCreated),
@@ -1939,6 +2740,10 @@ pub enum HandOffReason {
     Transferred = 4,
     /// The agent who had it is gone.
     AgentGone = 5,
+    /// Nobody took it in the queue before this one.
+    Overflowed = 6,
+    /// The customer wrote again to the agent who had it not long ago.
+    Returned = 7,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1953,6 +2758,8 @@ impl HandOffReason {
             Self::BotSilent => "HAND_OFF_REASON_BOT_SILENT",
             Self::Transferred => "HAND_OFF_REASON_TRANSFERRED",
             Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
+            Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
+            Self::Returned => "HAND_OFF_REASON_RETURNED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1964,6 +2771,8 @@ impl HandOffReason {
             "HAND_OFF_REASON_BOT_SILENT" => Some(Self::BotSilent),
             "HAND_OFF_REASON_TRANSFERRED" => Some(Self::Transferred),
             "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
+            "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
+            "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             _ => None,
         }
     }
@@ -2331,7 +3140,7 @@ pub struct AgentMessage {
     /// reconnect. Not needed for `hello`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub item: ::core::option::Option<agent_message::Item>,
 }
 /// Nested message and enum types in `AgentMessage`.
@@ -2404,6 +3213,12 @@ pub mod agent_message {
         #[prost(string, tag = "2")]
         pub assignment: ::prost::alloc::string::String,
     }
+    /// Nothing is left to do about a conversation that is over: its room is free again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct FinishWrapUp {
+        #[prost(string, tag = "1")]
+        pub assignment: ::prost::alloc::string::String,
+    }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Item {
         #[prost(message, tag = "2")]
@@ -2420,11 +3235,13 @@ pub mod agent_message {
         Transfer(Transfer),
         #[prost(message, tag = "8")]
         Close(Close),
+        #[prost(message, tag = "9")]
+        FinishWrapUp(FinishWrapUp),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskMessage {
-    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
@@ -2438,6 +3255,23 @@ pub mod desk_message {
         pub offers: ::prost::alloc::vec::Vec<Offered>,
         #[prost(message, repeated, tag = "3")]
         pub assignments: ::prost::alloc::vec::Vec<Assigned>,
+        #[prost(message, repeated, tag = "4")]
+        pub wrap_ups: ::prost::alloc::vec::Vec<WrapUp>,
+    }
+    /// The conversation is over for the agent, whose room it takes until `finish_wrap_up`, or until the time is over.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WrapUp {
+        #[prost(string, tag = "1")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WrapUpEnded {
+        #[prost(string, tag = "1")]
+        pub assignment: ::prost::alloc::string::String,
     }
     /// The agent may have this conversation, until the offer ends.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2640,6 +3474,10 @@ pub mod desk_message {
         Delivery(DeliveryNote),
         #[prost(message, tag = "8")]
         Answer(Answer),
+        #[prost(message, tag = "9")]
+        WrapUp(WrapUp),
+        #[prost(message, tag = "10")]
+        WrapUpEnded(WrapUpEnded),
     }
 }
 /// Generated client implementations.
@@ -3884,564 +4722,6 @@ pub mod timelines_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "tributary.v1.Timelines";
     impl<T> tonic::server::NamedService for TimelinesServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetWorkspaceRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ApplyWorkspaceRequest {
-    /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
-    #[prost(string, tag = "1")]
-    pub command_id: ::prost::alloc::string::String,
-    /// Its `version` is not looked at; its `tenant` is the caller's, or empty.
-    #[prost(message, optional, tag = "2")]
-    pub policy: ::core::option::Option<Policy>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ApplyWorkspaceResponse {
-    #[prost(uint64, tag = "1")]
-    pub position: u64,
-    /// The version in force once this was decided.
-    #[prost(uint64, tag = "2")]
-    pub version: u64,
-}
-/// One version of a tenant's workspace.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Policy {
-    #[prost(string, tag = "1")]
-    pub tenant: ::prost::alloc::string::String,
-    /// Counts from 1.
-    #[prost(uint64, tag = "2")]
-    pub version: u64,
-    /// By inbox id: unique in the whole installation.
-    #[prost(btree_map = "string, message", tag = "3")]
-    pub inboxes: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        policy::Inbox,
-    >,
-    /// By queue id (TENANT/DESK/QUEUE).
-    #[prost(btree_map = "string, message", tag = "4")]
-    pub queues: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        policy::Queue,
-    >,
-    /// By agent id (TENANT/DESK/AGENT).
-    #[prost(btree_map = "string, message", tag = "5")]
-    pub agents: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        policy::Agent,
-    >,
-    /// By the bot's name.
-    #[prost(btree_map = "string, message", tag = "6")]
-    pub bots: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        policy::Bot,
-    >,
-    /// By the hours' name.
-    #[prost(btree_map = "string, message", tag = "7")]
-    pub hours: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        policy::Hours,
-    >,
-}
-/// Nested message and enum types in `Policy`.
-pub mod policy {
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Inbox {
-        #[prost(enumeration = "super::Channel", tag = "1")]
-        pub channel: i32,
-        /// The endpoint's own name on the channel: a Page id, a mailbox, a number.
-        #[prost(string, tag = "2")]
-        pub address: ::prost::alloc::string::String,
-        /// Who greets here; empty: conversations go straight to the queue.
-        #[prost(string, tag = "3")]
-        pub bot: ::prost::alloc::string::String,
-        /// Where conversations wait for a person.
-        #[prost(string, tag = "4")]
-        pub queue: ::prost::alloc::string::String,
-        /// A message within this long after closing reopens the conversation; later it begins a new one.
-        #[prost(message, optional, tag = "5")]
-        pub reopen_within: ::core::option::Option<::prost_types::Duration>,
-        /// Messages are written to files instead of being sent.
-        #[prost(bool, tag = "6")]
-        pub sandbox: bool,
-        /// What the channel needs besides; secrets by reference (`env:NAME`, `file:PATH`).
-        #[prost(btree_map = "string, string", tag = "7")]
-        pub settings: ::prost::alloc::collections::BTreeMap<
-            ::prost::alloc::string::String,
-            ::prost::alloc::string::String,
-        >,
-    }
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Queue {
-        /// Higher goes first; within a priority the longest waiting.
-        #[prost(int32, tag = "1")]
-        pub priority: i32,
-        /// How long an agent may think about an offer.
-        #[prost(message, optional, tag = "2")]
-        pub offer_timeout: ::core::option::Option<::prost_types::Duration>,
-    }
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Agent {
-        /// The queues this agent serves, all at the agent's home desk.
-        #[prost(string, repeated, tag = "1")]
-        pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-        /// How many conversations the agent may hold at once, offers included.
-        #[prost(uint32, tag = "2")]
-        pub total: u32,
-        /// Narrower limits of single channels, by name (`email`, `sms`, …).
-        #[prost(btree_map = "string, uint32", tag = "3")]
-        pub per_channel: ::prost::alloc::collections::BTreeMap<
-            ::prost::alloc::string::String,
-            u32,
-        >,
-    }
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Bot {
-        /// A bot that has not answered a turn after this long loses the conversation to the queue.
-        #[prost(message, optional, tag = "1")]
-        pub answer_within: ::core::option::Option<::prost_types::Duration>,
-        #[prost(oneof = "bot::Kind", tags = "2, 3")]
-        pub kind: ::core::option::Option<bot::Kind>,
-    }
-    /// Nested message and enum types in `Bot`.
-    pub mod bot {
-        #[derive(Clone, PartialEq, ::prost::Oneof)]
-        pub enum Kind {
-            /// Tributary's own bot.
-            #[prost(message, tag = "2")]
-            BuiltIn(super::Flow),
-            /// Someone's bot, connected to `Bots.Serve`.
-            #[prost(message, tag = "3")]
-            Stream(super::Stream),
-        }
-    }
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Stream {}
-    /// What the built-in bot says. Texts that are absent are not said.
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Flow {
-        #[prost(string, optional, tag = "1")]
-        pub greeting: ::core::option::Option<::prost::alloc::string::String>,
-        #[prost(string, repeated, tag = "2")]
-        pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-        #[prost(message, repeated, tag = "3")]
-        pub answers: ::prost::alloc::vec::Vec<KeywordAnswer>,
-        /// Phrases or payloads by which a customer asks for a person, without regard to case.
-        #[prost(string, repeated, tag = "4")]
-        pub person_words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-        #[prost(string, optional, tag = "5")]
-        pub hand_off_text: ::core::option::Option<::prost::alloc::string::String>,
-        /// Within these hours people are there; empty: always.
-        #[prost(string, tag = "6")]
-        pub hours: ::prost::alloc::string::String,
-        /// Said outside those hours when someone asks for a person.
-        #[prost(string, optional, tag = "7")]
-        pub away_text: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct KeywordAnswer {
-        /// Any of these words in the message, without regard to case.
-        #[prost(string, repeated, tag = "1")]
-        pub words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-        #[prost(string, tag = "2")]
-        pub text: ::prost::alloc::string::String,
-    }
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Hours {
-        /// An IANA time zone name.
-        #[prost(string, tag = "1")]
-        pub time_zone: ::prost::alloc::string::String,
-        #[prost(message, repeated, tag = "2")]
-        pub open: ::prost::alloc::vec::Vec<OpenSpan>,
-    }
-    /// An open span on one weekday, in minutes since local midnight; `from` \< `to` \<= 1440.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OpenSpan {
-        /// 1 is Monday, 7 is Sunday (ISO 8601).
-        #[prost(uint32, tag = "1")]
-        pub weekday: u32,
-        #[prost(uint32, tag = "2")]
-        pub from: u32,
-        #[prost(uint32, tag = "3")]
-        pub to: u32,
-    }
-}
-/// Generated client implementations.
-pub mod workspace_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// What the business is: inboxes, queues, agents, bots and hours, as versions of one document. Administrators only.
-    #[derive(Debug, Clone)]
-    pub struct WorkspaceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl WorkspaceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> WorkspaceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> WorkspaceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            WorkspaceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// The version in force; NOT_FOUND before the first was applied.
-        pub async fn get(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetWorkspaceRequest>,
-        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tributary.v1.Workspace/Get",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tributary.v1.Workspace", "Get"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Puts a new document in force, whole. A document that does not hold together is refused with all its problems
-        /// (`invalid`); the one in force again changes nothing.
-        pub async fn apply(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ApplyWorkspaceRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ApplyWorkspaceResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tributary.v1.Workspace/Apply",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tributary.v1.Workspace", "Apply"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod workspace_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with WorkspaceServer.
-    #[async_trait]
-    pub trait Workspace: std::marker::Send + std::marker::Sync + 'static {
-        /// The version in force; NOT_FOUND before the first was applied.
-        async fn get(
-            &self,
-            request: tonic::Request<super::GetWorkspaceRequest>,
-        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status>;
-        /// Puts a new document in force, whole. A document that does not hold together is refused with all its problems
-        /// (`invalid`); the one in force again changes nothing.
-        async fn apply(
-            &self,
-            request: tonic::Request<super::ApplyWorkspaceRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ApplyWorkspaceResponse>,
-            tonic::Status,
-        >;
-    }
-    /// What the business is: inboxes, queues, agents, bots and hours, as versions of one document. Administrators only.
-    #[derive(Debug)]
-    pub struct WorkspaceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> WorkspaceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for WorkspaceServer<T>
-    where
-        T: Workspace,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/tributary.v1.Workspace/Get" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetSvc<T: Workspace>(pub Arc<T>);
-                    impl<
-                        T: Workspace,
-                    > tonic::server::UnaryService<super::GetWorkspaceRequest>
-                    for GetSvc<T> {
-                        type Response = super::Policy;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetWorkspaceRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Workspace>::get(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tributary.v1.Workspace/Apply" => {
-                    #[allow(non_camel_case_types)]
-                    struct ApplySvc<T: Workspace>(pub Arc<T>);
-                    impl<
-                        T: Workspace,
-                    > tonic::server::UnaryService<super::ApplyWorkspaceRequest>
-                    for ApplySvc<T> {
-                        type Response = super::ApplyWorkspaceResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ApplyWorkspaceRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Workspace>::apply(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ApplySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for WorkspaceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "tributary.v1.Workspace";
-    impl<T> tonic::server::NamedService for WorkspaceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

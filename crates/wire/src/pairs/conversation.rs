@@ -1,6 +1,6 @@
 //! The conversation's commands and events.
 
-use domain::conversation::{ClosedConversation, Early, Event, Received, Sent, Tombstone};
+use domain::conversation::{ClosedConversation, Early, Event, KnownBy, Received, Sent, Tombstone};
 
 use crate::message::{choice, enumeration, message, timers};
 
@@ -17,6 +17,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Close { conversation, agent, assignment },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
+    Overflow { conversation, owner_epoch, to, since },
     Progress { conversation, message, progress },
     TimerFired(timer),
 }}
@@ -58,7 +59,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
-    AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent },
+    AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
     Released { conversation, assignment },
@@ -70,7 +71,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 }}
 
 message! {
-    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early }
+    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by }
+    KnownBy => KnownBy { agent, at }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }
@@ -84,7 +86,7 @@ choice! { domain::conversation::Closer => Closer, closer {
 
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }

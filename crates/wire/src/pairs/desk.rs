@@ -1,9 +1,11 @@
 //! The desk's commands and events.
 
-use crate::message::{choice, enumeration, timers};
+use domain::desk::{Considered, Why};
+
+use crate::message::{choice, enumeration, message, timers};
 
 choice! { domain::desk::Command => DeskCommand, desk_command {
-    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent },
+    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until },
     Withdraw { conversation, owner_epoch },
     Confirm { offer, command },
     Refuse { offer, command },
@@ -11,16 +13,24 @@ choice! { domain::desk::Command => DeskCommand, desk_command {
     SetPresence { agent, presence, until },
     Accept { agent, offer },
     Decline { agent, offer },
+    FinishWrapUp { agent, assignment },
     PolicyChanged { tenant },
+    Recover {},
     TimerFired(timer),
 }}
 
 choice! { domain::desk::Event => DeskEvent, desk_event {
-    Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent },
+    Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until },
+    Waits { conversation, queue, why },
+    Stranded { conversation, queue, because },
+    PreferenceEnded { conversation, queue, agent, because },
+    Overflowing { conversation, owner_epoch, queue, to, since, because },
+    LookSet { queue, at },
     Dequeued { conversation, queue, because },
     PresenceSet { agent, presence, until },
     LeaseLapsed { agent },
-    Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at },
+    Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
+    AcceptedByRule { offer, conversation, owner_epoch, agent },
     AcceptRequested { offer, conversation, owner_epoch, agent, command },
     Accepted { offer, conversation, agent, command },
     Declined { offer, conversation, agent },
@@ -28,12 +38,21 @@ choice! { domain::desk::Event => DeskEvent, desk_event {
     Withdrawn { offer, conversation, agent, because, command },
     AssignmentEnded { assignment, agent, conversation },
     GivingBack { assignment, agent, conversation },
+    WrapUpBegan { assignment, agent, conversation, until },
     WorkDeferred { desk },
 }}
 
 enumeration! {
     domain::desk::LeftQueue => LeftQueue { Assigned, Withdrawn }
     domain::desk::WithdrawnBecause => WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
+    domain::desk::StrandedBecause => StrandedBecause { NoQueue, NoAgent }
+    domain::desk::PreferenceEnded => PreferenceEndedBecause { AgentGone, GraceOver }
+    domain::desk::OverflowBecause => OverflowBecause { Waited, Refused, NoAgent }
 }
 
-timers! { domain::desk::TimerId => Desk { Lease, Offer, Rested, Deferred } }
+message! {
+    Why => Why { policy, selection, stage, waited, wanted, considered }
+    Considered => Considered { free, refused, full, away, offline, unable }
+}
+
+timers! { domain::desk::TimerId => Desk { Lease, Offer, Rested, Deferred, Grace, Look, WrapUp } }

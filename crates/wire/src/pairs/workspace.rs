@@ -1,8 +1,11 @@
 //! The workspace's command and event, and the policy document they carry.
 
-use domain::policy::{Agent, Bot, Capacity, Flow, Hours, Inbox, KeywordAnswer, OpenSpan, Policy, Queue};
+use domain::policy::{
+    Ageing, Agent, Bot, Capacity, Flow, Hours, Inbox, KeywordAnswer, Needs, OpenSpan, Overflow, Policy,
+    Queue, Relaxation, Selection, Sticky,
+};
 
-use crate::message::{choice, message, timers};
+use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::workspace::Command => WorkspaceCommand, workspace_command {
     Apply(policy),
@@ -15,9 +18,16 @@ choice! { domain::workspace::Event => WorkspaceEvent, workspace_event {
 message! {
     Policy => Policy { tenant, version, inboxes, queues, agents, bots, hours }
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
-    Queue => Queue { priority, offer_timeout }
-    Agent => Agent { queues, capacity }
-    Capacity => Capacity { total, per_channel }
+    Queue => Queue {
+        priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
+        answer_within,
+    }
+    Ageing => Ageing { every, most }
+    Relaxation => Relaxation { after, needs }
+    Overflow => Overflow { to, after, refusals }
+    Sticky => Sticky { within, grace }
+    Agent => Agent { queues, capacity, skills, languages }
+    Capacity => Capacity { total, per_channel, weights }
     Bot => Bot { answer_within, kind }
     Flow => Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     KeywordAnswer => KeywordAnswer { words, text }
@@ -29,5 +39,22 @@ choice! { domain::policy::BotKind => BotKind, bot_kind {
     BuiltIn(flow),
     Stream {},
 }}
+
+// A queue of before there were needs has none, and asks the longest idle.
+or_default! { Needs => Needs { skills, languages } }
+
+enumeration! {
+    Selection => Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
+}
+
+impl crate::message::Wire<Option<i32>> for Selection {
+    fn put(&self) -> Option<i32> {
+        Some(crate::message::Wire::put(self))
+    }
+
+    fn take(wire: Option<i32>) -> Result<Self, crate::error::Flaw> {
+        wire.map_or(Ok(Selection::default()), crate::message::Wire::take)
+    }
+}
 
 timers! { domain::workspace::TimerId => Workspace {} }

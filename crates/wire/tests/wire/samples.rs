@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use domain::{
     AgentId, BotId, Cause, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId,
-    Intake, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection, Step, TenantId,
-    Timer, Timestamp, contact, conversation, delivery, desk, workspace,
+    Intake, LanguageId, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection,
+    SkillId, Step, TenantId, Timer, Timestamp, contact, conversation, delivery, desk, workspace,
 };
 use wire::{Codec, Decision};
 
@@ -127,6 +127,8 @@ sample! {
     TenantId: |dice| dice.name().parse().expect("a name");
     InboxId: |dice| dice.name().parse().expect("a name");
     BotId: |dice| dice.name().parse().expect("a name");
+    SkillId: |dice| dice.name().parse().expect("a name");
+    LanguageId: |dice| dice.name().parse().expect("a name");
     HoursId: |dice| dice.name().parse().expect("a name");
     DeskId: |dice| DeskId::new(dice.any(), &dice.name()).expect("a name");
     QueueId: |dice| QueueId::new(dice.any(), &dice.name()).expect("a name");
@@ -138,6 +140,12 @@ sample! {
 impl<T: Sample> Sample for Option<T> {
     fn sample(dice: &mut Dice) -> Self {
         dice.any::<bool>().then(|| dice.any())
+    }
+}
+
+impl Sample for Arc<AgentId> {
+    fn sample(dice: &mut Dice) -> Self {
+        Arc::new(dice.any())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{story::received, world::World, *};
 use crate::conversation::{
     BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, Transfer, What,
 };
-use crate::{Aggregate, Code};
+use crate::{Aggregate, Code, policy::Sticky};
 
 const CUSTOMERS: u8 = 4;
 const AGENTS: [&str; 5] = ["ann", "bob", "cid", "dee", "eve"];
@@ -19,6 +19,8 @@ struct Plan {
     waits_in: usize,
     inbox_is_gone: bool,
     queue_is_gone: bool,
+    /// Queues wait for the agent who knows the customer.
+    sticky: bool,
 }
 
 impl Plan {
@@ -30,6 +32,10 @@ impl Plan {
         }
         if self.queue_is_gone {
             policy.queues.remove(&queue(if self.waits_in == 0 { "support" } else { "sales" }));
+        }
+        if self.sticky {
+            let sticky = Sticky { within: Millis::seconds(2_000), grace: Millis::seconds(20) };
+            policy.queues.values_mut().for_each(|queue| queue.sticky = Some(sticky));
         }
         policy
     }
@@ -102,6 +108,11 @@ enum Action {
     GiveBack {
         assignment: usize,
     },
+    /// The desk sends on who waits, or who waited a while ago.
+    Overflow {
+        waiting: usize,
+        to: QueueId,
+    },
     /// Relays about what never was.
     Nonsense {
         customer: u8,
@@ -120,12 +131,13 @@ enum Action {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let rarely = || prop::bool::weighted(0.15);
-    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely()).prop_map(
-        |(greeter, waits_in, inbox_is_gone, queue_is_gone)| Plan {
+    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely(), any::<bool>()).prop_map(
+        |(greeter, waits_in, inbox_is_gone, queue_is_gone, sticky)| Plan {
             greeter,
             waits_in,
             inbox_is_gone,
             queue_is_gone,
+            sticky,
         },
     )
 }
@@ -167,6 +179,9 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (any_of(), to).prop_map(|(assignment, to)| Action::Transfer { assignment, to }),
         3 => any_of().prop_map(|assignment| Action::Close { assignment }),
         2 => any_of().prop_map(|assignment| Action::GiveBack { assignment }),
+        2 => (any_of(), 0..3_usize).prop_map(|(waiting, n)| {
+            Action::Overflow { waiting, to: queue(["sales", "support", "care"][n]) }
+        }),
         1 => customer().prop_map(|customer| Action::Nonsense { customer }),
         1 => (0..60_u64).prop_map(|seconds| Action::Pass { seconds }),
         2 => (0..5_000_u64).prop_map(|seconds| Action::Wait { seconds }),
@@ -270,6 +285,11 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::GiveBack { assignment } => {
             if let Some((conversation, _, assignment)) = pick(&world.assignments, *assignment) {
                 world.give_back(conversation, assignment);
+            }
+        }
+        Action::Overflow { waiting, to } => {
+            if let Some(waiting) = pick(&world.at_desks, *waiting) {
+                world.overflow(waiting, to.clone());
             }
         }
         Action::Nonsense { customer } => {

@@ -266,6 +266,7 @@ pub(super) fn wanted(number: u32, owner_epoch: u32, to: &str, reason: HandOffRea
         since: seconds(since),
         again: reason == HandOffReason::AgentGone,
         agent: None,
+        agent_until: None,
     }
 }
 

@@ -237,6 +237,15 @@ impl World {
         assert_eq!(answers, 1, "an acceptance is confirmed or refused");
     }
 
+    /// The desk has nobody for it: from here on it waits elsewhere, if it waits as it did.
+    pub(super) fn overflow(&mut self, waiting: Waiting, to: QueueId) {
+        let Waiting { conversation, owner_epoch, queue, .. } = waiting;
+        let source = TOPOLOGY.peer(&Route::Desk(queue.desk));
+        let since = self.now;
+        let events = self.relay(source, Command::Overflow { conversation, owner_epoch, to, since });
+        assert!(events == 2 || events == 0, "it leaves one queue for another, or is left alone");
+    }
+
     /// Another aggregate says something: how many events follow.
     pub(super) fn relay(&mut self, source: Peer, command: Command) -> usize {
         let number = self.sent_back.get(&source).copied().unwrap_or(0) + 1;

@@ -4,7 +4,11 @@
 use proptest::prelude::*;
 
 use super::{world::World, *};
-use crate::desk::{Command, Presence};
+use crate::{
+    LanguageId, SkillId,
+    desk::{Command, Presence},
+    policy::{Ageing, Needs, Overflow, Relaxation, Selection},
+};
 
 /// The agents and queues of two desks of one partition.
 fn agents() -> Vec<AgentId> {
@@ -22,8 +26,23 @@ const CHANNELS: [Channel; 3] = [Channel::Sms, Channel::Email, Channel::Messenger
 /// A policy in short: which queues there are, with their priorities, and what each agent may do.
 #[derive(Clone, Debug)]
 struct Plan {
-    queues: Vec<Option<i32>>,
+    queues: Vec<Option<QueuePlan>>,
     agents: Vec<Option<AgentPlan>>,
+}
+
+#[derive(Clone, Debug)]
+struct QueuePlan {
+    priority: i32,
+    ages: bool,
+    /// Of the one skill needed at first; 0 for none.
+    level: u8,
+    german: bool,
+    relaxes: usize,
+    selection: Selection,
+    /// After so long, or so many refusals, to the next queue that there is.
+    overflows: Option<(Option<u64>, Option<u32>)>,
+    auto_accept: bool,
+    wrap_up: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,12 +50,15 @@ struct AgentPlan {
     serves: Vec<bool>,
     total: u32,
     emails: Option<u32>,
+    heavy_sms: bool,
+    level: u8,
+    german: bool,
 }
 
 impl Plan {
     fn policy(&self, version: u64) -> Arc<Policy> {
         let known = queues().into_iter().zip(&self.queues);
-        let known: Vec<_> = known.filter_map(|(id, priority)| Some((id, (*priority)?))).collect();
+        let known: Vec<_> = known.filter_map(|(id, plan)| Some((id, plan.as_ref()?))).collect();
         let serves = |id: &AgentId, plan: &AgentPlan| {
             let all = known
                 .iter()
@@ -47,11 +69,59 @@ impl Plan {
         let agents = agents().into_iter().zip(&self.agents).filter_map(|(id, plan)| {
             let plan = plan.as_ref()?;
             let emails: Vec<_> = plan.emails.iter().map(|most| (Channel::Email, *most)).collect();
-            let allowed = serving(&serves(&id, plan), plan.total, &emails);
+            let mut allowed = serving(&serves(&id, plan), plan.total, &emails);
+            if plan.heavy_sms {
+                allowed.capacity.weights.insert(Channel::Sms, 2);
+            }
+            allowed.skills.extend((plan.level > 0).then(|| (skill(), plan.level)));
+            allowed.languages.extend(plan.german.then(german));
             Some((id, allowed))
         });
-        policy(version, &known, &agents.collect::<Vec<_>>())
+        let mut policy = Policy::clone(&policy(version, &[], &agents.collect::<Vec<_>>()));
+        for (place, (id, plan)) in known.iter().enumerate() {
+            let next = known.get(place + 1).map(|(id, _)| id.clone());
+            policy.queues.insert(id.clone(), plan.queue(next));
+        }
+        Arc::new(policy)
     }
+}
+
+impl QueuePlan {
+    fn queue(&self, next: Option<QueueId>) -> Queue {
+        let needs = |level: u8, german_too: bool| Needs {
+            skills: (level > 0).then(|| (skill(), level)).into_iter().collect(),
+            languages: german_too.then(german).into_iter().collect(),
+        };
+        let relaxed = [
+            Relaxation { after: Millis::seconds(20), needs: needs(self.level.min(1), self.german) },
+            Relaxation { after: Millis::seconds(40), needs: needs(0, false) },
+        ];
+        let overflow = self.overflows.zip(next);
+        Queue {
+            priority: self.priority,
+            ageing: self.ages.then_some(Ageing { every: Millis::seconds(10), most: 3 }),
+            offer_timeout: Millis::seconds(30),
+            needs: needs(self.level, self.german),
+            relaxations: relaxed.into_iter().take(self.relaxes).collect(),
+            selection: self.selection,
+            overflow: overflow.map(|((after, refusals), to)| Overflow {
+                to,
+                after: after.map(Millis::seconds),
+                refusals,
+            }),
+            auto_accept: self.auto_accept,
+            wrap_up: self.wrap_up.map(Millis::seconds),
+            ..Queue::default()
+        }
+    }
+}
+
+fn skill() -> SkillId {
+    "billing".parse().unwrap()
+}
+
+fn german() -> LanguageId {
+    "de".parse().unwrap()
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +130,8 @@ enum Action {
         conversation: u8,
         channel: usize,
         queue: usize,
-        wanted: Option<usize>,
+        /// An agent, and for how many seconds that one is waited for.
+        wanted: Option<(usize, Option<u64>)>,
     },
     Close {
         conversation: u8,
@@ -80,6 +151,10 @@ enum Action {
         offer: usize,
     },
     /// Relays that repeat or come from nowhere.
+    FinishWrapUp {
+        assignment: usize,
+    },
+    Recover,
     Nonsense {
         offer: u64,
     },
@@ -93,10 +168,44 @@ enum Action {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let agent = (prop::collection::vec(prop::bool::weighted(0.8), 3), 0..4_u32, prop::option::of(0..2_u32))
-        .prop_map(|(serves, total, emails)| AgentPlan { serves, total, emails });
+    let agent = (
+        prop::collection::vec(prop::bool::weighted(0.8), 3),
+        0..4_u32,
+        prop::option::of(0..2_u32),
+        any::<bool>(),
+        0..4_u8,
+        any::<bool>(),
+    );
+    let agent = agent.prop_map(|(serves, total, emails, heavy_sms, level, german)| AgentPlan {
+        serves,
+        total,
+        emails,
+        heavy_sms,
+        level,
+        german,
+    });
+    let selection = prop_oneof![
+        Just(Selection::LongestIdle),
+        Just(Selection::LeastLoaded),
+        Just(Selection::MostSkilled),
+        Just(Selection::RoundRobin),
+    ];
+    let overflows = (prop::option::of(30..60_u64), prop::option::of(1..3_u32));
+    let queue = (
+        (-1..2_i32, any::<bool>()),
+        (0..3_u8, prop::bool::weighted(0.3), 0..3_usize),
+        selection,
+        prop::option::of(overflows),
+        prop::bool::weighted(0.2),
+        prop::option::weighted(0.3, 1..30_u64),
+    );
+    let queue = queue.prop_map(
+        |((priority, ages), (level, german, relaxes), selection, overflows, auto_accept, wrap_up)| {
+            QueuePlan { priority, ages, level, german, relaxes, selection, overflows, auto_accept, wrap_up }
+        },
+    );
     (
-        prop::collection::vec(prop::option::weighted(0.9, -1..2_i32), 3),
+        prop::collection::vec(prop::option::weighted(0.9, queue), 3),
         prop::collection::vec(prop::option::weighted(0.9, agent), 5),
     )
         .prop_map(|(queues, agents)| Plan { queues, agents })
@@ -106,7 +215,7 @@ fn action() -> impl Strategy<Value = Action> {
     let presence =
         prop_oneof![5 => Just(Presence::Available), 1 => Just(Presence::Away), 1 => Just(Presence::Offline)];
     prop_oneof![
-        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, 0..5_usize)).prop_map(
+        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, (0..5_usize, prop::option::of(1..60_u64)))).prop_map(
             |(conversation, channel, queue, wanted)| Action::WantAgent { conversation, channel, queue, wanted }
         ),
         2 => (0..12_u8).prop_map(|conversation| Action::Close { conversation }),
@@ -117,6 +226,8 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (any::<usize>(), prop::option::weighted(0.1, 0..5_usize))
             .prop_map(|(offer, agent)| Action::Accept { offer, agent }),
         2 => any::<usize>().prop_map(|offer| Action::Decline { offer }),
+        2 => any::<usize>().prop_map(|assignment| Action::FinishWrapUp { assignment }),
+        1 => Just(Action::Recover),
         1 => (0..20_u64).prop_map(|offer| Action::Nonsense { offer }),
         1 => (0..60_u64).prop_map(|seconds| Action::Pass { seconds }),
         3 => (0..60_u64).prop_map(|seconds| Action::Wait { seconds }),
@@ -139,7 +250,8 @@ fn pick(world: &World, which: usize) -> Option<(OfferId, AgentId)> {
 fn act(world: &mut World, version: u64, action: &Action) {
     match action {
         Action::WantAgent { conversation: n, channel, queue, wanted } => {
-            let wanted = wanted.map(|agent| agents()[agent].clone());
+            let until = |seconds: Option<u64>| seconds.map(|seconds| world.now() + Millis::seconds(seconds));
+            let wanted = wanted.map(|(agent, seconds)| (agents()[agent].clone(), until(seconds)));
             world.want_agent(conversation(*n), CHANNELS[*channel], queues()[*queue].clone(), wanted);
         }
         Action::Close { conversation: n } => world.close(conversation(*n)),
@@ -164,6 +276,12 @@ fn act(world: &mut World, version: u64, action: &Action) {
                 world.command(Command::Decline { agent, offer });
             }
         }
+        Action::FinishWrapUp { assignment } => {
+            if let Some((assignment, agent)) = pick(world, *assignment) {
+                world.command(Command::FinishWrapUp { agent, assignment });
+            }
+        }
+        Action::Recover => world.recover(),
         Action::Nonsense { offer } => {
             let offer = OfferId { desk: desk("team"), number: *offer };
             let command = command_id(u128::MAX);

@@ -1,8 +1,10 @@
 //! What a desk does, told by example.
 
+mod routing;
+
 use super::story::*;
 use super::*;
-use crate::desk::{Command, Decider, Event, Presence, WithdrawnBecause};
+use crate::desk::{Command, Decider, Event, PreferenceEnded, Presence, StrandedBecause, WithdrawnBecause};
 use crate::{Aggregate, Code, Context};
 
 use Channel::{Email, Sms};
@@ -106,9 +108,16 @@ fn offers_of_one_decision_count_against_each_other() {
 #[test]
 fn a_full_channel_does_not_hold_up_the_others() {
     let email = |number, n| match offered(number, n, "support", "ann", 0) {
-        Event::Offered { offer, conversation, owner_epoch, agent, queue, expires_at, .. } => {
-            Event::Offered { offer, conversation, owner_epoch, agent, queue, expires_at, channel: Email }
-        }
+        Event::Offered { offer, conversation, owner_epoch, agent, queue, expires_at, .. } => Event::Offered {
+            offer,
+            conversation,
+            owner_epoch,
+            agent,
+            queue,
+            expires_at,
+            channel: Email,
+            why: None,
+        },
         other => other,
     };
     given([
@@ -275,6 +284,7 @@ fn a_conversation_waits_for_the_agent_it_wants_as_long_as_that_agent_is_there() 
         since: seconds(0),
         again: false,
         agent: Some(agent("ann")),
+        agent_until: None,
     };
     let wanted = waits(1, "support", Sms, 0, false, Some("ann"));
     given([present("bob", Available), present("ann", Away)])
@@ -283,6 +293,7 @@ fn a_conversation_waits_for_the_agent_it_wants_as_long_as_that_agent_is_there() 
         .when(set_presence("ann", Offline, 0))
         .then([
             Event::PresenceSet { agent: agent("ann"), presence: Offline, until: seconds(0) },
+            no_longer_wanted(1, "ann", PreferenceEnded::AgentGone),
             offered(1, 1, "support", "bob", 0),
         ]);
     given([present("bob", Available), present("ann", Available)])
@@ -337,7 +348,7 @@ fn a_queue_that_the_policy_does_not_know_loses_nobody() {
     let known = policy(2, &[(billing.clone(), 3)], &[(agent("bob"), serving(&[billing], 1, &[]))]);
     given([present("bob", Available)])
         .when(enqueue(1, "billing"))
-        .then([waits(1, "billing", Sms, 0, false, None)])
+        .then([waits(1, "billing", Sms, 0, false, None), stranded(1, "billing", StrandedBecause::NoQueue)])
         .under(known)
         .when(Command::PolicyChanged { tenant: tenant() })
         .then([offered(1, 1, "billing", "bob", 0)]);
@@ -368,6 +379,7 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
         since: seconds(0),
         again: false,
         agent: None,
+        agent_until: None,
     };
     let waiting = || {
         given([present("bob", Available), enqueued(1, "support"), enqueued(2, "support")])
@@ -387,6 +399,12 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
             since: seconds(0),
             again: false,
             agent: None,
+            agent_until: None,
+        },
+        Event::Stranded {
+            conversation: conversation(1),
+            queue: elsewhere.clone(),
+            because: StrandedBecause::NoQueue,
         },
     ]);
 }
@@ -409,7 +427,8 @@ fn what_one_decision_cannot_hold_the_next_ones_do() {
     let (story, events) = story.when(set_presence("ann", Offline, 0)).follow();
     assert_eq!((events.len(), events.last()), (201, Some(&deferred)));
     let (story, events) = story.when_time_comes().follow();
-    assert_eq!((events.len(), load(&story)), (51, Some(0)));
+    // Each that comes back is told why it waits.
+    assert_eq!((events.len(), load(&story)), (102, Some(0)));
     assert_eq!(story.desks.waiting_in(&queue("support")).len(), 255);
     assert!(story.desks.timers.is_empty(), "nothing is left to do");
 }

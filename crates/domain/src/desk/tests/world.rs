@@ -1,12 +1,14 @@
 //! The world around a desk partition: the conversations it serves, the clock, and a book kept beside it from its
 //! events alone, by which every step is checked.
 
+mod checks;
+
 use std::collections::VecDeque;
 
 use super::*;
 use crate::{
-    Aggregate, Cause, ContentHash, Intake, Kind, Origin, Partition, Peer, Recorded, Step, Taken, Topology,
-    desk::{Command, Decider, Desks, Event, Presence, TimerId, Waiting},
+    ContentHash, Intake, Kind, Origin, Partition, Peer, Step, Taken, Topology,
+    desk::{Command, Decider, Desks},
 };
 
 /// A conversation, as it knows itself.
@@ -28,6 +30,7 @@ enum Stage {
     Open,
     Accepting,
     Assigned,
+    WrapUp,
 }
 
 impl Known {
@@ -37,12 +40,13 @@ impl Known {
         queue: QueueId,
         since: Timestamp,
         again: bool,
-        agent: Option<AgentId>,
+        agent: Option<(AgentId, Option<Timestamp>)>,
     ) -> Command {
         self.owner_epoch += 1;
         self.owner = Owner::Desk(queue.clone());
         let (owner_epoch, channel) = (self.owner_epoch, self.channel);
-        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent }
+        let (agent, agent_until) = agent.map_or((None, None), |(agent, until)| (Some(agent), until));
+        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until }
     }
 }
 
@@ -58,6 +62,7 @@ struct Entry {
 enum Asked {
     Assign { conversation: ConversationId, owner_epoch: u32, offer: OfferId, command: CommandId },
     GiveBack { conversation: ConversationId, assignment: OfferId },
+    Overflow { conversation: ConversationId, owner_epoch: u32, to: QueueId, since: Timestamp },
 }
 
 pub(super) struct World {
@@ -75,6 +80,8 @@ pub(super) struct World {
     book: BTreeMap<u64, Entry>,
     offers_seen: u64,
     generations_fired: BTreeSet<u64>,
+    /// Whose operators were told that nobody could ever take them, under the policy in force.
+    stranded: BTreeSet<(QueueId, Channel)>,
 }
 
 impl World {
@@ -94,6 +101,7 @@ impl World {
             book: BTreeMap::new(),
             offers_seen: 0,
             generations_fired: BTreeSet::new(),
+            stranded: BTreeSet::new(),
         };
         world.adopt(policy);
         world
@@ -112,7 +120,15 @@ impl World {
     pub(super) fn adopt(&mut self, policy: Arc<Policy>) {
         let step = self.partition.adopt(self.now, policy.clone()).expect("each policy is newer");
         self.policy = policy;
+        self.stranded.clear();
         self.absorb(step);
+    }
+
+    /// A new leader looks at what earlier ones left.
+    pub(super) fn recover(&mut self) {
+        if let Some(step) = self.partition.recover(self.now) {
+            self.absorb(step);
+        }
     }
 
     /// Time passes without anything being noticed.
@@ -134,7 +150,7 @@ impl World {
         id: ConversationId,
         channel: Channel,
         queue: QueueId,
-        agent: Option<AgentId>,
+        agent: Option<(AgentId, Option<Timestamp>)>,
     ) {
         let new = Known { owner_epoch: 0, channel, owner: Owner::Nobody };
         let known = self.conversations.entry(id).or_insert(new);
@@ -191,6 +207,13 @@ impl World {
                     self.to_desk.push_back(known.waits(conversation, queue, self.now, true, None));
                 }
             }
+            Some(Asked::Overflow { conversation, owner_epoch, to, since }) => {
+                let known = self.conversations.get_mut(&conversation).expect("the desk knows it from us");
+                if matches!(known.owner, Owner::Desk(_)) && known.owner_epoch == owner_epoch {
+                    self.to_desk.push_back(Command::Withdraw { conversation, owner_epoch });
+                    self.to_desk.push_back(known.waits(conversation, to, since, false, None));
+                }
+            }
         }
     }
 
@@ -224,213 +247,6 @@ impl World {
         match self.partition.take(self.now, &intake) {
             Taken::Step(step) => self.absorb(step),
             other => panic!("every input is new: {other:?}"),
-        }
-    }
-
-    // What is checked.
-
-    /// Folds a step, event by event beside the partition, and checks the invariants on the way.
-    fn absorb(&mut self, step: Step<Decider>) {
-        assert!(step.events.len() <= 201, "a decision is bounded");
-        if let Cause::Timer(timer) = &step.cause {
-            assert!(timer.due <= self.now, "a timer fires before its time");
-            assert!(self.generations_fired.insert(timer.generation), "a timer fires twice in a generation");
-        }
-        let mut desks = self.desks().clone();
-        for Recorded { event, .. } in &step.events {
-            self.book_keeps_up(&desks, event);
-            Decider::evolve(&mut desks, self.now, event);
-        }
-        for answer in &step.answers {
-            assert!(self.answered.insert(answer.command), "a command is answered twice");
-        }
-        self.partition.fold(self.now, &step);
-        self.steps.push((self.now, step));
-        self.loads_are_what_is_reserved();
-        self.no_offer_exceeds_the_policy();
-        self.no_compatible_pair_persists();
-        self.nobody_is_forgotten();
-    }
-
-    /// Every reservation begins once, within the capacity, and ends once.
-    fn book_keeps_up(&mut self, desks: &Desks, event: &Event) {
-        let move_on = |book: &mut BTreeMap<u64, Entry>, offer: &OfferId, from: Stage, to: Stage| {
-            let entry = book.get_mut(&offer.number).expect("only what was offered goes on");
-            assert_eq!(entry.stage, from, "{event:?}");
-            entry.stage = to;
-        };
-        match event {
-            Event::Offered { offer, conversation, agent, channel, .. } => {
-                self.offers_seen += 1;
-                assert_eq!(offer.number, self.offers_seen, "offers are numbered densely");
-                self.offer_follows_the_order(desks, *conversation, agent);
-                let entry = Entry { agent: agent.clone(), channel: *channel, stage: Stage::Open };
-                assert!(self.book.insert(offer.number, entry).is_none());
-                self.capacity_is_kept(agent, *channel);
-            }
-            Event::AcceptRequested { offer, conversation, owner_epoch, command, .. } => {
-                move_on(&mut self.book, offer, Stage::Open, Stage::Accepting);
-                let (conversation, owner_epoch, offer) = (*conversation, *owner_epoch, offer.clone());
-                let command = *command;
-                self.to_conversations.push_back(Asked::Assign { conversation, owner_epoch, offer, command });
-            }
-            Event::Accepted { offer, .. } => {
-                move_on(&mut self.book, offer, Stage::Accepting, Stage::Assigned)
-            }
-            Event::Declined { offer, .. } | Event::Expired { offer, .. } => self.ends(offer, Stage::Open),
-            Event::Withdrawn { offer, command: None, .. } => self.ends(offer, Stage::Open),
-            Event::Withdrawn { offer, command: Some(_), .. } => self.ends(offer, Stage::Accepting),
-            Event::AssignmentEnded { assignment, .. } => self.ends(assignment, Stage::Assigned),
-            Event::GivingBack { assignment, conversation, .. } => {
-                move_on(&mut self.book, assignment, Stage::Assigned, Stage::Assigned);
-                let (conversation, assignment) = (*conversation, assignment.clone());
-                self.to_conversations.push_back(Asked::GiveBack { conversation, assignment });
-            }
-            Event::Enqueued { .. }
-            | Event::Dequeued { .. }
-            | Event::PresenceSet { .. }
-            | Event::LeaseLapsed { .. }
-            | Event::WorkDeferred { .. } => {}
-        }
-    }
-
-    fn ends(&mut self, offer: &OfferId, from: Stage) {
-        let entry = self.book.remove(&offer.number).expect("a reservation ends once");
-        assert_eq!(entry.stage, from, "{offer}");
-    }
-
-    fn held(&self, agent: &AgentId) -> impl Iterator<Item = &Entry> {
-        self.book.values().filter(move |entry| entry.agent == *agent)
-    }
-
-    fn held_of(&self, agent: &AgentId, channel: Channel) -> usize {
-        self.held(agent).filter(|entry| entry.channel == channel).count()
-    }
-
-    fn capacity(&self, agent: &AgentId, channel: Channel) -> (usize, usize) {
-        let Some(allowed) = self.policy.agents.get(agent) else { return (0, 0) };
-        let most = allowed.capacity.per_channel.get(&channel).copied().unwrap_or(u32::MAX);
-        (allowed.capacity.total as usize, most as usize)
-    }
-
-    fn capacity_is_kept(&self, agent: &AgentId, channel: Channel) {
-        let (total, of_channel) = self.capacity(agent, channel);
-        assert!(self.held(agent).count() <= total, "{agent} holds too much");
-        assert!(self.held_of(agent, channel) <= of_channel, "{agent} holds too much of {channel:?}");
-    }
-
-    fn no_offer_exceeds_the_policy(&self) {
-        for entry in self.book.values().filter(|entry| entry.stage == Stage::Open) {
-            self.capacity_is_kept(&entry.agent, entry.channel);
-        }
-    }
-
-    fn loads_are_what_is_reserved(&self) {
-        for (id, desk) in self.desks().all() {
-            for (name, state) in desk.agents() {
-                let agent = AgentId { desk: id.clone(), name: name.clone() };
-                assert_eq!(state.load.total() as usize, self.held(&agent).count(), "{agent}");
-                for channel in Channel::ALL {
-                    assert_eq!(state.load.of(channel) as usize, self.held_of(&agent, channel), "{agent}");
-                }
-            }
-        }
-    }
-
-    /// The agents who may be asked to take a waiting conversation, by the rules and nothing else.
-    fn suitable(&self, desks: &Desks, desk: &DeskId, waiting: &Waiting, after_rest: bool) -> Vec<AgentId> {
-        let queue = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
-        if waiting.offer.is_some() || !self.policy.queues.contains_key(&queue) {
-            return Vec::new();
-        }
-        let presence = |agent: &AgentId| desks.agent(agent).map_or(Presence::Offline, |state| state.presence);
-        let wanted = waiting.wanted.clone().map(|name| AgentId { desk: desk.clone(), name });
-        let wanted =
-            wanted.filter(|a| presence(a) != Presence::Offline && self.policy.agents.contains_key(a));
-        let able = |(agent, allowed): &(&AgentId, &Agent)| {
-            let (total, of_channel) = self.capacity(agent, waiting.channel);
-            agent.desk == *desk
-                && presence(agent) == Presence::Available
-                && wanted.as_ref().map_or(allowed.queues.contains(&queue), |wanted| wanted == *agent)
-                && self.held(agent).count() < total
-                && self.held_of(agent, waiting.channel) < of_channel
-        };
-        let able: Vec<_> = self.policy.agents.iter().filter(able).map(|(id, _)| id.clone()).collect();
-        let fresh: Vec<_> = able.iter().filter(|agent| !waiting.refused_by(&agent.name)).cloned().collect();
-        let rested = waiting.refusals.as_ref().is_some_and(|refusals| refusals.rest_until <= self.now);
-        if fresh.is_empty() && rested && after_rest { able } else { fresh }
-    }
-
-    fn offer_follows_the_order(&self, desks: &Desks, conversation: ConversationId, agent: &AgentId) {
-        let (desk, chosen) = desks.waiting(conversation).expect("only who waits is offered");
-        let rank = |id: ConversationId, waiting: &Waiting| {
-            let queue = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
-            let priority = self.policy.queues.get(&queue).map_or(0, |queue| queue.priority);
-            (-priority, !waiting.again, waiting.since, id)
-        };
-        let before = rank(conversation, chosen);
-        for (id, waiting) in desks.desk(desk).expect("it waits there").waiting() {
-            if rank(id, waiting) < before {
-                let suitable = self.suitable(desks, desk, waiting, true);
-                assert_eq!(suitable, [], "{conversation} is offered before {id}, which could have been");
-            }
-        }
-        let idle_since = |agent: &AgentId| desks.agent(agent).map(|state| state.idle_since);
-        let suitable = self.suitable(desks, desk, chosen, true);
-        let longest_idle = suitable.iter().min_by_key(|agent| (idle_since(agent), *agent));
-        assert_eq!(longest_idle, Some(agent), "the longest idle of those who can is asked");
-    }
-
-    fn no_compatible_pair_persists(&self) {
-        // An overdue timer may be what brings them together.
-        let after_rest = self.partition.next_due().is_none_or(|due| due > self.now);
-        for (id, desk) in self.desks().all() {
-            for (conversation, waiting) in desk.waiting() {
-                let suitable = self.suitable(self.desks(), id, waiting, after_rest);
-                assert_eq!(suitable, [], "{conversation} waits while these are free");
-            }
-        }
-        assert!(!self.is_deferred(), "this world is too small for that");
-    }
-
-    fn is_deferred(&self) -> bool {
-        self.desks().timers.first().is_some_and(|timer| matches!(timer.id, TimerId::Deferred(_)))
-    }
-
-    /// Once the desk has heard everything, those who wait for it are those who wait at it.
-    fn nobody_is_forgotten(&self) {
-        if !self.to_desk.is_empty() {
-            return;
-        }
-        let meant = self.conversations.iter().filter_map(|(id, known)| match &known.owner {
-            Owner::Desk(queue) => Some((*id, known.owner_epoch, queue.clone())),
-            _ => None,
-        });
-        let mut waiting = Vec::new();
-        for (id, desk) in self.desks().all() {
-            let queue = |waiting: &Waiting| QueueId { desk: id.clone(), name: waiting.queue.clone() };
-            waiting.extend(desk.waiting().map(|(id, waiting)| (id, waiting.owner_epoch, queue(waiting))));
-        }
-        waiting.sort();
-        assert_eq!(meant.collect::<Vec<_>>(), waiting);
-    }
-
-    fn replay_equals_live(&self) {
-        let topology = Topology { conversation: 1, desk: 1, delivery: 1, contact: 1, workspace: 1 };
-        let mut replayed = Partition::new(topology);
-        for (at, step) in &self.steps {
-            replayed.fold(*at, step);
-        }
-        assert_eq!(replayed, self.partition);
-    }
-
-    /// Whatever the order, folding does not fail.
-    fn evolve_is_total(&self) {
-        let mut desks = Desks::default();
-        for (at, step) in self.steps.iter().rev() {
-            for Recorded { event, .. } in step.events.iter().rev().chain(&step.events) {
-                Decider::evolve(&mut desks, *at, event);
-            }
         }
     }
 }

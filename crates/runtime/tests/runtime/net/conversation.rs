@@ -45,6 +45,7 @@ fn wanted(owner_epoch: u32) -> What {
         since: Timestamp(0),
         again: false,
         agent: None,
+        agent_until: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     Cause, Channel, CommandId, ConversationId, Millis, Party, Policy, Timestamp,
-    desk::{Decider, Event, WithdrawnBecause},
+    desk::{Decider, Event, WithdrawnBecause, acceptance_by_rule},
 };
 
 use super::{NONE, broken, conversation::offer};
@@ -31,6 +31,7 @@ fn offered(number: u8) -> Event {
         queue: queue(),
         channel: Channel::Sms,
         expires_at: Timestamp(31_000),
+        why: None,
     }
 }
 
@@ -92,6 +93,46 @@ async fn no_offer_exceeds_the_capacity_in_force() {
     assert_eq!(broken(lowered()).await, NONE, "what was held before may stay");
     assert_eq!(broken(lowered().then(Cause::Report, vec![expired(1), offered(3)])).await, [4]);
     assert_eq!(broken(Hand::<Decider>::new(0).then(Cause::Report, vec![offered(1)])).await, [4]);
+}
+
+#[tokio::test]
+async fn a_heavy_channel_counts_for_what_it_weighs() {
+    let heavy = |total| {
+        let Cause::PolicyInForce(policy) = with(total, None) else { unreachable!("it is a policy") };
+        let mut policy = Policy::clone(&policy);
+        policy.agents.values_mut().for_each(|agent| agent.capacity.weights = [(Channel::Sms, 2)].into());
+        Cause::PolicyInForce(Arc::new(policy))
+    };
+    assert_eq!(broken(at_desk(heavy(4), vec![offered(1), offered(2)])).await, NONE);
+    assert_eq!(broken(at_desk(heavy(3), vec![offered(1), offered(2)])).await, [4]);
+}
+
+fn by_rule(number: u8) -> Event {
+    let (offer, agent) = (offer(number.into()), ann());
+    Event::AcceptedByRule { offer, conversation: conversation(number), owner_epoch: 2, agent }
+}
+
+fn confirmed_by_rule(number: u8) -> Event {
+    let offer = offer(number.into());
+    let (agent, command) = (ann(), acceptance_by_rule(&offer));
+    Event::Accepted { offer, conversation: conversation(number), agent, command }
+}
+
+fn wrapping_up(number: u8) -> Event {
+    let (assignment, agent) = (offer(number.into()), ann());
+    Event::WrapUpBegan { assignment, agent, conversation: conversation(number), until: Timestamp(9) }
+}
+
+#[tokio::test]
+async fn what_is_left_to_do_takes_room_and_ends_once() {
+    let over = || vec![offered(1), by_rule(1), confirmed_by_rule(1), wrapping_up(1)];
+    let with_more = |more: Vec<Event>| at_desk(with(1, None), [over(), more].concat());
+    assert_eq!(broken(with_more(vec![ended(1), offered(2)])).await, NONE);
+    assert_eq!(broken(with_more(vec![offered(2)])).await, [4]);
+    assert_eq!(broken(with_more(vec![wrapping_up(1)])).await, [5]);
+    assert_eq!(broken(with_more(vec![withdrawn(1)])).await, [5]);
+    assert_eq!(broken(at_desk(with(1, None), vec![offered(1), wrapping_up(1)])).await, [5]);
+    assert_eq!(broken(at_desk(with(1, None), vec![offered(1), by_rule(1), accepted(1)])).await, [5]);
 }
 
 #[tokio::test]

@@ -181,6 +181,7 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             latest: None,
             sent: vec![],
             early: vec![],
+            known_by: None,
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };

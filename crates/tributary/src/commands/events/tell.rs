@@ -6,11 +6,13 @@ use std::fmt::Debug;
 use domain::{
     Cause, Sealed, Timestamp, contact,
     conversation::{self, Correspondent, Outgoing, Progress, What},
-    delivery, desk, workspace,
+    delivery, workspace,
 };
 use wire::Codec;
 
 use super::line::Told;
+
+mod desk;
 
 /// An aggregate whose events can be told.
 pub(super) trait Tell: Codec {
@@ -92,16 +94,25 @@ impl Tell for conversation::Decider {
             What::BotReplied { message, outgoing, .. } => {
                 leaving(Told::new("bot_replied").with("message", message), outgoing)
             }
-            What::AgentWanted { channel, queue, owner_epoch, reason, since, again, agent, .. } => {
-                Told::new("agent_wanted")
-                    .with("reason", word(reason))
-                    .with("queue", queue)
-                    .with("channel", channel.as_str())
-                    .number("owner_epoch", *owner_epoch)
-                    .with("since", time(*since))
-                    .flag("again", *again)
-                    .maybe("agent", agent.as_ref())
-            }
+            What::AgentWanted {
+                channel,
+                queue,
+                owner_epoch,
+                reason,
+                since,
+                again,
+                agent,
+                agent_until,
+                ..
+            } => Told::new("agent_wanted")
+                .with("reason", word(reason))
+                .with("queue", queue)
+                .with("channel", channel.as_str())
+                .number("owner_epoch", *owner_epoch)
+                .with("since", time(*since))
+                .flag("again", *again)
+                .maybe("agent", agent.as_ref())
+                .maybe("agent_until", agent_until.map(time)),
             What::Assigned { agent, assignment, owner_epoch, command, .. } => Told::new("assigned")
                 .with("agent", agent)
                 .with("assignment", assignment)
@@ -145,73 +156,6 @@ impl Tell for conversation::Decider {
         match event.conversation() {
             Some(conversation) => told.on(conversation),
             None => told,
-        }
-    }
-}
-
-impl Tell for desk::Decider {
-    fn tell(event: &desk::Event) -> Told {
-        use desk::Event;
-        match event {
-            Event::Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent } => {
-                Told::new("enqueued")
-                    .of(&queue.desk.tenant)
-                    .on(*conversation)
-                    .with("queue", queue)
-                    .with("channel", channel.as_str())
-                    .number("priority", *priority)
-                    .number("owner_epoch", *owner_epoch)
-                    .with("since", time(*since))
-                    .flag("again", *again)
-                    .maybe("agent", agent.as_ref())
-            }
-            Event::Dequeued { conversation, queue, because } => Told::new("dequeued")
-                .of(&queue.desk.tenant)
-                .on(*conversation)
-                .with("because", word(because))
-                .with("queue", queue),
-            Event::PresenceSet { agent, presence, until } => Told::new("presence_set")
-                .of(&agent.desk.tenant)
-                .with("agent", agent)
-                .with("presence", word(presence))
-                .with("until", time(*until)),
-            Event::LeaseLapsed { agent } => {
-                Told::new("lease_lapsed").of(&agent.desk.tenant).with("agent", agent)
-            }
-            Event::Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at } => {
-                held("offered", offer, agent)
-                    .on(*conversation)
-                    .with("queue", queue)
-                    .with("channel", channel.as_str())
-                    .number("owner_epoch", *owner_epoch)
-                    .with("expires_at", time(*expires_at))
-            }
-            Event::AcceptRequested { offer, conversation, owner_epoch, agent, command } => {
-                held("accept_requested", offer, agent)
-                    .on(*conversation)
-                    .number("owner_epoch", *owner_epoch)
-                    .with("command", command)
-            }
-            Event::Accepted { offer, conversation, agent, command } => {
-                held("accepted", offer, agent).on(*conversation).with("command", command)
-            }
-            Event::Declined { offer, conversation, agent } => {
-                held("declined", offer, agent).on(*conversation)
-            }
-            Event::Expired { offer, conversation, agent } => held("expired", offer, agent).on(*conversation),
-            Event::Withdrawn { offer, conversation, agent, because, command } => {
-                held("withdrawn", offer, agent)
-                    .on(*conversation)
-                    .with("because", word(because))
-                    .maybe("command", command.as_ref())
-            }
-            Event::AssignmentEnded { assignment, agent, conversation } => {
-                held("assignment_ended", assignment, agent).on(*conversation)
-            }
-            Event::GivingBack { assignment, agent, conversation } => {
-                held("giving_back", assignment, agent).on(*conversation)
-            }
-            Event::WorkDeferred { desk } => Told::new("work_deferred").of(&desk.tenant).with("desk", desk),
         }
     }
 }
@@ -306,10 +250,6 @@ fn leaving(told: Told, outgoing: &Outgoing) -> Told {
         .flag("in_thread", outgoing.thread.is_some())
 }
 
-fn held(what: &'static str, offer: &domain::OfferId, agent: &domain::AgentId) -> Told {
-    Told::new(what).of(&agent.desk.tenant).with("agent", agent).with("offer", offer)
-}
-
 fn sealed(sealed: &Sealed) -> String {
     format!("(sealed, {} bytes)", sealed.bytes.len())
 }
@@ -368,6 +308,6 @@ mod tests {
     #[test]
     fn choices_are_written_as_words() {
         assert_eq!(word(&conversation::HandOffReason::BotHandedOff), "bot_handed_off");
-        assert_eq!(word(&desk::Presence::Away), "away");
+        assert_eq!(word(&domain::desk::Presence::Away), "away");
     }
 }

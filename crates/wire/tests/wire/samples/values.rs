@@ -27,15 +27,26 @@ structs! {
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
     conversation::ThreadOf { message, thread }
-    conversation::Tombstone { channel, address, opted_out, latest, sent, early }
+    conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by }
+    conversation::KnownBy { agent, at }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }
     Policy { tenant, version, inboxes, queues, agents, bots, hours }
     policy::Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
-    policy::Queue { priority, offer_timeout }
-    policy::Agent { queues, capacity }
-    policy::Capacity { total, per_channel }
+    desk::Why { policy, selection, stage, waited, wanted, considered }
+    desk::Considered { free, refused, full, away, offline, unable }
+    policy::Queue {
+        priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
+        answer_within,
+    }
+    policy::Ageing { every, most }
+    policy::Needs { skills, languages }
+    policy::Relaxation { after, needs }
+    policy::Overflow { to, after, refusals }
+    policy::Sticky { within, grace }
+    policy::Agent { queues, capacity, skills, languages }
+    policy::Capacity { total, per_channel, weights }
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     policy::KeywordAnswer { words, text }
@@ -64,6 +75,7 @@ choices! {
         Close { conversation, agent, assignment },
         Assign { conversation, owner_epoch, offer, agent, command },
         GiveBack { conversation, assignment },
+        Overflow { conversation, owner_epoch, to, since },
         Progress { conversation, message, progress },
         TimerFired(timer),
     }
@@ -94,7 +106,7 @@ choices! {
         TurnAsked { turn, bot, content, message, answer_by },
         TurnAnswered { turn },
         BotReplied { conversation, message, outgoing },
-        AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent },
+        AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until },
         Assigned { conversation, agent, assignment, owner_epoch, command },
         AssignmentRefused { conversation, offer, command },
         Released { conversation, assignment },
@@ -104,12 +116,12 @@ choices! {
         DeliveryNoted { conversation, message, progress },
         Closed { conversation, by, reason },
     }
-    conversation::HandOffReason { NoBot, BotHandedOff, BotSilent, Transferred, AgentGone }
+    conversation::HandOffReason { NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::CloseReason { Done, OptedOut }
 
     desk::Command {
-        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent },
+        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until },
         Withdraw { conversation, owner_epoch },
         Confirm { offer, command },
         Refuse { offer, command },
@@ -117,17 +129,28 @@ choices! {
         SetPresence { agent, presence, until },
         Accept { agent, offer },
         Decline { agent, offer },
+        FinishWrapUp { agent, assignment },
         PolicyChanged { tenant },
+        Recover,
         TimerFired(timer),
     }
     desk::Presence { Available, Away, Offline }
-    desk::TimerId { Lease(agent), Offer(offer), Rested(conversation), Deferred(desk) }
+    desk::TimerId {
+        Lease(agent), Offer(offer), Rested(conversation), Deferred(desk), Grace(conversation), Look(queue),
+        WrapUp(assignment),
+    }
     desk::Event {
-        Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent },
+        Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until },
+        Waits { conversation, queue, why },
+        Stranded { conversation, queue, because },
+        PreferenceEnded { conversation, queue, agent, because },
+        Overflowing { conversation, owner_epoch, queue, to, since, because },
+        LookSet { queue, at },
         Dequeued { conversation, queue, because },
         PresenceSet { agent, presence, until },
         LeaseLapsed { agent },
-        Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at },
+        Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
+        AcceptedByRule { offer, conversation, owner_epoch, agent },
         AcceptRequested { offer, conversation, owner_epoch, agent, command },
         Accepted { offer, conversation, agent, command },
         Declined { offer, conversation, agent },
@@ -135,10 +158,14 @@ choices! {
         Withdrawn { offer, conversation, agent, because, command },
         AssignmentEnded { assignment, agent, conversation },
         GivingBack { assignment, agent, conversation },
+        WrapUpBegan { assignment, agent, conversation, until },
         WorkDeferred { desk },
     }
     desk::LeftQueue { Assigned, Withdrawn }
     desk::WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
+    desk::StrandedBecause { NoQueue, NoAgent }
+    desk::PreferenceEnded { AgentGone, GraceOver }
+    desk::OverflowBecause { Waited, Refused, NoAgent }
 
     delivery::Command {
         Deliver { conversation, message, outgoing },
@@ -179,4 +206,5 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
+    policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }

@@ -1,8 +1,8 @@
 //! People are assigned, answer, give away, and go.
 
 use super::super::{story::*, *};
-use crate::Code;
 use crate::conversation::{CloseReason, Closer, Command, HandOffReason, Transfer, What};
+use crate::{Code, Policy, policy::Sticky};
 
 use HandOffReason::{AgentGone, BotSilent, Transferred};
 
@@ -28,6 +28,7 @@ fn wanted_from(name: &str, waits_in: &str) -> What {
         since: seconds(0),
         again: false,
         agent: Some(agent(name)),
+        agent_until: None,
     }
 }
 
@@ -59,6 +60,80 @@ fn whoever_accepts_late_is_refused() {
         .then([refused(1, 2)])
         .when(assign(2, 1, "bob", 3))
         .then([assigned(2, 2, "bob", 3)]);
+}
+
+#[test]
+fn who_got_nobody_in_one_queue_waits_on_in_another() {
+    let overflow = |owner_epoch| Command::Overflow {
+        conversation: id(1),
+        owner_epoch,
+        to: queue("care"),
+        since: seconds(0),
+    };
+    waiting()
+        .at(60)
+        .when(overflow(1))
+        // Since then, and not since now, the customer has been waiting.
+        .then([withdrawn(1), wanted(1, 2, "care", HandOffReason::Overflowed, 0)])
+        // The same again comes too late, as does an acceptance in the queue before.
+        .when(overflow(1))
+        .then([])
+        .when(assign(1, 1, "ann", 1))
+        .then([refused(1, 1)]);
+    with_ann().when(overflow(1)).then([]);
+}
+
+fn withdrawn(owner_epoch: u32) -> What {
+    What::Withdrawn { conversation: id(1), queue: queue("support"), owner_epoch }
+}
+
+/// A queue that waits 20 s for whoever had the customer in the last ten minutes.
+fn sticky(greeter: Option<&str>) -> Policy {
+    let mut policy = policy(2, greeter, "support");
+    let sticky = Sticky { within: Millis::seconds(600), grace: Millis::seconds(20) };
+    policy.queues.values_mut().for_each(|queue| queue.sticky = Some(sticky));
+    policy
+}
+
+fn wanted_again(number: u32, owner_epoch: u32, reason: HandOffReason, at: i64) -> What {
+    What::AgentWanted {
+        conversation: id(number),
+        channel: Channel::Sms,
+        queue: queue("support"),
+        owner_epoch,
+        reason,
+        since: seconds(at),
+        again: false,
+        agent: Some(agent("ann")),
+        agent_until: Some(seconds(at + 20)),
+    }
+}
+
+#[test]
+fn who_writes_again_soon_goes_back_to_the_same_agent_past_the_bot() {
+    let over = || with_ann().at(10).and([released(1, 1), closed()]);
+    let reopened = || What::Reopened { conversation: id(1) };
+    over().under(sticky(Some("greeter"))).at(400).when(receive(2)).then([
+        reopened(),
+        wanted_again(1, 3, HandOffReason::Returned, 400),
+        message_received(1, 2),
+    ]);
+    over().under(sticky(None)).at(400).when(receive(2)).then([
+        reopened(),
+        wanted_again(1, 3, HandOffReason::NoBot, 400),
+        message_received(1, 2),
+    ]);
+    // Ten minutes later nobody in particular is wanted, and the bot greets.
+    let late = over().under(sticky(Some("greeter"))).at(611).when(receive(2)).events();
+    assert!(late.iter().any(|event| matches!(event.what, What::BotEngaged { .. })), "{late:?}");
+    // Who works there no more is not wanted.
+    let mut without_ann = sticky(None);
+    without_ann.agents.remove(&agent("ann"));
+    over().under(without_ann).at(400).when(receive(2)).then([
+        reopened(),
+        wanted(1, 3, "support", HandOffReason::NoBot, 400),
+        message_received(1, 2),
+    ]);
 }
 
 #[test]

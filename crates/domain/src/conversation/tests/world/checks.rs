@@ -99,10 +99,28 @@ impl World {
                 let see = contact::Command::See { from, at };
                 Some((Route::Contacts(tenant()), Relay::Contact(see)))
             }
-            What::AgentWanted { conversation, channel, queue, owner_epoch, since, again, agent, .. } => {
+            What::AgentWanted {
+                conversation,
+                channel,
+                queue,
+                owner_epoch,
+                since,
+                again,
+                agent,
+                agent_until,
+                reason: _,
+            } => {
                 let desk = queue.desk.clone();
-                let enqueue =
-                    desk::Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent };
+                let enqueue = desk::Command::Enqueue {
+                    conversation,
+                    owner_epoch,
+                    channel,
+                    queue,
+                    since,
+                    again,
+                    agent,
+                    agent_until,
+                };
                 to_desk(&desk, enqueue)
             }
             What::Withdrawn { conversation, queue, owner_epoch } => {

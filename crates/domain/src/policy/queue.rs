@@ -1,0 +1,140 @@
+//! A line of waiting conversations: who can take them, in which order, and what happens to who waits too long.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{LanguageId, Millis, QueueId, SkillId};
+
+use super::Agent;
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Queue {
+    /// Higher goes first; within a priority the longest waiting.
+    pub priority: i32,
+    /// How waiting adds to the priority.
+    pub ageing: Option<Ageing>,
+    /// How long an agent may think about an offer.
+    pub offer_timeout: Millis,
+    /// What an agent must know, besides serving the queue.
+    pub needs: Needs,
+    /// What is needed instead after some waiting; each later and no stricter than the one before.
+    pub relaxations: Vec<Relaxation>,
+    pub selection: Selection,
+    /// Where conversations go that get nobody here.
+    pub overflow: Option<Overflow>,
+    /// Whoever knows the customer from before is waited for.
+    pub sticky: Option<Sticky>,
+    /// An offer is an assignment: the agent is not asked.
+    pub auto_accept: bool,
+    /// How long an agent may be busy with a conversation that is over; its capacity is taken meanwhile.
+    pub wrap_up: Option<Millis>,
+    /// The service level: people are to answer within this time.
+    pub answer_within: Option<Millis>,
+}
+
+/// Linear ageing: for every so much waiting one more point of priority, up to a most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ageing {
+    pub every: Millis,
+    pub most: u32,
+}
+
+/// What an agent must know.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Needs {
+    /// Each at this level, or better.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Each of them.
+    pub languages: BTreeSet<LanguageId>,
+}
+
+/// What is needed from some time of waiting on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Relaxation {
+    pub after: Millis,
+    pub needs: Needs,
+}
+
+/// Whom of those who can the desk asks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub enum Selection {
+    #[default]
+    LongestIdle,
+    LeastLoaded,
+    /// The highest levels in what the queue needs before any relaxation, added up.
+    MostSkilled,
+    /// Who was asked the longest ago.
+    RoundRobin,
+}
+
+/// To another queue, of this desk or of another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Overflow {
+    pub to: QueueId,
+    /// Who has waited this long, counted from when the customer began to wait for a person.
+    pub after: Option<Millis>,
+    /// Who was refused (declined, or let expire) by this many agents.
+    pub refusals: Option<u32>,
+}
+
+/// The agent who had the customer last is wanted again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sticky {
+    /// For so long after that agent's conversation with the customer ended.
+    pub within: Millis,
+    /// How long that agent is waited for before anyone else is asked.
+    pub grace: Millis,
+}
+
+impl Queue {
+    /// The effective priority of who has waited this long; `again`, who was here before, counts as having waited for
+    /// as long as counts.
+    pub fn priority_after(&self, waited: Millis, again: bool) -> i64 {
+        let points = self.ageing.map_or(0, |Ageing { every, most }| {
+            if again { u64::from(most) } else { u64::from(most).min(waited.0 / every.0.max(1)) }
+        });
+        i64::from(self.priority) + i64::try_from(points).unwrap_or(i64::MAX / 2)
+    }
+
+    /// How many relaxations are past after so much waiting.
+    pub fn stage(&self, waited: Millis) -> usize {
+        self.relaxations.partition_point(|relaxation| relaxation.after <= waited)
+    }
+
+    /// What is needed at a stage: 0 is before any relaxation.
+    pub fn needs_at(&self, stage: usize) -> &Needs {
+        match stage.checked_sub(1).and_then(|past| self.relaxations.get(past)) {
+            Some(relaxation) => &relaxation.needs,
+            None => &self.needs,
+        }
+    }
+
+    /// The first time of waiting after this one at which something changes by waiting alone.
+    pub fn next_change(&self, waited: Millis) -> Option<Millis> {
+        let relaxes = self.relaxations.iter().map(|relaxation| relaxation.after);
+        let overflows = self.overflow.as_ref().and_then(|overflow| overflow.after);
+        relaxes.chain(overflows).filter(|after| *after > waited).min()
+    }
+}
+
+impl Needs {
+    pub fn met_by(&self, agent: &Agent) -> bool {
+        let knows =
+            |(skill, level): (&SkillId, &u8)| agent.skills.get(skill).is_some_and(|known| known >= level);
+        self.skills.iter().all(knows) && self.languages.is_subset(&agent.languages)
+    }
+
+    /// Whoever meets `other` meets these.
+    pub fn is_no_stricter_than(&self, other: &Needs) -> bool {
+        let implied = |(skill, level): (&SkillId, &u8)| {
+            *level == 0 || other.skills.get(skill).is_some_and(|stricter| stricter >= level)
+        };
+        self.skills.iter().all(implied) && self.languages.is_subset(&other.languages)
+    }
+
+    /// How well an agent knows what is needed: the levels added up.
+    pub fn fit(&self, agent: &Agent) -> u32 {
+        self.skills.keys().filter_map(|skill| agent.skills.get(skill)).map(|level| u32::from(*level)).sum()
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether a queue can work: times that make sense, needs that somebody meets, an overflow that leads somewhere.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use crate::{
+    Channel, Millis, Policy, QueueId,
+    policy::{Needs, Overflow, Queue},
+};
+
+use super::Problem;
+
+const OFFER_TIMEOUT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
+const WAITING: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(30 * 24);
+const SHORT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
+
+pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, problems: &mut Vec<Problem>) {
+    let mut wrong = |key: &str, what: String| problems.push(Problem::new(format!("{at}.{key}"), what));
+    if !OFFER_TIMEOUT.contains(&queue.offer_timeout) {
+        wrong("offer_timeout", "must be between 1 second and 1 hour".into());
+    }
+    if queue.wrap_up.is_some_and(|limit| !SHORT.contains(&limit)) {
+        wrong("wrap_up", "must be between 1 second and 1 hour".into());
+    }
+    if queue.answer_within.is_some_and(|target| !WAITING.contains(&target)) {
+        wrong("answer_within", "must be between 1 second and 30 days".into());
+    }
+    if let Some(ageing) = queue.ageing
+        && (ageing.most == 0 || !WAITING.contains(&ageing.every))
+    {
+        wrong("ageing", "`every` must be between 1 second and 30 days, and `most` at least 1".into());
+    }
+    if let Some(sticky) = queue.sticky
+        && (!SHORT.contains(&sticky.grace) || !WAITING.contains(&sticky.within))
+    {
+        wrong(
+            "sticky",
+            "`grace` must be between 1 second and 1 hour, `within` between 1 second and 30 days".into(),
+        );
+    }
+    for (key, what) in needs(name, queue, policy) {
+        wrong(&key, what);
+    }
+    if let Some(overflow) = &queue.overflow {
+        for (key, what) in leads(name, overflow, policy) {
+            wrong(key, what);
+        }
+    }
+    if queue.overflow.is_none()
+        && let Some(what) = nobody(name, queue, policy)
+    {
+        problems.push(Problem::new(at, what));
+    }
+}
+
+/// What is wrong with what the queue needs, now and after some waiting.
+fn needs(name: &QueueId, queue: &Queue, policy: &Policy) -> Vec<(String, String)> {
+    let mut wrong = unknown("needs", &queue.needs, name, policy);
+    let (mut before, mut since) = (&queue.needs, Millis(0));
+    for (place, relaxation) in queue.relaxations.iter().enumerate() {
+        let at = format!("relaxations[{place}]");
+        if relaxation.after <= since || !WAITING.contains(&relaxation.after) {
+            wrong
+                .push((format!("{at}.after"), "each comes later than the one before, within 30 days".into()));
+        }
+        if !relaxation.needs.is_no_stricter_than(before) {
+            wrong.push((format!("{at}.needs"), "needs more than before it: waiting must not narrow".into()));
+        }
+        wrong.extend(unknown(&format!("{at}.needs"), &relaxation.needs, name, policy));
+        (before, since) = (&relaxation.needs, relaxation.after);
+    }
+    wrong
+}
+
+/// Skills and languages that no agent of the desk has are misspelt, or nobody's yet.
+fn unknown(at: &str, needs: &Needs, name: &QueueId, policy: &Policy) -> Vec<(String, String)> {
+    let here = || policy.agents.iter().filter(|(agent, _)| agent.desk == name.desk).map(|(_, agent)| agent);
+    let mut wrong = Vec::new();
+    for (skill, level) in &needs.skills {
+        let best = here().filter_map(|agent| agent.skills.get(skill)).max();
+        match best {
+            _ if *level == 0 => wrong.push((format!("{at}.skills.{skill}"), "levels begin at 1".into())),
+            None => {
+                let what = format!("unknown skill: no agent of desk {} has it", name.desk);
+                wrong.push((format!("{at}.skills.{skill}"), what));
+            }
+            Some(best) if best < level => {
+                let what =
+                    format!("no agent of desk {} has it at level {level} (the best: {best})", name.desk);
+                wrong.push((format!("{at}.skills.{skill}"), what));
+            }
+            Some(_) => {}
+        }
+    }
+    for language in &needs.languages {
+        if !here().any(|agent| agent.languages.contains(language)) {
+            let what = format!("no agent of desk {} speaks {language}", name.desk);
+            wrong.push((format!("{at}.languages"), what));
+        }
+    }
+    wrong
+}
+
+fn leads(name: &QueueId, overflow: &Overflow, policy: &Policy) -> Vec<(&'static str, String)> {
+    let mut wrong = Vec::new();
+    if overflow.after.is_none() && overflow.refusals.is_none() {
+        wrong.push(("overflow", "say `after` how long, or after how many `refusals`".into()));
+    }
+    if overflow.after.is_some_and(|after| !WAITING.contains(&after)) {
+        wrong.push(("overflow.after", "must be between 1 second and 30 days".into()));
+    }
+    if overflow.refusals == Some(0) {
+        wrong.push(("overflow.refusals", "must be at least 1".into()));
+    }
+    let mut seen = BTreeSet::from([name]);
+    let mut next = &overflow.to;
+    loop {
+        let Some(queue) = policy.queues.get(next) else {
+            // Further along the chain it is another queue's problem.
+            if *next == overflow.to {
+                wrong.push(("overflow.to", format!("there is no queue {next}")));
+            }
+            return wrong;
+        };
+        if !seen.insert(next) {
+            if next == name {
+                wrong.push(("overflow.to", "leads back here: whoever waits would go round for ever".into()));
+            }
+            return wrong;
+        }
+        match &queue.overflow {
+            Some(further) => next = &further.to,
+            None => return wrong,
+        }
+    }
+}
+
+/// Why nobody could ever take from this queue, if that is so.
+fn nobody(name: &QueueId, queue: &Queue, policy: &Policy) -> Option<String> {
+    let serving: Vec<_> = policy.agents.values().filter(|agent| agent.queues.contains(name)).collect();
+    if serving.is_empty() {
+        return Some("no agent serves this queue: whoever waits here would wait for ever".into());
+    }
+    let last = queue.needs_at(queue.relaxations.len());
+    let able: Vec<_> = serving.into_iter().filter(|agent| last.met_by(agent)).collect();
+    if able.is_empty() {
+        return Some("no agent who serves this queue has what it needs, however long one waits".into());
+    }
+    let fed = policy.inboxes.values().filter(|inbox| inbox.queue == *name).map(|inbox| inbox.channel);
+    let closed = fed.into_iter().find(|channel: &Channel| {
+        able.iter().all(|agent| agent.capacity.total > 0 && !agent.capacity.admits(*channel))
+    });
+    closed.map(|channel| {
+        format!("no agent who could take from this queue has room for {}, which comes here", channel.as_str())
+    })
+}

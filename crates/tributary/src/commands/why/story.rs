@@ -1,0 +1,191 @@
+//! Events as sentences, those that say who had a conversation and why.
+
+use domain::{
+    ConversationId, Millis,
+    conversation::{CloseReason, Closer, Event, HandOffReason, What},
+    desk::{self, Considered, OverflowBecause, PreferenceEnded, StrandedBecause, Why, WithdrawnBecause},
+    policy::Selection,
+};
+
+/// A sentence; none for what does not bear on who had it.
+pub(super) type Telling = Option<String>;
+
+pub(super) fn of(event: &Event) -> Telling {
+    Some(match &event.what {
+        What::Opened { policy_version, .. } => {
+            format!("begins in inbox {} (workspace version {policy_version})", event.inbox)
+        }
+        What::Reopened { .. } => "is reopened: the customer wrote again".into(),
+        What::BotEngaged { bot, .. } => format!("goes to bot {bot}"),
+        What::AgentWanted { queue, reason, agent, agent_until, .. } => {
+            let reason = match reason {
+                HandOffReason::NoBot => "no bot greets here",
+                HandOffReason::BotHandedOff => "the bot handed it over",
+                HandOffReason::BotSilent => "the bot did not answer in time",
+                HandOffReason::Transferred => "it was transferred",
+                HandOffReason::AgentGone => "its agent is gone",
+                HandOffReason::Overflowed => "it got nobody in the queue before",
+                HandOffReason::Returned => "it goes on with who had it before",
+            };
+            let whom = match (agent, agent_until) {
+                (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),
+                (Some(agent), None) => format!(", wanting {agent}"),
+                (None, _) => String::new(),
+            };
+            format!("waits for a person in queue {queue}: {reason}{whom}")
+        }
+        What::Assigned { agent, assignment, .. } => format!("is {agent}'s (assignment {assignment})"),
+        What::AssignmentRefused { offer, .. } => format!("the acceptance of offer {offer} came too late"),
+        What::Released { assignment, .. } => format!("leaves its agent (assignment {assignment})"),
+        What::Withdrawn { queue, .. } => format!("leaves queue {queue}"),
+        What::Transferred { by, note, .. } => {
+            format!("is transferred by {by}{}", if note.is_some() { ", with a note" } else { "" })
+        }
+        What::Closed { by, reason, .. } => {
+            let by = match by {
+                Closer::Bot(bot) => format!("by bot {bot}"),
+                Closer::Agent(agent) => format!("by {agent}"),
+                Closer::Customer => "by the customer".into(),
+            };
+            let why = if *reason == CloseReason::OptedOut { ", who wants no more messages" } else { "" };
+            format!("is closed {by}{why}")
+        }
+        _ => return None,
+    })
+}
+
+/// None where the event is about something else; a sentence where it is not.
+pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling> {
+    use desk::Event::*;
+    let (conversation, sentence) = match event {
+        Waits { conversation, queue, why } => {
+            (conversation, format!("gets nobody in {queue}: {}", reason(why)))
+        }
+        Stranded { conversation, queue, because } => {
+            let because = match because {
+                StrandedBecause::NoQueue => "the workspace has no such queue",
+                StrandedBecause::NoAgent => "no agent could ever take it there",
+            };
+            (conversation, format!("waits in vain in {queue}: {because}"))
+        }
+        PreferenceEnded { conversation, agent, because, .. } => {
+            let because = match because {
+                self::PreferenceEnded::AgentGone => "is not there",
+                self::PreferenceEnded::GraceOver => "was waited for long enough",
+            };
+            (conversation, format!("wants {agent} no longer, who {because}: anyone will do"))
+        }
+        Overflowing { conversation, queue, to, because, .. } => {
+            let because = match because {
+                OverflowBecause::Waited => "it has waited too long",
+                OverflowBecause::Refused => "too many refused it",
+                OverflowBecause::NoAgent => "no agent could ever take it there",
+            };
+            (conversation, format!("is sent on from {queue} to {to}: {because}"))
+        }
+        Offered { conversation, offer, agent, queue, expires_at, why, .. } => {
+            let why = why.as_ref().map(|why| format!(": {}", chosen(why))).unwrap_or_default();
+            let until = time(*expires_at);
+            (conversation, format!("is offered to {agent} from {queue} until {until} (offer {offer}){why}"))
+        }
+        AcceptedByRule { conversation, offer, agent, .. } => {
+            (conversation, format!("offer {offer} is accepted for {agent}: the queue does not ask"))
+        }
+        AcceptRequested { conversation, offer, agent, .. } => {
+            (conversation, format!("{agent} accepts offer {offer}"))
+        }
+        Declined { conversation, offer, agent } => (conversation, format!("{agent} declines offer {offer}")),
+        Expired { conversation, offer, agent } => {
+            (conversation, format!("{agent} lets offer {offer} expire"))
+        }
+        Withdrawn { conversation, offer, agent, because, .. } => {
+            let because = match because {
+                WithdrawnBecause::ConversationGone => "the conversation no longer waits",
+                WithdrawnBecause::AgentGone => "the agent is gone",
+                WithdrawnBecause::PolicyChanged => "the workspace leaves no room for it",
+            };
+            (conversation, format!("offer {offer} to {agent} is withdrawn: {because}"))
+        }
+        GivingBack { conversation, agent, .. } => {
+            (conversation, format!("is taken back from {agent}, who is gone"))
+        }
+        WrapUpBegan { conversation, agent, until, .. } => {
+            (conversation, format!("{agent} finishes what is left to do, until {}", time(*until)))
+        }
+        AssignmentEnded { conversation, agent, .. } => (conversation, format!("{agent} has room again")),
+        Enqueued { .. }
+        | Dequeued { .. }
+        | Accepted { .. }
+        | PresenceSet { .. }
+        | LeaseLapsed { .. }
+        | LookSet { .. }
+        | WorkDeferred { .. } => return None,
+    };
+    (*conversation == id).then_some(Some(sentence))
+}
+
+fn chosen(why: &Why) -> String {
+    let how = match (why.wanted, why.selection) {
+        (true, _) => "as wanted",
+        (_, Selection::LongestIdle) => "the longest idle",
+        (_, Selection::LeastLoaded) => "the least loaded",
+        (_, Selection::MostSkilled) => "the most skilled",
+        (_, Selection::RoundRobin) => "whose turn it was",
+    };
+    format!("{how}; {}", reason(why))
+}
+
+fn reason(why: &Why) -> String {
+    let Considered { free, refused, full, away, offline, unable } = why.considered;
+    let counts = [
+        (free, "free"),
+        (refused, "had refused"),
+        (full, "without room"),
+        (away, "away"),
+        (offline, "not there"),
+        (unable, "without what it needs"),
+    ];
+    let counts: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, how)| format!("{count} {how}")).collect();
+    let counts = if counts.is_empty() { "nobody serves it".to_owned() } else { counts.join(", ") };
+    let relaxed = match why.stage {
+        0 => String::new(),
+        1 => ", needs relaxed once".into(),
+        more => format!(", needs relaxed {more} times"),
+    };
+    format!(
+        "of the agents, {counts}; after {} of waiting{relaxed} (workspace version {})",
+        span(why.waited),
+        why.policy
+    )
+}
+
+fn span(waited: Millis) -> String {
+    format!("{}.{:03} s", waited.0 / 1_000, waited.0 % 1_000)
+}
+
+fn time(at: domain::Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| format!("{at:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_reads_as_a_sentence() {
+        let why = Why {
+            policy: 4,
+            selection: Selection::MostSkilled,
+            stage: 1,
+            waited: Millis(31_250),
+            wanted: false,
+            considered: Considered { free: 2, full: 3, unable: 7, ..Considered::default() },
+        };
+        assert_eq!(
+            chosen(&why),
+            "the most skilled; of the agents, 2 free, 3 without room, 7 without what it needs; after 31.250 s of \
+             waiting, needs relaxed once (workspace version 4)"
+        );
+    }
+}

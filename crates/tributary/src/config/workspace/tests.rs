@@ -1,0 +1,159 @@
+use super::*;
+
+fn read(text: &str) -> Result<Policy, strict::Error> {
+    read_workspace(Path::new("workspace.toml"), text)
+}
+
+const GOOD: &str = r#"
+tenant = "acme"
+
+[inboxes.mail]
+channel = "email"
+address = "help@acme.example"
+bot = "greeter"
+queue = "support/general"
+
+[queues."support/general"]
+offer_timeout = "20s"
+
+[agents."support/anna"]
+queues = ["support/general"]
+capacity = 3
+
+[bots.greeter]
+kind = "built_in"
+greeting = "Hello"
+hours = "office"
+
+[hours.office]
+time_zone = "Europe/Berlin"
+open = ["mon-fri 09:00-17:00", "sat 10:00-14:00"]
+"#;
+
+#[test]
+fn a_whole_workspace_is_read() {
+    let policy = read(GOOD).unwrap();
+    assert_eq!(policy.inboxes.len(), 1);
+    assert_eq!(policy.hours.values().next().unwrap().open.len(), 6);
+    assert_eq!(policy.queues.values().next().unwrap().offer_timeout, Millis::seconds(20));
+}
+
+#[test]
+fn a_fault_names_its_line() {
+    let text = GOOD.replace("queue = \"support/general\"\n\n[queues", "queue = \"support/none\"\n\n[queues");
+    let error = read(&text).unwrap_err();
+    assert_eq!(error.line, Some(8), "{error}");
+    let error = read(&GOOD.replace("Europe/Berlin", "Mars/Olympus")).unwrap_err();
+    assert!(error.to_string().contains("Mars/Olympus"), "{error}");
+    assert!(error.line.is_some());
+}
+
+#[test]
+fn a_secret_is_never_written_down() {
+    let settings = |password: &str| {
+        let inbox = format!("[inboxes.mail.settings]\nrelay_password = \"{password}\"\n\n[queues");
+        read(&GOOD.replacen("[queues", &inbox, 1))
+    };
+    settings("secret:relay").unwrap();
+    for written in ["hunter2", "env:PATH", "secret:"] {
+        let error = settings(written).unwrap_err();
+        assert!(error.line.is_some() && error.to_string().contains("secret:NAME"), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_setting_names_the_nearest() {
+    let text = GOOD.replace("[queues", "[inboxes.mail.settings]\nautentication = \"trusted\"\n\n[queues");
+    let error = read(&text).unwrap_err();
+    assert!(error.to_string().contains("did you mean `authentication`?"), "{error}");
+}
+
+/// A team of two with all that routing knows.
+const ROUTED: &str = r#"
+tenant = "acme"
+
+[inboxes.chat]
+channel = "messenger"
+address = "1"
+queue = "support/billing"
+
+[queues."support/billing"]
+priority = 5
+ageing = { every = "1m", most = 10 }
+needs = { skills = { billing = 3 }, languages = ["de"] }
+relaxations = [
+  { after = "30s", needs = { skills = { billing = 1 }, languages = ["de"] } },
+  { after = "60s" },
+]
+selection = "most_skilled"
+overflow = { to = "support/general", after = "5m", refusals = 3 }
+sticky = { within = "24h", grace = "20s" }
+wrap_up = "30s"
+answer_within = "20s"
+
+[queues."support/general"]
+auto_accept = true
+
+[agents."support/anna"]
+queues = ["support/billing", "support/general"]
+capacity = 4
+weights = { messenger = 2 }
+skills = { billing = 5 }
+languages = ["de", "en"]
+"#;
+
+#[test]
+fn routing_is_read_whole() {
+    let policy = read(ROUTED).unwrap();
+    let billing = &policy.queues[&"acme/support/billing".parse().unwrap()];
+    assert_eq!(billing.ageing, Some(policy::Ageing { every: Millis::seconds(60), most: 10 }));
+    assert_eq!(billing.needs.skills, [("billing".parse().unwrap(), 3)].into());
+    assert_eq!(billing.relaxations.len(), 2);
+    assert_eq!(billing.relaxations[1].needs, policy::Needs::default());
+    assert_eq!(billing.selection, policy::Selection::MostSkilled);
+    let overflow = billing.overflow.as_ref().unwrap();
+    assert_eq!((overflow.after, overflow.refusals), (Some(Millis::seconds(300)), Some(3)));
+    assert_eq!(billing.sticky.unwrap().grace, Millis::seconds(20));
+    assert_eq!(
+        (billing.wrap_up, billing.answer_within),
+        (Some(Millis::seconds(30)), Some(Millis::seconds(20)))
+    );
+    let anna = &policy.agents[&"acme/support/anna".parse().unwrap()];
+    assert_eq!((anna.capacity.weight(Channel::Messenger), anna.capacity.weight(Channel::Sms)), (2, 1));
+    assert!(billing.needs.met_by(anna));
+}
+
+/// Each is found before anything changes, and names its line.
+#[test]
+fn routing_that_cannot_work_names_its_line() {
+    let fault = |from: &str, to: &str| {
+        assert!(ROUTED.contains(from), "{from}");
+        let error = read(&ROUTED.replacen(from, to, 1)).unwrap_err();
+        (error.line.unwrap_or_default(), error.message)
+    };
+    for (from, to, line, says) in [
+        ("skills = { billing = 3 }, lang", "skills = { biling = 3 }, lang", 12, "unknown skill"),
+        ("skills = { billing = 3 }, lang", "skills = { billing = 9 }, lang", 12, "the best: 5"),
+        ("languages = [\"de\"] }\nrel", "languages = [\"fr\"] }\nrel", 12, "speaks fr"),
+        ("{ after = \"60s\" }", "{ after = \"20s\" }", 13, "later than the one before"),
+        ("skills = { billing = 1 }", "skills = { billing = 4 }", 13, "waiting must not narrow"),
+        ("to = \"support/general\"", "to = \"support/nowhere\"", 18, "there is no queue"),
+        ("to = \"support/general\"", "to = \"support/billing\"", 18, "round for ever"),
+        (
+            "auto_accept = true",
+            "overflow = { to = \"support/billing\", after = \"1m\" }",
+            18,
+            "round for ever",
+        ),
+        ("\"support/general\"]\ncapacity", "]\ncapacity", 23, "no agent serves this queue"),
+        ("messenger = 2", "messenger = 5", 29, "never fit"),
+        ("capacity = 4", "capacity = 0", 28, "must be at least 1"),
+        ("selection = \"most_skilled\"", "selection = \"most_skiled\"", 17, "most_skilled"),
+        ("wrap_up = \"30s\"", "wrap_up = \"30d\"", 20, "between 1 second and 1 hour"),
+    ] {
+        let (at, message) = fault(from, to);
+        assert!(message.contains(says), "{to}: {message}");
+        assert_eq!(at, line, "{to}: {message}");
+    }
+}
