@@ -110,6 +110,21 @@ async fn verified(world: &World, store: &Store) -> Report {
     report
 }
 
+/// An upload that its leader's end broke off may go on for a moment, on the thread that writes files: until nothing has
+/// changed for a while.
+async fn comes_to_rest(dir: &Path) {
+    let look = || {
+        let found = [files(dir, "snapshot"), files(dir, "segment")].concat();
+        let written = |path: &PathBuf| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+        found.iter().map(|path| (path.clone(), written(path))).collect::<Vec<_>>()
+    };
+    let mut before = Vec::new();
+    while before != look() {
+        before = look();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
 async fn end(world: &World) -> u64 {
     world.log.end(log_of(PEER)).await.unwrap()
 }
@@ -257,10 +272,13 @@ async fn what_is_damaged_in_the_store_is_skipped_and_made_good() {
         let world = forgetful();
         let mut visits = 0;
         let (leader, stop) = start(&world, &store);
-        all_come_and_go(&world, &mut visits, 2).await;
+        all_come_and_go(&world, &mut visits, 1).await;
+        is_mirrored_beyond(&store, 0).await;
+        all_come_and_go(&world, &mut visits, 1).await;
         stop.cancel();
         leader.await.unwrap();
-        assert_eq!(positions(&store).await.len(), 2);
+        assert_eq!(positions(&store).await.len(), 2, "one on the way, and the last");
+        comes_to_rest(dir.path()).await;
         harm(dir.path());
         let fresh = elsewhere(&world);
         let report = verified(&fresh, &store).await;
@@ -321,9 +339,12 @@ async fn of_another_log_nothing_is_taken_and_nothing_removed() {
     let theirs = forgetful();
     let mut their_visits = 0;
     let (leader, stop) = start(&theirs, &store);
-    all_come_and_go(&theirs, &mut their_visits, 5).await;
+    all_come_and_go(&theirs, &mut their_visits, 4).await;
+    is_mirrored_beyond(&store, 0).await;
+    all_come_and_go(&theirs, &mut their_visits, 1).await;
     stop.cancel();
     leader.await.unwrap();
+    comes_to_rest(dir.path()).await;
     let their_files = [files(dir.path(), "snapshot"), files(dir.path(), "segment")].concat();
 
     let ours = forgetful();
@@ -359,6 +380,7 @@ async fn a_segment_that_no_snapshot_names_goes_when_it_is_old() {
     join_all((50..90).map(|n| comes_and_goes(&world, Party([n * 2; 16]), n))).await;
     stop.cancel();
     leader.await.unwrap();
+    comes_to_rest(dir.path()).await;
     let newest = newest_here(&world);
     let named = |name: &str| segments.join(format!("{name}.segment"));
     for name in ["young", "old"] {
