@@ -88,6 +88,8 @@ pub(crate) struct Leader<'a, A: Codec> {
     poison: &'a mut Poison<A::TimerId>,
     /// Steps decided since the last snapshot was begun, and what left memory by them.
     since_snapshot: usize,
+    /// The snapshot begun last was written, or is being written.
+    is_left: bool,
     scribe: Option<Scribe>,
 }
 
@@ -149,6 +151,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             clock_off: None,
             poison,
             since_snapshot,
+            is_left: true,
             scribe: None,
         };
         leader.heed_clock();
@@ -220,10 +223,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                 Ok(()) = self.policies.changed(), if room => self.adopting = true,
                 Some(written) = OptionFuture::from(self.scribe.as_mut().map(Scribe::written)) => {
                     self.scribe = None;
-                    if !self.adopt_archive(written)? {
-                        // None is left of this; who ends in order leaves one.
-                        self.since_snapshot = self.since_snapshot.max(1);
-                    }
+                    self.is_left = self.adopt_archive(written)?;
                 }
                 () = cancel.cancelled(), if !leaving => {}
             }
@@ -384,10 +384,13 @@ impl<'a, A: Codec> Leader<'a, A> {
 
     /// Has a snapshot written of what was read back so far, if one is due. What left memory meanwhile is not in it.
     fn begin_snapshot(&mut self) {
-        let are_due = |snapshots: &Snapshots| snapshots.are_due(self.since_snapshot);
+        let in_flight: usize = self.in_flight.iter().map(InFlight::size).sum();
+        let are_due =
+            |snapshots: &Snapshots| snapshots.are_due(self.since_snapshot.saturating_sub(in_flight));
         if self.scribe.is_none() && self.setup.snapshots.as_ref().is_some_and(are_due) {
             // What is in flight is not in it.
-            self.since_snapshot = self.in_flight.iter().map(InFlight::size).sum();
+            self.since_snapshot = in_flight;
+            self.is_left = true;
             self.archive.cut();
             let point = self.reader.point();
             self.scribe = Some(Scribe::begin(self.setup.clone(), self.peer.partition, point));
@@ -414,7 +417,7 @@ impl<'a, A: Codec> Leader<'a, A> {
 
     /// Ends in order: with nothing in flight, what we hold is what the log accepted, and a snapshot is left of it.
     async fn leave(mut self) -> Result<End, Error> {
-        let mut is_left = self.since_snapshot == 0;
+        let mut is_left = self.is_left && self.since_snapshot == 0;
         if let Some(mut scribe) = self.scribe.take() {
             scribe.give_up();
             is_left &= self.adopt_archive(scribe.written().await)?;
