@@ -14,7 +14,7 @@ use shared::{
     Outcome,
     load::{Pace, Platform, load},
     process::{GREETED, Installation, processor_time},
-    report::{Rounds, machine},
+    report::{Rounds, machine, number},
     watch::{Watch, settled},
     webhooks::Webhooks,
 };
@@ -32,8 +32,7 @@ fn main() -> Outcome<()> {
 
 async fn bench() -> Outcome<()> {
     machine()?;
-    let asked = std::env::var("TRIBUTARY_BENCH_CONVERSATIONS").ok().and_then(|text| text.parse().ok());
-    let count = asked.unwrap_or(CONVERSATIONS);
+    let count = number("TRIBUTARY_BENCH_CONVERSATIONS", CONVERSATIONS);
     let platform = Platform::open().await?;
     let installation = Installation::new(&GREETED.replace("PLATFORM", &platform.at.to_string()), &[]).await?;
     let mut server = installation.start(&[]).await?;

@@ -43,7 +43,7 @@ use inputs::{Filler, Series};
 use output::{follow, verify, waits};
 use shared::{
     Outcome,
-    report::{Rounds, machine, percentile, seconds},
+    report::{Rounds, machine, number, percentile, seconds},
 };
 use sides::{Peer, Router, Side};
 
@@ -63,8 +63,8 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 fn main() -> Outcome<()> {
     machine()?;
-    let messages = number("TRIBUTARY_BENCH_MESSAGES", 1_000_000);
-    let rounds = number("TRIBUTARY_BENCH_ROUNDS", 3);
+    let messages = number("TRIBUTARY_BENCH_MESSAGES", 1_000_000).max(1);
+    let rounds = number("TRIBUTARY_BENCH_ROUNDS", 3).max(1);
     let wanted = std::env::var("TRIBUTARY_BENCH_SIDES").unwrap_or_else(|_| "bare,peer,router".into());
     let has = |side: &str| wanted.split(',').any(|wanted| wanted == side);
     let mut sides: Vec<Box<dyn Side>> = Vec::new();
@@ -295,11 +295,6 @@ fn report(all: &BTreeMap<&'static str, Measured>) {
 
 fn intake(prefix: &str) -> String {
     format!("{prefix}{}", Kind::Conversation.intake_topic())
-}
-
-fn number(name: &str, default: usize) -> usize {
-    let asked = std::env::var(name).ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(default).max(1)
 }
 
 fn progress(what: &str) {

@@ -16,33 +16,15 @@ use super::{
     PARTITIONS,
     cluster::Cluster,
     output::{Decisions, Output, Steps},
-    shared::{Outcome, process::processor_time, report::folder},
+    shared::{
+        Outcome,
+        process::{SILENT, binary, processor_time},
+        report::folder,
+    },
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ADDRESSES: [&str; 3] = ["grpc", "metrics", "http"];
-
-/// The business: an inbox whose bot is someone's own, so that nothing answers.
-const WORKSPACE: &str = r#"
-tenant = "acme"
-
-[inboxes.sms]
-channel = "sms"
-address = "+15550100"
-bot = "greeter"
-queue = "support/general"
-sandbox = true
-
-[bots.greeter]
-kind = "stream"
-answer_within = "10m"
-
-[queues."support/general"]
-
-[agents."support/reserve"]
-queues = ["support/general"]
-capacity = 1
-"#;
 
 /// Something that routes, over the topics that begin with `prefix`.
 pub(crate) trait Side {
@@ -235,8 +217,7 @@ impl Router {
     }
 
     fn command(folder: &Path, name: &str) -> Command {
-        let binary = std::env::var_os("TRIBUTARY_BENCH_BINARY");
-        let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_tributary").into()));
+        let mut command = Command::new(binary());
         command.arg(name).arg("-c").arg(folder.join("tributary.toml"));
         command.env("TRIBUTARY_TOKEN", "admin").env("RUST_LOG", "warn").stdout(Stdio::null());
         command
@@ -271,7 +252,7 @@ impl Side for Router {
         self.prepare(cluster, prefix)?;
         let mut all = Router::serve(cluster, prefix, "router,api")?;
         let workspace = all.folder.path().join("workspace.toml");
-        std::fs::write(&workspace, WORKSPACE)?;
+        std::fs::write(&workspace, SILENT)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             let said = Router::command(all.folder.path(), "apply").arg(&workspace).output()?;

@@ -26,7 +26,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -42,7 +42,8 @@ use inputs::{Filler, Series};
 use shared::{
     Outcome,
     load::get,
-    report::{Rounds, folder, machine, percentile},
+    process::{SILENT, binary},
+    report::{Rounds, folder, machine, number, percentile},
 };
 
 const PARTITIONS: u32 = 12;
@@ -59,23 +60,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CALM: i64 = 6_000;
 /// How long the move of partitions is watched, from when the group noticed, in milliseconds.
 const MOVING: i64 = 5_000;
-
-const WORKSPACE: &str = r#"
-tenant = "acme"
-
-[inboxes.sms]
-channel = "sms"
-address = "+15550100"
-bot = "greeter"
-queue = "support/general"
-sandbox = true
-
-[bots.greeter]
-kind = "stream"
-answer_within = "10m"
-
-[queues."support/general"]
-"#;
 
 fn main() -> Outcome<()> {
     machine()?;
@@ -242,13 +226,13 @@ impl Decisions {
     }
 
     fn leaders(&self) -> BTreeMap<u32, String> {
-        let all = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let all = locked(&self.0);
         all.iter().map(|(partition, decided)| (*partition, decided.leader.clone())).collect()
     }
 
     /// The last decision of the dead one, and the first of another behind it.
     fn next(&self, partition: u32, killed: i64, dead: &str) -> Option<(i64, i64)> {
-        let all = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let all = locked(&self.0);
         let decided = &all.get(&partition)?.all;
         let by_dead = |leader: &str| leader.ends_with(&format!("-{dead}"));
         let last = decided.iter().rposition(|(_, leader)| by_dead(leader))?;
@@ -258,11 +242,15 @@ impl Decisions {
 
     /// The longest time without a decision, in milliseconds.
     fn longest(&self, partition: u32, from: i64, to: i64) -> f64 {
-        let all = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let all = locked(&self.0);
         let times = all.get(&partition).into_iter().flat_map(|decided| &decided.all).map(|(at, _)| *at);
         let times: Vec<i64> = times.filter(|at| (from..to).contains(at)).collect();
         times.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(to - from) as f64
     }
+}
+
+fn locked(all: &Mutex<BTreeMap<u32, Decided>>) -> MutexGuard<'_, BTreeMap<u32, Decided>> {
+    all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(consumer: &BaseConsumer, all: &Mutex<BTreeMap<u32, Decided>>) {
@@ -272,7 +260,7 @@ fn read(consumer: &BaseConsumer, all: &Mutex<BTreeMap<u32, Decided>>) {
         let reader = readers.entry(record.partition()).or_insert_with(|| Reader::new(Point::default()));
         let bytes = Bytes::copy_from_slice(record.payload().unwrap_or_default());
         let judged = reader.judge(u64::try_from(record.offset()).unwrap_or(0), &bytes);
-        let mut all = all.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut all = locked(all);
         let decided = all.entry(u32::try_from(record.partition()).unwrap_or(0)).or_default();
         match judged {
             Ok(Judgement::Accepted(Header::Announce(announce))) => decided.leader = announce.leader,
@@ -311,13 +299,12 @@ impl Router {
             SESSION.as_secs(),
         );
         std::fs::write(router.folder.path().join("tributary.toml"), config)?;
-        std::fs::write(router.folder.path().join("workspace.toml"), WORKSPACE)?;
+        std::fs::write(router.folder.path().join("workspace.toml"), SILENT)?;
         Ok(router)
     }
 
     fn tributary(folder: &Path, words: &[&str]) -> Command {
-        let binary = std::env::var_os("TRIBUTARY_BENCH_BINARY");
-        let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_tributary").into()));
+        let mut command = Command::new(binary());
         command.args(words).arg("-c").arg(folder.join("tributary.toml"));
         command.env("TRIBUTARY_TOKEN", "admin").env("RUST_LOG", "info").stdin(Stdio::null());
         command
@@ -382,9 +369,4 @@ impl Drop for Router {
             let _ = child.wait();
         }
     }
-}
-
-fn number(name: &str, default: usize) -> usize {
-    let asked = std::env::var(name).ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(default)
 }

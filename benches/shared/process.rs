@@ -51,8 +51,30 @@ queues = ["support/general"]
 capacity = 1
 "#;
 
+/// One SMS inbox whose bot is someone's own, so that nothing answers.
+pub(crate) const SILENT: &str = r#"
+tenant = "acme"
+
+[inboxes.sms]
+channel = "sms"
+address = "+15550100"
+bot = "greeter"
+queue = "support/general"
+sandbox = true
+
+[bots.greeter]
+kind = "stream"
+answer_within = "10m"
+
+[queues."support/general"]
+
+[agents."support/reserve"]
+queues = ["support/general"]
+capacity = 1
+"#;
+
 /// The binary to measure; the environment may name another build of it, to compare the two.
-fn binary() -> OsString {
+pub(crate) fn binary() -> OsString {
     std::env::var_os("TRIBUTARY_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_tributary").into())
 }
 

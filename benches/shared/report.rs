@@ -11,8 +11,13 @@ pub(crate) fn folder() -> PathBuf {
 
 /// How long one measured stretch takes, in seconds. A shorter one is for trying the bench itself out.
 pub(crate) fn seconds(default: u64) -> u64 {
-    let asked = std::env::var("TRIBUTARY_BENCH_SECONDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(default).max(1)
+    number("TRIBUTARY_BENCH_SECONDS", default).max(1)
+}
+
+/// What the environment asks for by this name.
+pub(crate) fn number<T: std::str::FromStr>(name: &str, default: T) -> T {
+    let asked = std::env::var(name).ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Says what machine this is.

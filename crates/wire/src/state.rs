@@ -12,8 +12,9 @@ pub const STATE_VERSION: u16 = 3;
 
 /// The version (two bytes, big endian), then the state. Equal states give equal bytes.
 pub fn encode_state<A: Codec>(partition: &Partition<A>) -> Vec<u8> {
-    postcard::to_extend(partition, STATE_VERSION.to_be_bytes().to_vec())
-        .expect("a state has only maps, sequences and values of known length")
+    let mut bytes = Vec::new();
+    write_state(partition, &mut bytes).expect("a list takes everything, and a state can be encoded");
+    bytes
 }
 
 /// Writes the same bytes as they come, since a state is large and need not be in memory a second time. Yields their

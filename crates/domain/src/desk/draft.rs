@@ -182,6 +182,15 @@ impl<'a> Draft<'a> {
         before.chain(self.after.lines.range(first..)).map(|(line, _)| line.clone()).collect()
     }
 
+    pub(super) fn lines(&self) -> BTreeSet<Line> {
+        self.lines_from(&Line::first())
+    }
+
+    pub(super) fn lines_in(&self, queue: &Arc<str>) -> impl Iterator<Item = Line> + use<> {
+        let queue = queue.clone();
+        self.lines().into_iter().filter(move |line| line.queue == queue)
+    }
+
     /// The heads of a queue's lines for which anyone will do: of each line, the first of those who were here before and
     /// the first newcomer. A line that this decision has changed may come twice, with its later head as well.
     pub(super) fn heads_of(&self, queue: &Arc<str>) -> impl Iterator<Item = (&Line, Place)> {

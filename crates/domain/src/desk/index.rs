@@ -75,7 +75,11 @@ impl Room {
             held.saturating_add(capacity.weight(*channel)) <= capacity.total
                 && load.of(*channel) < capacity.most_of(*channel)
         };
-        Room(Channel::ALL.into_iter().filter(fits).fold(0, |bits, channel| bits | 1 << channel as u8))
+        Room::default().and(Channel::ALL.into_iter().filter(fits))
+    }
+
+    fn and(self, channels: impl Iterator<Item = Channel>) -> Room {
+        Room(channels.fold(self.0, |bits, channel| bits | 1 << channel as u8))
     }
 
     pub(super) fn has(self, channel: Channel) -> bool {
@@ -136,7 +140,7 @@ pub(super) struct Served {
     /// The place of its selection in the pools.
     pub(super) order: usize,
     /// Channels that an able agent without other work could take, at any stage.
-    ever: u8,
+    ever: Room,
 }
 
 const NOBODY: Candidate = Candidate { idle_since: crate::Timestamp(0), load: 0, last_offer: 0, fit: 0 };
@@ -195,7 +199,7 @@ impl Index {
 
     /// Whether any agent of the policy could ever take a conversation of this queue and channel.
     pub(super) fn could_ever(&self, queue: &str, channel: Channel) -> bool {
-        self.queues.get(queue).is_some_and(|served| served.ever & 1 << channel as u8 != 0)
+        self.queues.get(queue).is_some_and(|served| served.ever.has(channel))
     }
 
     /// What the index keeps of an agent in this state.
@@ -286,7 +290,7 @@ impl Served {
             able: vec![Vec::new(); queue.relaxations.len() + 1],
             members: 0,
             order,
-            ever: 0,
+            ever: Room::default(),
         };
         for ((number, agent), profile) in (0..).zip(examples).zip(profiles) {
             if !agent.queues.contains(id) {
@@ -297,7 +301,7 @@ impl Served {
             let fit = queue.needs.fit(agent);
             served.able[first..].iter_mut().for_each(|able| able.push((number, fit)));
             let admits = |channel: &Channel| agent.capacity.admits(*channel);
-            served.ever |= Channel::ALL.into_iter().filter(admits).fold(0, |bits, it| bits | 1 << it as u8);
+            served.ever = served.ever.and(Channel::ALL.into_iter().filter(admits));
         }
         served
     }

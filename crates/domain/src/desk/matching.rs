@@ -106,11 +106,8 @@ impl Heads {
         let mut lines: BTreeSet<Line> = BTreeSet::new();
         match scope {
             Scope::Touched => {}
-            Scope::Queue(queue) => {
-                let all = draft.lines_from(&Line::first()).into_iter();
-                lines.extend(all.filter(|line| line.queue == *queue));
-            }
-            Scope::Everyone => lines.extend(draft.lines_from(&Line::first())),
+            Scope::Queue(queue) => lines.extend(draft.lines_in(queue)),
+            Scope::Everyone => lines.extend(draft.lines()),
         }
         for seeker in &seekers.0 {
             lines.extend(draft.lines_wanting(&seeker.name));

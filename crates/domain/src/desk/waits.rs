@@ -58,10 +58,8 @@ pub(super) fn settle_touched(draft: &mut Draft) {
 pub(super) fn look_over(draft: &mut Draft, name: &Arc<str>, fired: bool) {
     let Some(index) = draft.index() else { return };
     let Some((queue, _)) = index.queue(name) else { return };
-    let lines: Vec<Line> =
-        draft.lines_from(&Line::first()).into_iter().filter(|line| line.queue == *name).collect();
     let mut next = None;
-    for line in &lines {
+    for line in &draft.lines_in(name).collect::<Vec<_>>() {
         for newcomer in [false, true] {
             while let Some(place) = draft.next_in(line, newcomer, None)
                 && let Some(waiting) = draft.waiting(place.conversation)
@@ -81,7 +79,7 @@ pub(super) fn look_over(draft: &mut Draft, name: &Arc<str>, fired: bool) {
 
 /// Under other rules than before, everyone in every queue is seen to.
 pub(super) fn look_over_all(draft: &mut Draft) {
-    let names: BTreeSet<_> = draft.lines_from(&Line::first()).into_iter().map(|line| line.queue).collect();
+    let names: BTreeSet<_> = draft.lines().into_iter().map(|line| line.queue).collect();
     for name in names {
         if draft.defer_if_full() {
             return;
@@ -93,7 +91,7 @@ pub(super) fn look_over_all(draft: &mut Draft) {
 /// Says under a new policy which lines wait in vain; the head of each stands for it.
 pub(super) fn tell_stranded(draft: &mut Draft) {
     let Some(index) = draft.index() else { return };
-    let lines = draft.lines_from(&Line::first()).into_iter();
+    let lines = draft.lines().into_iter();
     let stranded = lines.filter_map(|line| Some((strands(&index, &line)?, line)));
     for (because, line) in stranded.take(MOST_TOLD).collect::<Vec<_>>() {
         let mut heads = [false, true].into_iter().filter_map(|newcomer| draft.next_in(&line, newcomer, None));
