@@ -270,7 +270,8 @@ impl Profile {
             Standing::Away => self.away += 1,
             Standing::Available => {
                 self.available += 1;
-                if listed.room == Room::default() {
+                // A desk without queues has no order to stand in.
+                if listed.room == Room::default() || selections.is_empty() {
                     return;
                 }
                 let empty = || vec![BTreeSet::new(); selections.len()];
