@@ -70,6 +70,8 @@ pub struct KafkaConfig {
     pub delivery_timeout: Duration,
     /// How long the cluster may take to answer anything else.
     pub patience: Duration,
+    /// The end of a partition that nobody here has read for so long, or up to twice that, is followed no more.
+    pub idle: Duration,
     /// A member of a group that is silent for so long is given up. Longer than brokers take to find out that one of them is
     /// gone (`broker.session.timeout.ms`, 9 s), else the loss of a broker that coordinates a group costs its members their
     /// partitions. The brokers' own bounds apply: from 6 s, as a rule.
@@ -91,6 +93,7 @@ impl KafkaConfig {
             history_consumers: 4,
             delivery_timeout: Duration::from_secs(15),
             patience: Duration::from_secs(30),
+            idle: Duration::from_secs(30),
             session_timeout: Duration::from_secs(12),
             instance: None,
         }

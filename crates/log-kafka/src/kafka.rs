@@ -27,7 +27,7 @@ use crate::{
     history::{History, Wanted},
     line, membership,
     producer::{Outcome, Producer},
-    slot::{Found, Memory, Slot, lock},
+    slot::{Found, Memory, Reading, Slot, lock},
     tail::Follower,
     topics,
 };
@@ -50,8 +50,6 @@ struct Inner {
     history: History,
     /// Only who trims needs it, or stands in line.
     admin: OnceCell<Arc<AdminClient<Told>>>,
-    /// Slots whose ends are followed.
-    followed: Vec<OnceCell<()>>,
     closed: Arc<AtomicBool>,
     /// The threads of the members of groups: each ends once it has left its group.
     members: Arc<Mutex<Vec<JoinHandle<()>>>>,
@@ -80,13 +78,13 @@ impl KafkaLog {
             }
             known.insert(topic, KafkaTopic { first, count, name });
         }
-        let followed = slots.iter().map(|_| OnceCell::new()).collect();
         let memory = Arc::new(Memory::new(slots, config.recent_bytes));
         let bounds = (config.queue_bytes, config.total_queue_bytes);
         let producer = Producer::new(config.producer().map_err(unusable)?, memory.clone(), bounds)?;
         let producer = Arc::new(producer);
         let tail = config.tail().map_err(unusable)?;
-        let follower = Follower::open(&tail, memory.clone(), names, producer.clone(), config.patience)?;
+        let times = (config.patience, config.idle);
+        let follower = Follower::open(&tail, memory.clone(), names, producer.clone(), times)?;
         let history = config.history().map_err(unusable)?;
         let history = History::new(&history, config.history_consumers, config.patience);
         let inner = Inner {
@@ -97,11 +95,15 @@ impl KafkaLog {
             follower: Arc::new(follower),
             history,
             admin: OnceCell::new(),
-            followed,
             closed: Arc::default(),
             members: Arc::default(),
         };
         Ok(KafkaLog { inner: Arc::new(Handle(Some(inner))) })
+    }
+
+    /// How many partitions' ends are followed.
+    pub fn following(&self) -> usize {
+        self.inner.follower.following()
     }
 
     /// Takes no more appends, waits for the answers to those under way, and leaves its groups. Afterwards appends and
@@ -157,15 +159,15 @@ impl Inner {
         Ok(topic.first + partition.number as usize)
     }
 
-    /// The partition as its readers see it, followed from now on.
-    async fn followed(&self, partition: Partition) -> Result<&Slot, Error> {
+    /// The partition as its readers see it, followed for as long as this is held, and some time more.
+    async fn followed(&self, partition: Partition) -> Result<Reading<'_>, Error> {
         let index = self.index(partition)?;
-        let follow = || {
+        let reading = self.memory.slots()[index].reading();
+        if !self.follower.follows(index) {
             let follower = self.follower.clone();
-            blocking(move || follower.follow(index))
-        };
-        self.followed[index].get_or_try_init(follow).await?;
-        Ok(&self.memory.slots()[index])
+            blocking(move || follower.follow(index)).await?;
+        }
+        Ok(reading)
     }
 
     /// Where the partition starts and ends, as the cluster has it now.

@@ -6,9 +6,10 @@
 
 use std::{
     collections::VecDeque,
+    ops::Deref,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -24,6 +25,10 @@ pub(crate) struct Slot {
     index: usize,
     /// Bytes of its appends that are not acknowledged yet.
     pub(crate) queued: AtomicUsize,
+    /// Who reads it now, or waits for what comes.
+    readers: AtomicUsize,
+    /// Somebody has, since that was last asked.
+    was_read: AtomicBool,
     window: Mutex<Window>,
     reach: watch::Sender<Reach>,
 }
@@ -68,6 +73,8 @@ impl Slot {
             partition,
             index,
             queued: AtomicUsize::new(0),
+            readers: AtomicUsize::new(0),
+            was_read: AtomicBool::new(false),
             window: Mutex::new(Window { start: 0, end: 0, tail: None }),
             reach: watch::Sender::new(Reach { end: 0, next: 0, open: true }),
         }
@@ -75,6 +82,18 @@ impl Slot {
 
     fn window(&self) -> MutexGuard<'_, Window> {
         lock(&self.window)
+    }
+
+    /// Said before it is followed, and kept for as long as it is read.
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        self.readers.fetch_add(1, Relaxed);
+        Reading(self)
+    }
+
+    /// Nobody reads it, and nobody has since this was last asked.
+    pub(crate) fn is_idle(&self) -> bool {
+        let was_read = self.was_read.swap(false, Relaxed);
+        self.readers.load(Relaxed) == 0 && !was_read
     }
 
     pub(crate) fn recent(&self, from: u64, limit: Limit) -> Result<Found, Error> {
@@ -125,6 +144,11 @@ impl Slot {
             window.tail = Some(Tail { from: next, next, records: VecDeque::new() });
         }
         self.announce();
+    }
+
+    /// Nothing brings what stands there any more.
+    pub(crate) fn followed_no_more(&self) {
+        self.window().tail = None;
     }
 
     /// One past the last durable record that we know of.
@@ -238,6 +262,24 @@ impl Slot {
     }
 }
 
+/// Somebody reads; see [`Slot::reading`].
+pub(crate) struct Reading<'a>(&'a Slot);
+
+impl Deref for Reading<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.0
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.was_read.store(true, Relaxed);
+        self.0.readers.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Takes `bytes` of what `bound` allows in all. What is larger than that is taken alone.
 pub(crate) fn reserve(taken: &AtomicUsize, bytes: usize, bound: usize) -> bool {
     let more = |taken| (taken == 0 || taken + bytes <= bound).then_some(taken + bytes);
@@ -265,6 +307,16 @@ impl Memory {
 
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// Nothing of this slot is held any more.
+    pub(crate) fn let_go(&self, index: usize) {
+        let mut held = lock(&self.held);
+        let Held { bytes, pieces } = &mut *held;
+        pieces.retain(|(of, _, size)| {
+            *bytes -= if *of == index { *size } else { 0 };
+            *of != index
+        });
     }
 
     fn holds(&self, index: usize, before: u64, bytes: usize) {

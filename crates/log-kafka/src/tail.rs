@@ -1,13 +1,17 @@
 //! The one consumer that follows the ends of partitions, for all readers of the process.
 //!
-//! A partition is followed from its first use on. Each has a queue of its own in librdkafka, so that a failure is known
+//! A partition is followed from its first use on, until nobody has read it for some time: who led it elsewhere since
+//! must not make this process fetch it for ever. Each has a queue of its own in librdkafka, so that a failure is known
 //! to be its own; one thread sleeps until one of them has news, and takes it over into memory.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
@@ -46,6 +50,8 @@ struct Inner {
     /// Whom to ask how far partitions reach: on our own connections the question would stand behind a fetch that waits.
     asked: Arc<Producer>,
     patience: Duration,
+    /// What nobody has read for so long, or up to twice that, is followed no more.
+    idle: Duration,
 }
 
 enum News {
@@ -63,7 +69,7 @@ impl Follower {
         memory: Arc<Memory>,
         names: Vec<Arc<str>>,
         asked: Arc<Producer>,
-        patience: Duration,
+        (patience, idle): (Duration, Duration),
     ) -> Result<Self, Error> {
         let opening = failed("open a consumer");
         let mut native = Native::from_config_and_context(config, Told("tail")).map_err(opening)?;
@@ -73,7 +79,8 @@ impl Follower {
         let native = Arc::new(native);
         let topics: BTreeSet<_> = names.iter().cloned().collect();
         topics.iter().try_for_each(|topic| get_to_know(&native, topic, patience))?;
-        let inner = Arc::new(Inner { native, memory, names, queues: Mutex::default(), asked, patience });
+        let inner =
+            Arc::new(Inner { native, memory, names, queues: Mutex::default(), asked, patience, idle });
         let thread = {
             let (inner, again) = (inner.clone(), news.clone());
             let thread = std::thread::Builder::new().name("kafka-tail".into());
@@ -85,12 +92,21 @@ impl Follower {
         Ok(Follower { inner, news, thread: Mutex::new(Some(thread)) })
     }
 
+    /// Whether the partition is followed. It stays so for whoever said that it is being read before asking this.
+    pub(crate) fn follows(&self, index: usize) -> bool {
+        lock(&self.inner.queues).contains_key(&index)
+    }
+
+    pub(crate) fn following(&self) -> usize {
+        lock(&self.inner.queues).len()
+    }
+
     /// Follows the partition from its end on, if it is not followed yet. Blocks while the cluster is asked.
     pub(crate) fn follow(&self, index: usize) -> Result<(), Error> {
-        let inner = &self.inner;
-        if lock(&inner.queues).contains_key(&index) {
+        if self.follows(index) {
             return Ok(());
         }
+        let inner = &self.inner;
         let (start, end) = inner.watermarks(index)?;
         // Two may come at the same time; both have asked, and one follows.
         let mut queues = lock(&inner.queues);
@@ -154,23 +170,46 @@ impl Inner {
     }
 
     fn run(&self, heard: &mpsc::Receiver<News>, again: &mpsc::Sender<News>) {
-        let mut unpacker = Unpacker::default();
-        while let Ok(news) = heard.recv() {
-            match news {
-                News::Stop => break,
-                News::Own => {
+        let (mut unpacker, mut looked) = (Unpacker::default(), Instant::now());
+        loop {
+            match heard.recv_timeout(self.idle) {
+                Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(News::Own) => {
                     while let Some(said) = self.native.poll(Duration::ZERO) {
                         if let Err(error) = said {
                             tracing::debug!(%error, "the tail's consumer says");
                         }
                     }
                 }
-                News::Of(index) => self.take(index, &mut unpacker, again),
+                Ok(News::Of(index)) => self.take(index, &mut unpacker, again),
+            }
+            if looked.elapsed() >= self.idle {
+                self.leave_idle();
+                looked = Instant::now();
             }
         }
         // Whoever still reads is told.
         self.memory.slots().iter().for_each(Slot::shut);
         lock(&self.queues).clear();
+    }
+
+    fn leave_idle(&self) {
+        let mut queues = lock(&self.queues);
+        queues.retain(|index, _| {
+            let slot = self.slot(*index);
+            if !slot.is_idle() {
+                return true;
+            }
+            tracing::debug!(partition = %slot.partition, "nobody reads it: it is followed no more");
+            // At worst it is brought, and nobody takes it.
+            if let Err(error) = self.unassign(*index) {
+                tracing::warn!(partition = %slot.partition, %error, "could not stop following a partition");
+            }
+            slot.followed_no_more();
+            self.memory.let_go(*index);
+            false
+        });
     }
 
     fn take(&self, index: usize, unpacker: &mut Unpacker, again: &mpsc::Sender<News>) {
@@ -217,10 +256,14 @@ impl Inner {
 
     fn follow_anew(&self, index: usize) -> Result<(), Error> {
         let (start, end) = self.watermarks(index)?;
+        self.unassign(index)?;
+        self.assign(index, start, end)
+    }
+
+    fn unassign(&self, index: usize) -> Result<(), Error> {
         let mut assigned = TopicPartitionList::new();
         assigned.add_partition(&self.names[index], self.number(index));
-        self.native.incremental_unassign(&assigned).map_err(failed("stop following a partition"))?;
-        self.assign(index, start, end)
+        self.native.incremental_unassign(&assigned).map_err(failed("stop following a partition"))
     }
 }
 

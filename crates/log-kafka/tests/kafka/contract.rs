@@ -1,6 +1,6 @@
 //! The suite that every backend passes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use log::{
@@ -15,6 +15,11 @@ use crate::brokers::{self, fresh_topic, log_with};
 /// Keeps nothing in memory, so every read goes to the cluster.
 fn forgetful(config: KafkaConfig) -> KafkaConfig {
     KafkaConfig { recent_bytes: 0, ..config }
+}
+
+/// Follows nothing for longer than it must.
+fn restless(config: KafkaConfig) -> KafkaConfig {
+    KafkaConfig { idle: Duration::from_millis(1), ..config }
 }
 
 async fn conforms_on_the_stand_in(configured: impl Fn(KafkaConfig) -> KafkaConfig) {
@@ -73,6 +78,41 @@ async fn the_stand_in_keeps_the_contract_from_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stand_in_keeps_the_contract_from_the_cluster() {
     conforms_on_the_stand_in(forgetful).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stand_in_keeps_the_contract_for_who_follows_hardly_anything() {
+    conforms_on_the_stand_in(restless).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_brokers_keep_the_contract_for_who_follows_hardly_anything() {
+    conforms_on_real_brokers(restless).await;
+}
+
+/// Who led a partition once does not fetch it for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_reads_is_followed_no_more() {
+    let Some(addresses) = brokers::shared() else { return };
+    let config = KafkaConfig { idle: Duration::from_millis(100), ..KafkaConfig::new(addresses) };
+    let topic = fresh_topic();
+    let (log, there) = (log_with(&config, topic, 2).await, brokers::open(&config, topic).await);
+    let (read, unread) = (topic.partition(0), topic.partition(1));
+    for partition in [read, unread] {
+        assert_eq!(there.read(partition, 0, Limit::default()).await.expect("read"), []);
+    }
+    assert_eq!(there.following(), 2);
+    let waiting = there.wait(read, 0);
+    tokio::select! {
+        _ = waiting => panic!("nothing was written"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => assert_eq!(there.following(), 1, "it is waited for"),
+    }
+    for partition in [read, unread] {
+        log.append(partition, vec![Bytes::from("news")]).await.expect("append");
+        there.wait(partition, 0).await.expect("wait");
+        assert_eq!(there.read(partition, 0, Limit::default()).await.expect("read").len(), 1);
+    }
+    assert_eq!(there.following(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
