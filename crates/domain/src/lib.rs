@@ -17,6 +17,7 @@ mod departed;
 mod facts;
 mod partition;
 mod relay;
+mod shared;
 mod step;
 mod timers;
 

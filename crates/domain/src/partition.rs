@@ -48,7 +48,7 @@ pub struct Partition<A: Aggregate> {
 pub struct Outbox {
     /// The number given last.
     last: u64,
-    unapplied: VecDeque<(u64, Box<Relay>)>,
+    unapplied: VecDeque<(u64, Arc<Relay>)>,
 }
 
 impl Outbox {
@@ -85,6 +85,23 @@ impl<A: Aggregate> Partition<A> {
             inbound: BTreeMap::new(),
             outbound: BTreeMap::new(),
             state: A::State::default(),
+            departed: Departed::default(),
+        }
+    }
+
+    /// As it is now, for a snapshot that is written while this one goes on. What is large is shared by both.
+    pub fn lend(&self) -> Self {
+        Partition {
+            topology: self.topology,
+            decided_at: self.decided_at,
+            policies: self.policies.clone(),
+            facts: self.facts.clone(),
+            lasting_facts: self.lasting_facts.clone(),
+            answers: self.answers.clone(),
+            pending: self.pending.clone(),
+            inbound: self.inbound.clone(),
+            outbound: self.outbound.clone(),
+            state: self.state.clone(),
             departed: Departed::default(),
         }
     }

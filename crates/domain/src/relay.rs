@@ -3,7 +3,7 @@
 //! A relay is a command that one aggregate's event is for another. Source and target count them densely, so
 //! that resending is harmless and a gap is impossible.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +96,7 @@ pub enum Relay {
 
 impl Relay {
     /// As an outbox keeps it, which may be for long: a few sealed bytes must not hold the whole record in memory.
-    pub(crate) fn kept(mut self) -> Box<Self> {
+    pub(crate) fn kept(mut self) -> Arc<Self> {
         match &mut self {
             Relay::Contact(contact::Command::See { from, .. }) => from.address.detach(),
             Relay::Conversation(conversation::Command::Receive(received)) => received.detach(),
@@ -104,7 +104,7 @@ impl Relay {
             // Nothing sealed is in the others.
             Relay::Contact(_) | Relay::Conversation(_) | Relay::Delivery(_) | Relay::Desk(_) => {}
         }
-        Box::new(self)
+        Arc::new(self)
     }
 
     pub fn kind(&self) -> Kind {

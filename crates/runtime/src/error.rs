@@ -25,9 +25,6 @@ pub enum Error {
     /// The log gave us a place for it, and it does not stand there.
     #[error("{peer}: decision {seq} was lost on its way: {read} was read back first")]
     Lost { peer: Peer, seq: u64, read: u64 },
-    /// They fold the same steps; one of them must be wrong.
-    #[error("{peer}: what left memory is not the same in the snapshot as in its leader")]
-    Differs { peer: Peer },
     #[error("the fold of a partition broke off")]
     Fold {
         #[source]

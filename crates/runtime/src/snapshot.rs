@@ -16,7 +16,7 @@ use std::{
 };
 
 use domain::{Partition, Peer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wire::{Codec, Point};
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     mark::{MARK, Mark},
     mirror::Mirror,
     portions::InPortions,
+    scribe::Turn,
 };
 
 const MAGIC: &[u8; 8] = b"TRIBSNP3";
@@ -110,10 +111,9 @@ impl Snapshots {
         steps / 4 >= self.every
     }
 
-    /// The turn to have a partition in memory for the second time; there is one in the process.
-    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
-        self.turn.clone().acquire_owned().await.ok()
+    /// The turn to write one beside a leader, if nobody has it.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        self.turn.clone().try_acquire_owned().ok()
     }
 
     /// Writes a snapshot and removes the ones it makes superfluous. The archive is put in order on the way. Blocks on the

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContactId, Party, TenantId, Timers};
+use crate::{ContactId, Party, TenantId, Timers, shared::Shared};
 
 use super::{Event, TimerId};
 
@@ -20,9 +20,9 @@ pub struct Contacts {
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Ledger {
-    contacts: BTreeMap<ContactId, Contact>,
+    contacts: Shared<ContactId, Contact>,
     /// Whose each address is. Every one named here stands in that contact's `parties`.
-    owners: BTreeMap<Party, ContactId>,
+    owners: Shared<Party, ContactId>,
 }
 
 /// A person, with at least one address.
@@ -47,7 +47,9 @@ impl Contacts {
         match event {
             Event::Created { contact, from, .. } => {
                 let ledger = self.ledgers.entry(from.tenant.clone()).or_default();
-                ledger.contacts.entry(*contact).or_default();
+                if !ledger.contacts.contains_key(contact) {
+                    ledger.contacts.insert(*contact, Contact::default());
+                }
                 ledger.link(*contact, from.party);
             }
             Event::Linked { tenant, contact, party, .. } => {

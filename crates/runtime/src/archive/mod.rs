@@ -9,8 +9,8 @@
 //! snapshot is in memory, and is folded again from the log. So there is no place of its own in the log to keep, and
 //! nothing to repair.
 //!
-//! A leader's snapshots are written by another fold of the same steps ([`crate::scribe`]). The leader cuts what it has in
-//! memory where the snapshot will be, and drops that part once it can read the snapshot's segments instead.
+//! While a leader's snapshot is being written ([`crate::scribe`]) the archive is lent to it: both read the same memory and
+//! files. What is kept meanwhile comes after the snapshot, and what was in memory before it goes once it stands in segments.
 
 mod filter;
 mod runs;
@@ -170,21 +170,22 @@ impl Archive {
         Ok(())
     }
 
-    /// From here on what is kept comes after the snapshot that is being written.
-    pub(crate) fn cut(&mut self) {
-        [&mut self.facts, &mut self.lasting_facts, &mut self.parties].into_iter().for_each(Shelf::cut);
+    /// For a snapshot: what is here now, in the same memory. From here on what is kept comes after it.
+    pub(crate) fn lend(&mut self) -> Archive {
+        Archive {
+            facts: self.facts.lend(),
+            lasting_facts: self.lasting_facts.lend(),
+            parties: self.parties.lend(),
+            keeps: self.keeps,
+        }
     }
 
-    /// Takes over the segments of a settled archive, in place of what was in memory before the cut. False, and nothing
-    /// changes, if it does not hold the same. What is not needed any more is left in `settled`.
-    pub(crate) fn adopt(&mut self, settled: &mut Archive) -> bool {
-        let is_same = self.shelves().iter().zip(settled.shelves()).all(|(ours, theirs)| ours.is_in(theirs));
-        if is_same {
-            self.facts.adopt(&mut settled.facts);
-            self.lasting_facts.adopt(&mut settled.lasting_facts);
-            self.parties.adopt(&mut settled.parties);
-        }
-        is_same
+    /// Takes back what was lent last, once it is settled: its segments, in place of what was in memory then. What is not
+    /// needed any more is left in `settled`.
+    pub(crate) fn take_back(&mut self, settled: &mut Archive) {
+        self.facts.take_back(&mut settled.facts);
+        self.lasting_facts.take_back(&mut settled.lasting_facts);
+        self.parties.take_back(&mut settled.parties);
     }
 
     fn shelves(&self) -> [&Shelf; SHELVES] {

@@ -14,7 +14,10 @@ use std::{
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use data_encoding::HEXLOWER;
@@ -33,11 +36,13 @@ const TRAILER: usize = 8 + DIGEST;
 /// Sixteen bytes of the digest of the index.
 pub(crate) type Name = [u8; 16];
 
+/// Clones share the file and what is in memory of it.
+#[derive(Clone)]
 pub(crate) struct Segment {
     pub(super) name: Name,
     path: PathBuf,
-    file: File,
-    pub(super) index: Index,
+    file: Arc<File>,
+    pub(super) index: Arc<Index>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -86,7 +91,7 @@ impl Segment {
         let written = Segment::write_to(&partial, about, span, entries).and_then(|(name, index)| {
             let path = path_of(dir, &name);
             fs::rename(&partial, &path)?;
-            Ok(Segment { name, file: File::open(&path)?, path, index })
+            Ok(Segment { name, file: File::open(&path)?.into(), path, index: index.into() })
         });
         if written.is_err() {
             // Where the disk is full, nothing may be left behind.
@@ -151,7 +156,7 @@ impl Segment {
             return Err(damaged("its index does not match its name"));
         }
         let index = Index::decode(&index).ok_or_else(|| damaged("its index cannot be read"))?;
-        Ok(Segment { name, path, file, index })
+        Ok(Segment { name, path, file: file.into(), index: index.into() })
     }
 
     /// Sees that it stands in this folder, too, and is found there from now on: each snapshot has its segments in a
@@ -176,7 +181,7 @@ impl Segment {
     }
 
     fn copy_to(&self, path: &Path) -> io::Result<()> {
-        let mut from = &self.file;
+        let mut from = &*self.file;
         from.seek(io::SeekFrom::Start(0))?;
         let mut to = File::create(path)?;
         io::copy(&mut from, &mut to)?;

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
+    sync::Arc,
 };
 
 use domain::{Millis, Timestamp};
@@ -34,7 +35,7 @@ pub(super) struct Shelf {
     /// Oldest first. What stands in a later one counts.
     segments: Vec<Segment>,
     /// In memory until the snapshot that is being written has them, oldest first.
-    leaving: Vec<Fresh>,
+    leaving: Vec<Arc<Fresh>>,
     fresh: Fresh,
 }
 
@@ -113,22 +114,26 @@ impl Shelf {
         self.fresh.keys.push(keys);
     }
 
-    /// From here on what is put comes after the snapshot that is being written.
-    pub(super) fn cut(&mut self) {
-        if self.fresh.tally.count > 0 {
-            self.leaving.push(std::mem::take(&mut self.fresh));
+    /// For a snapshot: what is here now, in the same memory. From here on what is put comes after it.
+    pub(super) fn lend(&mut self) -> Shelf {
+        self.cut();
+        Shelf {
+            written: self.written,
+            gone: self.gone,
+            segments: self.segments.clone(),
+            leaving: self.leaving.clone(),
+            ..Shelf::new(self.kept_for)
         }
     }
 
-    /// Whether this settled shelf holds what was put here before the cut.
-    pub(super) fn is_in(&self, settled: &Shelf) -> bool {
-        let mut tally = self.written;
-        self.leaving.iter().for_each(|fresh| tally.add(fresh.tally));
-        settled.tally() == tally
+    fn cut(&mut self) {
+        if self.fresh.tally.count > 0 {
+            self.leaving.push(std::mem::take(&mut self.fresh).into());
+        }
     }
 
-    /// Takes over the segments of a settled shelf in which this one is, and leaves it what is not needed any more.
-    pub(super) fn adopt(&mut self, settled: &mut Shelf) {
+    /// Takes back what was lent last, once it is settled, and leaves there what is not needed any more.
+    pub(super) fn take_back(&mut self, settled: &mut Shelf) {
         (self.written, self.gone) = (settled.written, settled.gone);
         std::mem::swap(&mut self.segments, &mut settled.segments);
         std::mem::swap(&mut self.leaving, &mut settled.leaving);
@@ -157,7 +162,7 @@ impl Shelf {
 
     /// Oldest first.
     fn in_memory(&self) -> impl DoubleEndedIterator<Item = &Fresh> {
-        self.leaving.iter().chain(std::iter::once(&self.fresh))
+        self.leaving.iter().map(Arc::as_ref).chain(std::iter::once(&self.fresh))
     }
 
     /// Sees that everything stands in segments, and these in the folder, if there is anything. Nothing is lost if it fails.

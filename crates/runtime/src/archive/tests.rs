@@ -183,66 +183,52 @@ fn a_damaged_segment_never_answers_wrongly() {
     }
 }
 
-/// As a leader's archive and its scribe's: each snapshot is written of what was put before the cut, while more is put.
+/// As a leader's archive, lent to its scribe: each snapshot is of what was put before, while more is put.
 #[test]
-fn what_another_fold_wrote_is_taken_over_whatever_came_meanwhile() {
+fn what_was_lent_comes_back_settled_whatever_came_meanwhile() {
     for seed in 0..12 {
         let mut dice = Dice(seed);
         let root = tempfile::tempdir().unwrap();
-        let (mut ours, mut theirs) = (Shelf::new(None), Shelf::new(None));
-        let (mut model, mut twin) = (BTreeMap::new(), Vec::new());
-        let mut put = |shelf: &mut Shelf, twin: &mut Vec<(Key, Vec<u8>)>, dice: &mut Dice| {
-            for _ in 0..dice.roll(60) {
-                let (key, value) = (dice.key(300), dice.value());
-                shelf.put(NOW, key, value.clone());
-                twin.push((key, value.clone()));
-                model.insert(key, value);
-            }
-            for n in 0..400 {
-                assert_eq!(found(shelf, &key(n)).as_ref(), model.get(&key(n)), "seed {seed}");
-            }
-        };
+        let mut ours = Shelf::new(None);
+        let mut model = BTreeMap::new();
         for round in 0..10 {
-            put(&mut ours, &mut twin, &mut dice);
-            ours.cut();
-            twin.drain(..).for_each(|(key, value)| theirs.put(NOW, key, value));
-            put(&mut ours, &mut twin, &mut dice);
+            put_some(&mut ours, &mut model, &mut dice);
+            let before = model.clone();
+            let mut lent = ours.lend();
+            put_some(&mut ours, &mut model, &mut dice);
+            assert!(holds(&lent, &before), "what comes meanwhile is not in it");
             // Some are never written: what they should hold is in the next.
             if dice.roll(3) == 0 {
                 continue;
             }
             let dir = root.path().join(round.to_string());
-            theirs.settle(&dir, NOW).unwrap();
-            let mut settled = Shelf::decode(&mut &theirs.encode()[..], &dir, None).unwrap();
-            assert!(ours.is_in(&settled), "seed {seed}, round {round}");
-            ours.adopt(&mut settled);
-            assert!(settled.tally() != ours.tally() || twin.is_empty(), "what came meanwhile is not in it");
-            put(&mut ours, &mut twin, &mut dice);
+            lent.settle(&dir, NOW).unwrap();
+            assert!(holds(&Shelf::decode(&mut &lent.encode()[..], &dir, None).unwrap(), &before));
+            put_some(&mut ours, &mut model, &mut dice);
+            let tally = ours.tally();
+            ours.take_back(&mut lent);
+            assert_eq!(ours.tally(), tally, "seed {seed}, round {round}");
+            assert!(holds(&ours, &model), "seed {seed}, round {round}");
         }
         // The last is its own.
         let dir = root.path().join("last");
         ours.settle(&dir, NOW).unwrap();
-        let mut last = Shelf::decode(&mut &ours.encode()[..], &dir, None).unwrap();
-        put(&mut last, &mut Vec::new(), &mut dice);
+        let last = Shelf::decode(&mut &ours.encode()[..], &dir, None).unwrap();
+        assert!(holds(&last, &model));
         last.check().expect("nothing is damaged");
     }
 }
 
-#[test]
-fn what_another_fold_wrote_is_not_taken_over_if_it_is_not_the_same() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut ours, mut theirs) = (Archive::default(), Archive::default());
-    ours.keep(departed(0, 100));
-    ours.cut();
-    ours.keep(departed(100, 100));
-    theirs.keep(departed(0, 99));
-    theirs.settle(root.path(), NOW).unwrap();
-    assert!(!ours.adopt(&mut theirs));
-    assert!((0..200).all(|n| ours.has_fact(FactId(key(n))).unwrap()), "and all of ours is still there");
-    theirs.keep(departed(99, 1));
-    theirs.settle(root.path(), NOW).unwrap();
-    assert!(ours.adopt(&mut theirs));
-    assert!((0..200).all(|n| ours.has_fact(FactId(key(n))).unwrap()));
+fn put_some(shelf: &mut Shelf, model: &mut BTreeMap<Key, Vec<u8>>, dice: &mut Dice) {
+    for _ in 0..dice.roll(60) {
+        let (key, value) = (dice.key(300), dice.value());
+        shelf.put(NOW, key, value.clone());
+        model.insert(key, value);
+    }
+}
+
+fn holds(shelf: &Shelf, model: &BTreeMap<Key, Vec<u8>>) -> bool {
+    (0..400).all(|n| found(shelf, &key(n)).as_ref() == model.get(&key(n)))
 }
 
 #[test]

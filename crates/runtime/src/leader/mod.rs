@@ -27,7 +27,7 @@ use crate::{
     off_thread::drop_off_thread,
     readiness::Counted,
     relays::Relays,
-    scribe::Scribe,
+    scribe::{Scribe, Turn},
     standing::{intake, log_of},
 };
 
@@ -90,6 +90,8 @@ pub(crate) struct Leader<'a, A: Codec> {
     since_snapshot: usize,
     /// The snapshot begun last was written, or is being written.
     is_left: bool,
+    /// A snapshot is due, and begins as soon as nothing is in flight.
+    turn: Option<Turn>,
     scribe: Option<Scribe>,
 }
 
@@ -152,6 +154,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             poison,
             since_snapshot,
             is_left: true,
+            turn: None,
             scribe: None,
         };
         leader.heed_clock();
@@ -176,7 +179,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             if idle && leaving {
                 return self.leave().await;
             }
-            self.begin_snapshot();
+            self.see_to_snapshots();
             let moment = Instant::now();
             let trusted = self.guard.trusts(self.setup.clock.now(), moment);
             if idle && !trusted && self.guard.is_to_be_measured(moment) {
@@ -184,7 +187,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                 self.append(Vec::new());
             }
             // While one of these is due, nothing new is begun: what is under way is read back first.
-            let pausing = leaving || self.has_read_backlog();
+            let pausing = leaving || self.has_read_backlog() || self.turn.is_some();
             let room = trusted && !pausing && self.in_flight.len() < MOST_IN_FLIGHT;
             // Before more is read: policies and timers must not starve behind a full intake.
             if room && self.decide_next()? {
@@ -223,7 +226,7 @@ impl<'a, A: Codec> Leader<'a, A> {
                 Ok(()) = self.policies.changed(), if room => self.adopting = true,
                 Some(written) = OptionFuture::from(self.scribe.as_mut().map(Scribe::written)) => {
                     self.scribe = None;
-                    self.is_left = self.adopt_archive(written)?;
+                    self.is_left = self.take_back(written)?;
                 }
                 () = cancel.cancelled(), if !leaving => {}
             }
@@ -382,30 +385,35 @@ impl<'a, A: Codec> Leader<'a, A> {
         }
     }
 
-    /// Has a snapshot written of what was read back so far, if one is due. What left memory meanwhile is not in it.
-    fn begin_snapshot(&mut self) {
-        let in_flight: usize = self.in_flight.iter().map(InFlight::size).sum();
-        let are_due =
-            |snapshots: &Snapshots| snapshots.are_due(self.since_snapshot.saturating_sub(in_flight));
-        if self.scribe.is_none() && self.setup.snapshots.as_ref().is_some_and(are_due) {
-            // What is in flight is not in it.
-            self.since_snapshot = in_flight;
-            self.is_left = true;
-            self.archive.cut();
-            let point = self.reader.point();
-            self.scribe = Some(Scribe::begin(self.setup.clone(), self.peer.partition, point));
+    /// Has a snapshot written if one is due, as soon as nothing is in flight.
+    fn see_to_snapshots(&mut self) {
+        if self.turn.is_none() && self.scribe.is_none() {
+            let due =
+                self.setup.snapshots.as_ref().filter(|snapshots| snapshots.are_due(self.since_snapshot));
+            self.turn = due.and_then(Snapshots::turn);
         }
+        let Some(turn) = self.turn.take_if(|_| self.in_flight.is_empty()) else { return };
+        self.since_snapshot = 0;
+        self.is_left = true;
+        let lent = Standing::from_parts(
+            self.peer,
+            self.partition.lend(),
+            self.archive.lend(),
+            self.accepted_through,
+            Reader::new(self.reader.point()),
+        );
+        self.scribe = Some(Scribe::begin(self.setup.clone(), lent, turn));
     }
 
     /// From now on what the snapshot has of the archive is read from there. Without one, which is false, it stays in memory
     /// until the next.
-    fn adopt_archive(&mut self, written: Result<Option<Archive>, Error>) -> Result<bool, Error> {
+    fn take_back(&mut self, written: Result<Option<Archive>, Error>) -> Result<bool, Error> {
         match written {
             Ok(None) => Ok(false),
             Ok(Some(mut settled)) => {
-                let is_same = self.archive.adopt(&mut settled);
+                self.archive.take_back(&mut settled);
                 drop_off_thread(settled);
-                if is_same { Ok(true) } else { Err(Error::Differs { peer: self.peer }) }
+                Ok(true)
             }
             Err(error @ Error::Archive { .. }) => Err(error),
             Err(error) => {
@@ -419,8 +427,7 @@ impl<'a, A: Codec> Leader<'a, A> {
     async fn leave(mut self) -> Result<End, Error> {
         let mut is_left = self.is_left && self.since_snapshot == 0;
         if let Some(mut scribe) = self.scribe.take() {
-            scribe.give_up();
-            is_left &= self.adopt_archive(scribe.written().await)?;
+            is_left &= self.take_back(scribe.written().await)?;
         }
         self.relays.confirm();
         let (snapshots, log, peer) = (self.setup.snapshots.clone(), self.setup.log.clone(), self.peer);
