@@ -10,6 +10,7 @@ use std::{
 };
 
 use domain::Kind;
+use log::clock;
 use tempfile::TempDir;
 
 use super::{
@@ -169,12 +170,14 @@ impl Side for Peer {
         let topic = |name: &str| format!("{prefix}peer.{name}");
         let mut command = Command::new(java);
         let options = std::env::var("TRIBUTARY_BENCH_JVM").unwrap_or_else(|_| JVM.into());
+        // By another name each time: under the same it would go on where it was.
+        let application = format!("{prefix}peer.{}", clock::now());
         command
             .args(options.split(' '))
             .arg("-cp")
             .arg(format!("{0}/peer.jar:{0}/lib/*", self.built.display()))
             .arg("peer.Main")
-            .args([&cluster.brokers, &format!("{prefix}peer")])
+            .args([&cluster.brokers, &application])
             .arg(folder.path().join("state"))
             .args([format!("{prefix}conversation.in"), topic("decisions"), topic("contacts"), topic("desks")])
             .stdout(Stdio::piped());
