@@ -15,6 +15,9 @@
 # compiler options. BROKER_SETTINGS adds lines to server.properties. KAFKA_VERSION names another release.
 # BROKER_THROUGH=PORT is for clients that come through proxies: each broker listens there, too, on PORT and the ports
 # after it, and tells who comes so to come back to the port COUNT further on.
+# BROKER_LOGIN=PORT is for clients that speak TLS and say who they are, by SCRAM-SHA-512: each broker listens for them, too,
+# on PORT and the ports after it. They are `tributary`, with the password BROKER_PASSWORD; DIR/brokers.pem vouches for the
+# brokers.
 set -euo pipefail
 
 version=${KAFKA_VERSION:-4.3.1}
@@ -116,15 +119,29 @@ lay_out() {
     echo "process.roles=broker,controller"
     echo "controller.listener.names=CONTROLLER"
     echo "controller.quorum.voters=$voters"
-    local direct=PLAINTEXT://127.0.0.1:$((port + number - 1)) controller=CONTROLLER://127.0.0.1:$((port + count + number - 1))
+    local listeners=PLAINTEXT://127.0.0.1:$((port + number - 1)) kinds=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT told
+    told=$listeners
     if [[ -n ${BROKER_THROUGH:-} ]]; then
       local through=$((BROKER_THROUGH + number - 1))
-      echo "listeners=$direct,THROUGH://127.0.0.1:$through,$controller"
-      echo "advertised.listeners=$direct,THROUGH://127.0.0.1:$((through + count))"
-      echo "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,THROUGH:PLAINTEXT,CONTROLLER:PLAINTEXT"
-    else
-      echo "listeners=$direct,$controller"
+      listeners+=,THROUGH://127.0.0.1:$through
+      told+=,THROUGH://127.0.0.1:$((through + count))
+      kinds+=,THROUGH:PLAINTEXT
     fi
+    if [[ -n ${BROKER_LOGIN:-} ]]; then
+      local login=LOGIN://127.0.0.1:$((BROKER_LOGIN + number - 1))
+      listeners+=,$login
+      told+=,$login
+      kinds+=,LOGIN:SASL_SSL
+      certify "$home"
+      echo "listener.name.login.ssl.keystore.location=$home/broker.p12"
+      echo "listener.name.login.ssl.keystore.type=PKCS12"
+      echo "listener.name.login.ssl.keystore.password=brokers"
+      echo "listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-512"
+      echo "listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    fi
+    echo "listeners=$listeners,CONTROLLER://127.0.0.1:$((port + count + number - 1))"
+    echo "advertised.listeners=$told"
+    echo "listener.security.protocol.map=$kinds"
     echo "log.dirs=$home/data"
     echo "auto.create.topics.enable=false"
     # A broker that was killed is back as soon as the last it said is so old.
@@ -152,10 +169,22 @@ appender.file.layout.pattern=%d %p %c: %m%n
 LOG
 }
 
+# A certificate of its own for the broker in folder $1.
+certify() {
+  local store=(-storetype PKCS12 -keystore "$1/broker.p12" -storepass brokers -alias broker)
+  {
+    keytool -genkeypair "${store[@]}" -keyalg EC -groupname secp256r1 -validity 30 -dname CN=broker -ext SAN=IP:127.0.0.1
+    keytool -exportcert "${store[@]}" -rfc -file "$1/broker.pem"
+  } >"$1/certify.log" 2>&1 || { cat "$1/certify.log" >&2; fail "could not make a certificate in $1"; }
+  cat "$1/broker.pem" >>"$DIR/brokers.pem"
+}
+
 format() {
-  local home=$DIR/$1
+  local home=$DIR/$1 known=()
+  [[ -z ${BROKER_LOGIN:-} ]] ||
+    known=(--add-scram "SCRAM-SHA-512=[name=tributary,password=${BROKER_PASSWORD:?what is the password}]")
   java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.level=ERROR -cp "$jars/*" kafka.tools.StorageTool \
-    format --cluster-id "$(cat "$DIR/cluster")" --config "$home/server.properties" >"$home/format.log" 2>&1 ||
+    format --cluster-id "$(cat "$DIR/cluster")" --config "$home/server.properties" "${known[@]}" >"$home/format.log" 2>&1 ||
     { cat "$home/format.log" >&2; fail "could not format broker $1"; }
 }
 

@@ -30,6 +30,9 @@ impl ClientContext for Told {
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error
             | RDKafkaLogLevel::Warning => {
+                if facility == "FAIL" {
+                    heard(message);
+                }
                 if let Some(like_it) = lately().tells((client, facility), Instant::now()) {
                     tracing::warn!(client, facility, like_it, "{message}");
                 }
@@ -40,6 +43,7 @@ impl ClientContext for Told {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        heard(reason);
         let kind = error.to_string();
         if let Some(like_it) = lately().tells((self.0, &kind), Instant::now()) {
             tracing::warn!(client = self.0, %error, like_it, "{reason}");
@@ -79,6 +83,38 @@ fn lately() -> MutexGuard<'static, Lately> {
 
 impl ConsumerContext for Told {}
 
+/// Why a broker is out of reach, as was said last, by whichever client. What was asked meanwhile fails without a word of
+/// that: the password, or the certificate, may be wrong.
+static HEARD: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+struct Because {
+    reason: String,
+    #[source]
+    error: KafkaError,
+}
+
+fn heard(reason: &str) {
+    // Before it stands which of its threads says so.
+    let reason = reason.split_once("]: ").map_or(reason, |(_, reason)| reason);
+    *lock(&HEARD) = Some((Instant::now(), reason.to_owned()));
+}
+
+/// Whether the cluster is there and lets nobody in with what we have to show. To ask again will not help.
+pub(crate) fn is_refused() -> bool {
+    let said = |words: &str| lock(&HEARD).as_ref().is_some_and(|(_, reason)| reason.contains(words));
+    said("uthentication fail") || said("certificate")
+}
+
+/// The failure, with what was heard of its cause.
+fn explained(error: KafkaError) -> Box<dyn std::error::Error + Send + Sync> {
+    match &*lock(&HEARD) {
+        Some((at, reason)) if at.elapsed() < STANDS_FOR => Because { reason: reason.clone(), error }.into(),
+        _ => error.into(),
+    }
+}
+
 /// A failure of the cluster, or on the way to it.
 pub(crate) fn failed(operation: &'static str) -> impl FnOnce(KafkaError) -> Error {
     use RDKafkaErrorCode::{
@@ -103,7 +139,7 @@ pub(crate) fn failed(operation: &'static str) -> impl FnOnce(KafkaError) -> Erro
             ),
         };
         match passes {
-            true => Error::Unreachable { operation, source: error.into() },
+            true => Error::Unreachable { operation, source: explained(error) },
             false => Error::Storage { operation, source: error.into() },
         }
     }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,18 +10,21 @@ use log::{Error, Topic};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     config::FromClientConfigAndContext as _,
+    consumer::{BaseConsumer, Consumer as _},
     error::RDKafkaErrorCode,
     metadata::MetadataTopic,
 };
 
 use crate::{
     KafkaConfig,
-    client::{Told, blocking, failed, unusable},
+    client::{Told, blocking, failed, is_refused, unusable},
     config::MAX_MESSAGE,
 };
 
 /// How many copies of every partition there should be, where there are as many brokers.
 const COPIES: usize = 3;
+/// Between two looks at why the cluster does not answer.
+const TRY: Duration = Duration::from_secs(1);
 
 /// A topic as it should be.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +87,8 @@ fn may_be_more(setting: &str) -> bool {
 
 /// Makes the topics that are not there. What is there stays as it is.
 pub async fn create(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Made>, Error> {
-    let admin = Arc::new(admin(config)?);
-    let brokers = look(&admin, config).await?.brokers;
+    let admin = admin(config)?;
+    let brokers = look(config).await?.brokers;
     let names: Vec<_> = wanted.iter().map(|wanted| config.name(wanted.topic.0)).collect();
     let settings: Vec<_> = wanted.iter().map(|wanted| settings(wanted.copies(brokers))).collect();
     let new = wanted.iter().zip(&names).zip(&settings).map(|((wanted, name), settings)| {
@@ -108,7 +110,7 @@ pub async fn create(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Made>
     // They are made, and brokers hear of it a moment later.
     let began = Instant::now();
     while began.elapsed() < config.patience {
-        let seen = look(&admin, config).await?;
+        let seen = look(config).await?;
         if names.iter().all(|name| seen.topics.contains_key(name)) {
             break;
         }
@@ -119,8 +121,8 @@ pub async fn create(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Made>
 
 /// What about the topics is not as it should be. Empty: all is well.
 pub async fn check(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Finding>, Error> {
-    let admin = Arc::new(admin(config)?);
-    let seen = look(&admin, config).await?;
+    let admin = admin(config)?;
+    let seen = look(config).await?;
     let mut findings = Vec::new();
     for wanted in wanted {
         let name = config.name(wanted.topic.0);
@@ -164,7 +166,7 @@ pub async fn check(config: &KafkaConfig, wanted: &[Wanted]) -> Result<Vec<Findin
 
 /// How many partitions each topic has; [`Error::NoTopic`] for one that is not there. Blocks.
 pub fn partitions(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<(Topic, u32)>, Error> {
-    let seen = Seen::by(&admin(config)?, config.patience)?;
+    let seen = Seen::by(config)?;
     let count = |&topic: &Topic| {
         let found = seen.topics.get(&config.name(topic.0));
         found.map(|(partitions, _)| (topic, *partitions)).ok_or(Error::NoTopic(topic))
@@ -189,10 +191,21 @@ struct Seen {
 }
 
 impl Seen {
-    /// Blocks.
-    fn by(admin: &AdminClient<Told>, patience: Duration) -> Result<Self, Error> {
-        let metadata = admin.inner().fetch_metadata(None, patience);
-        let metadata = metadata.map_err(failed("ask Kafka for its topics"))?;
+    /// Blocks until the cluster has answered, for as long as it may take; not so long where it does not let us in.
+    fn by(config: &KafkaConfig) -> Result<Self, Error> {
+        // Unlike a client for administration, one that reads is told what librdkafka has to say.
+        let client =
+            BaseConsumer::from_config_and_context(&config.admin().map_err(unusable)?, Told("topics"));
+        let client = client.map_err(failed("open a client"))?;
+        let began = Instant::now();
+        let metadata = loop {
+            let asked = client.fetch_metadata(None, TRY.min(config.patience));
+            while client.poll(Duration::ZERO).is_some() {}
+            match asked {
+                Err(_) if began.elapsed() < config.patience && !is_refused() => {}
+                asked => break asked.map_err(failed("ask Kafka for its topics"))?,
+            }
+        };
         let shape = |topic: &MetadataTopic| {
             let fewest = topic.partitions().iter().map(|partition| partition.replicas().len()).min()?;
             Some((topic.name().to_owned(), (u32::try_from(topic.partitions().len()).ok()?, fewest)))
@@ -202,7 +215,7 @@ impl Seen {
     }
 }
 
-async fn look(admin: &Arc<AdminClient<Told>>, config: &KafkaConfig) -> Result<Seen, Error> {
-    let (admin, patience) = (admin.clone(), config.patience);
-    blocking(move || Seen::by(&admin, patience)).await
+async fn look(config: &KafkaConfig) -> Result<Seen, Error> {
+    let config = config.clone();
+    blocking(move || Seen::by(&config)).await
 }

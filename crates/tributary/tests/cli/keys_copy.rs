@@ -69,15 +69,8 @@ fn where_the_keys_are_is_said_rightly() {
 
 #[cfg(feature = "kafka")]
 mod on_postgres {
-    use std::{
-        io::{Read as _, Write as _},
-        net::{TcpListener, TcpStream},
-        process::Child,
-        thread,
-        time::{Duration, Instant},
-    };
-
     use super::*;
+    use crate::serving::{Serving, until};
 
     const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/postgres/server.sh");
 
@@ -97,33 +90,6 @@ mod on_postgres {
         assert!(!required, "REQUIRE_POSTGRES=1, and no PostgreSQL can be had: {}", stderr(&output));
         eprintln!("SKIPPED, for no PostgreSQL can be had (POSTGRES_URL names one): {}", stderr(&output));
         None
-    }
-
-    struct Serving(Child);
-
-    impl Drop for Serving {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    /// Posts until it is taken: the inboxes are there a moment after the process is.
-    fn post(port: u16, body: &str) {
-        let head = "POST /webhooks/generic/generic HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nConnection: close";
-        let begun = Instant::now();
-        loop {
-            let mut answer = String::new();
-            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
-                write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-                let _ = stream.read_to_string(&mut answer);
-            }
-            if answer.starts_with("HTTP/1.1 200") {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{answer}");
-            thread::sleep(Duration::from_millis(50));
-        }
     }
 
     #[test]
@@ -164,15 +130,8 @@ mod on_postgres {
             let _ = fs::remove_file(data.join("keys").join(name));
         }
 
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = dir.path().join("t.toml");
-        let text = server_at(&server)
-            + &format!("http.listen = \"127.0.0.1:{port}\"\n")
-            + &format!("secrets.dev.dev = \"file:{}\"\n", dir.path().join("secret").display());
-        fs::write(dir.path().join("secret"), "dev").unwrap();
-        let any =
-            ["smtp", "lmtp", "grpc", "metrics"].map(|name| format!("{name}.listen = \"127.0.0.1:0\"\n"));
-        fs::write(&config, text + &any.concat()).unwrap();
+        let serving = Serving::start(&config, &server_at(&server));
         let config = config.to_str().unwrap();
 
         assert!(
@@ -184,19 +143,9 @@ mod on_postgres {
         expect(&output, 2);
         assert!(stderr(&output).contains("pg_dump"), "{}", stderr(&output));
 
-        let mut serve = command(&["serve", "-c", config]);
-        let serving = Serving(serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        post(port, r#"{"id":"2","from":"visitor-bob","text":"Hello"}"#);
-        let begun = Instant::now();
-        loop {
-            let contacts = stdout(&run(&["contacts", "export", "-c", config]));
-            if contacts.contains("visitor-bob") {
-                assert!(contacts.contains("visitor-ann"), "{contacts}");
-                break;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{contacts}");
-            thread::sleep(Duration::from_millis(50));
-        }
+        serving.post(r#"{"id":"2","from":"visitor-bob","text":"Hello"}"#);
+        let contacts = until(&["contacts", "export", "-c", config], "visitor-bob");
+        assert!(contacts.contains("visitor-ann"), "{contacts}");
         drop(serving);
         assert!(!keys.exists(), "no other key store was made");
 

@@ -9,8 +9,13 @@ mod help;
 mod keys_copy;
 mod log_copy;
 mod normalize;
+#[cfg(feature = "kafka")]
+mod on_kafka;
 mod readers_gone;
+#[cfg(feature = "kafka")]
+mod serving;
 mod stores;
+mod supervision;
 
 use std::{
     fs,
