@@ -26,6 +26,10 @@ fmt:
 kill-soak N="200":
     TRIBUTARY_KILLS={{N}} cargo test -p tributary --test system -- --nocapture kill_9
 
+# Two hundred agents on streams of their own, at random for that many seconds while customers write, then counted.
+floor SECONDS="120":
+    TRIBUTARY_FLOOR_SECONDS={{SECONDS}} cargo test -p tributary --test system -- --nocapture two_hundred
+
 # Breaks everything in turn, N times, under a fleet on three brokers, and prints a table; see docs/operating-kafka.md.
 faults N="5":
     REQUIRE_KAFKA=1 TRIBUTARY_CYCLES={{N}} cargo test -p tributary --features kafka --test faults -- --nocapture nothing_is_lost

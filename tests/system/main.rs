@@ -25,5 +25,6 @@ mod count;
 // The stories.
 mod story_full_disk;
 mod story_kill;
+mod story_many_agents;
 mod story_one_of_each;
 mod story_stop;

@@ -3,7 +3,7 @@
 //! ```text
 //! client ──token──▶ service ──command──▶ X.in … X.log ──▶ hub ──answer──▶ client
 //!                      ▲                    │
-//!                      └── subscriptions ◀──┴──▶ hub ──▶ streams of agents and bots
+//!                      └── subscriptions ◀──┴──▶ hub ──▶ streams of agents, bots and supervisors
 //! ```
 //!
 //! Nothing is decided here. A command is answered by the decision that the log accepted; what is shown is what
@@ -19,6 +19,7 @@ mod contacts;
 mod desk;
 mod events;
 mod operator;
+mod supervision;
 mod timelines;
 mod workspace;
 

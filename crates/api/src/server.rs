@@ -25,6 +25,7 @@ use crate::{
     metrics,
     operator::{Operator, ReadAgain},
     outlet::Streams,
+    supervision::Supervision,
     timelines::Timelines,
     workspace::Workspace,
 };
@@ -174,7 +175,8 @@ impl Server {
             .add_service(service!(pb::contacts_server::ContactsServer<_>, Contacts))
             .add_service(service!(pb::timelines_server::TimelinesServer<_>, Timelines))
             .add_service(service!(pb::workspace_server::WorkspaceServer<_>, Workspace))
-            .add_service(service!(pb::operator_server::OperatorServer<_>, Operator));
+            .add_service(service!(pb::operator_server::OperatorServer<_>, Operator))
+            .add_service(service!(pb::supervision_server::SupervisionServer<_>, Supervision));
 
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let closing = shared.streams.shutdown.clone();

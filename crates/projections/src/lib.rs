@@ -27,6 +27,9 @@ mod follow;
 mod lag;
 mod project;
 
+// From the log into live figures; no store is needed.
+pub mod statistics;
+
 mod error;
 pub mod metrics;
 mod sql;

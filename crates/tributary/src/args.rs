@@ -43,6 +43,8 @@ pub enum Command {
     Normalize(commands::normalize::NormalizeArgs),
     Events(commands::events::EventsArgs),
     Why(commands::why::WhyArgs),
+    Watch(commands::watch::WatchArgs),
+    WhatIf(commands::what_if::WhatIfArgs),
     Verify(commands::verify::VerifyArgs),
     Lag(commands::lag::LagArgs),
     Contacts(commands::contacts::ContactsArgs),

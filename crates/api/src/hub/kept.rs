@@ -13,6 +13,7 @@ use std::{
 };
 
 use domain::{AgentId, Peer, Policy};
+use projections::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 use wire::{Point, STATE_VERSION};
 
@@ -20,7 +21,7 @@ use super::{Holdings, Turn};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB3";
+const MAGIC: &[u8; 8] = b"TRIBHUB4";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -31,6 +32,7 @@ pub(super) struct Views {
     pub(super) agents: Vec<(AgentId, Holdings)>,
     pub(super) turns: Vec<Arc<Turn>>,
     pub(super) policies: Vec<Arc<Policy>>,
+    pub(super) statistics: Statistics,
 }
 
 impl Views {
@@ -46,6 +48,7 @@ impl Views {
             .map(|(_, held)| 1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len())
             .sum::<usize>()
             + self.turns.len()
+            + self.statistics.len()
     }
 }
 
@@ -194,7 +197,8 @@ mod tests {
         let of_point = |point: Vec<u8>| {
             let nothing: [(); 0] = [];
             let no_lists = (nothing.as_slice(), nothing.as_slice(), nothing.as_slice());
-            postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists)).unwrap()
+            postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists, Statistics::default()))
+                .unwrap()
         };
         assert!(with(&of_point(views(7).point(PEER).encode())).is_some());
         assert!(with(&of_point(vec![0xff])).is_none());

@@ -1,5 +1,6 @@
 //! The hub: follows every log once for the whole server, resolves the answers callers wait for, and keeps the
-//! small views that live sessions begin from: what agents hold, which turns wait, which policies are in force.
+//! small views that live sessions begin from: what agents hold, which turns wait, which policies are in force, how the
+//! desks are doing.
 //!
 //! ```text
 //! X.log ──follow──▶ fold views ──▶ sessions of agents and bots
@@ -20,10 +21,11 @@ use std::{
 };
 
 use domain::{
-    AgentId, BotId, Channel, CommandId, ContentHash, InboxId, Kind, Peer, Policy, TenantId, Timestamp,
+    AgentId, BotId, Cause, Channel, CommandId, ContentHash, InboxId, Kind, Peer, Policy, TenantId, Timestamp,
     Topology, contact, conversation, delivery, desk, workspace,
 };
 use log::Log;
+use projections::statistics::Statistics;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -70,6 +72,7 @@ struct Inner {
     agents: Mutex<agents::Agents>,
     turns: Mutex<turns::Turns>,
     policies: Mutex<HashMap<TenantId, Arc<Policy>>>,
+    statistics: Mutex<Statistics>,
 }
 
 /// The hub no longer reads: the server is stopping.
@@ -107,6 +110,7 @@ impl Hub {
             agents: Mutex::default(),
             turns: Mutex::default(),
             policies: Mutex::default(),
+            statistics: Mutex::default(),
         }))
     }
 
@@ -175,6 +179,7 @@ impl Hub {
         lock(&self.0.turns).restore(views.turns);
         lock(&self.0.policies)
             .extend(views.policies.into_iter().map(|policy| (policy.tenant.clone(), policy)));
+        *lock(&self.0.statistics) = views.statistics;
         Ok(())
     }
 
@@ -190,6 +195,7 @@ impl Hub {
                 agents: lock(&self.0.agents).holdings().collect(),
                 turns: lock(&self.0.turns).pending().collect(),
                 policies: lock(&self.0.policies).values().cloned().collect(),
+                statistics: lock(&self.0.statistics).clone(),
             }
         };
         let size = views.len();
@@ -249,6 +255,11 @@ impl Hub {
         self.0.answers.wait(id, content)
     }
 
+    /// Asks the live figures. Nothing is folded meanwhile, so ask for one desk at a time.
+    pub(crate) fn statistics<T>(&self, ask: impl FnOnce(&Statistics) -> T) -> T {
+        ask(&lock(&self.0.statistics))
+    }
+
     /// The channel of an inbox; none if the policy in force no longer has it.
     pub(crate) fn channel(&self, tenant: &TenantId, inbox: &InboxId) -> Option<Channel> {
         Some(self.policy(tenant)?.inboxes.get(inbox)?.channel)
@@ -264,8 +275,11 @@ impl Hub {
                 let decision = &accepted.decision;
                 self.0.unkept.fetch_add(decision.steps.len(), Ordering::Relaxed);
                 for step in &decision.steps {
+                    if let Cause::PolicyInForce(policy) = &step.cause {
+                        A::policy(&self.0, peer, policy);
+                    }
                     for recorded in &step.events {
-                        A::fold(&self.0, decision.decided_at, &recorded.event);
+                        A::fold(&self.0, peer, decision.decided_at, &recorded.event);
                     }
                 }
                 // Only now, so that who is answered finds what it changed in the views.
@@ -285,36 +299,45 @@ trait View: Codec {
     /// Whether anything of its events is kept; of the others only the answers count.
     const IS_SEEN: bool = true;
 
-    fn fold(hub: &Inner, at: Timestamp, event: &Self::Event);
+    /// A policy is in force at the partition from here on.
+    fn policy(_hub: &Inner, _at: Peer, _policy: &Policy) {}
+
+    fn fold(hub: &Inner, by: Peer, at: Timestamp, event: &Self::Event);
 }
 
 impl View for conversation::Decider {
-    fn fold(hub: &Inner, at: Timestamp, event: &conversation::Event) {
+    fn policy(hub: &Inner, at: Peer, policy: &Policy) {
+        lock(&hub.statistics).policy(at.partition, policy);
+    }
+
+    fn fold(hub: &Inner, by: Peer, at: Timestamp, event: &conversation::Event) {
         lock(&hub.turns).fold(event);
         lock(&hub.agents).fold_conversation(at, event);
+        lock(&hub.statistics).conversation(by.partition, at, event);
     }
 }
 
 impl View for desk::Decider {
-    fn fold(hub: &Inner, _at: Timestamp, event: &desk::Event) {
+    fn fold(hub: &Inner, _by: Peer, at: Timestamp, event: &desk::Event) {
         lock(&hub.agents).fold_desk(event);
+        lock(&hub.statistics).desk(at, event);
     }
 }
 
 impl View for delivery::Decider {
     const IS_SEEN: bool = false;
 
-    fn fold(_hub: &Inner, _at: Timestamp, _event: &delivery::Event) {}
+    fn fold(_hub: &Inner, _by: Peer, _at: Timestamp, _event: &delivery::Event) {}
 }
 
 impl View for contact::Decider {
     const IS_SEEN: bool = false;
 
-    fn fold(_hub: &Inner, _at: Timestamp, _event: &contact::Event) {}
+    fn fold(_hub: &Inner, _by: Peer, _at: Timestamp, _event: &contact::Event) {}
 }
 
 impl View for workspace::Decider {
-    fn fold(hub: &Inner, _at: Timestamp, event: &workspace::Event) {
+    fn fold(hub: &Inner, _by: Peer, _at: Timestamp, event: &workspace::Event) {
         let workspace::Event::PolicyApplied(policy) = event;
         lock(&hub.policies).insert(policy.tenant.clone(), policy.clone());
     }
@@ -350,6 +373,21 @@ mod tests {
         conversation::Event { tenant: "acme".parse().unwrap(), inbox: "chat".parse().unwrap(), what }
     }
 
+    fn wanted() -> conversation::Event {
+        let what = What::AgentWanted {
+            conversation: domain::ConversationId { party: Party([9; 16]), number: 1 },
+            channel: Channel::Sms,
+            queue: "acme/desk/all".parse().unwrap(),
+            owner_epoch: 1,
+            reason: conversation::HandOffReason::NoBot,
+            since: Timestamp(3),
+            again: false,
+            agent: None,
+            agent_until: None,
+        };
+        conversation::Event { tenant: "acme".parse().unwrap(), inbox: "chat".parse().unwrap(), what }
+    }
+
     async fn decided(log: &MemoryLog, seq: u64, event: conversation::Event) {
         let events = vec![Recorded { event, relay: None }];
         let step = Step { cause: Cause::Report, events, answers: Vec::new(), set_aside: None };
@@ -359,8 +397,9 @@ mod tests {
         log.append(log_partition(CONVERSATIONS), vec![wire::encode_decision(&decision)]).await.unwrap();
     }
 
-    /// Reads what is there with a hub that keeps its views, and stops it.
-    async fn held(log: &MemoryLog, dir: &std::path::Path) -> usize {
+    /// Reads what is there with a hub that keeps its views, and stops it. How many conversations an agent has, and how many
+    /// wait.
+    async fn held(log: &MemoryLog, dir: &std::path::Path) -> (usize, u32) {
         let hub = Hub::new(Arc::new(log.clone()), TOPOLOGY, Some(dir.to_owned()));
         let stop = CancellationToken::new();
         let running = tokio::spawn({
@@ -369,9 +408,10 @@ mod tests {
         });
         hub.ready().await.unwrap();
         let (holdings, _) = hub.join_agent(&"acme/desk/ann".parse().unwrap());
+        let now = hub.statistics(|all| all.look(&"acme/desk".parse().unwrap(), None, Timestamp(7)));
         stop.cancel();
         running.await.unwrap().unwrap();
-        holdings.assignments.len()
+        (holdings.assignments.len(), now.queues.iter().map(|queue| queue.waiting).sum())
     }
 
     #[tokio::test]
@@ -381,16 +421,17 @@ mod tests {
             Announce { epoch: EPOCH, follows: None, leader: "a".into(), version: 1, at: Timestamp(4) };
         log.append(log_partition(CONVERSATIONS), vec![wire::encode_announce(&announce)]).await.unwrap();
         decided(&log, 1, assigned(1)).await;
-        assert_eq!(held(&log, dir.path()).await, 1);
+        decided(&log, 2, wanted()).await;
+        assert_eq!(held(&log, dir.path()).await, (1, 1));
 
         // What it has read is gone, so it can only come from what it kept.
         let end = log.end(log_partition(CONVERSATIONS)).await.unwrap();
         log.trim(log_partition(CONVERSATIONS), end).await.unwrap();
-        decided(&log, 2, assigned(2)).await;
-        assert_eq!(held(&log, dir.path()).await, 2);
+        decided(&log, 3, assigned(2)).await;
+        assert_eq!(held(&log, dir.path()).await, (2, 1));
 
         // Kept of a log that went further: not ours.
         let other = self::log();
-        assert_eq!(held(&other, dir.path()).await, 0);
+        assert_eq!(held(&other, dir.path()).await, (0, 0));
     }
 }

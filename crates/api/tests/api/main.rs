@@ -8,5 +8,6 @@ mod reads;
 mod serving;
 mod set_aside;
 mod subscribe;
+mod supervision;
 mod turns;
 mod world;

@@ -5,7 +5,7 @@ use crate::{
     Settles, Timestamp, conversation, relay::fnv1a,
 };
 
-use super::{Presence, Why};
+use super::{Presence, Why, evolve::Concerns};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -200,6 +200,11 @@ pub fn acceptance_by_rule(offer: &OfferId) -> CommandId {
 }
 
 impl Event {
+    /// The desk that decided it.
+    pub fn desk(&self) -> &DeskId {
+        Concerns::of(self).desk
+    }
+
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
         let to = |conversation: &ConversationId, command| {
             Some((Route::Party(conversation.party), Relay::Conversation(command)))

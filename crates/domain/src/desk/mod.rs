@@ -11,6 +11,7 @@ mod event;
 mod evolve;
 mod index;
 mod matching;
+mod rehearsal;
 mod selection;
 mod state;
 mod take_back;
@@ -23,6 +24,7 @@ pub use command::{Command, Presence, TimerId};
 pub use event::{
     Event, LeftQueue, OverflowBecause, PreferenceEnded, StrandedBecause, WithdrawnBecause, acceptance_by_rule,
 };
+pub use rehearsal::Rehearsal;
 pub use state::{AgentState, Desk, Desks, Load, Offer, OfferStage, Waiting};
 pub use why::{Considered, Why};
 

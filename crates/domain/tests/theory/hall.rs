@@ -1,5 +1,5 @@
 //! A hall of agents in virtual time, run by the desk's own rules: every decision is asked of them and folded by them.
-//! Customers are served as soon as an agent is offered them, and agents never leave.
+//! Customers are served as soon as an agent is offered them; some give up before. Agents never leave.
 
 use std::{
     cmp::Reverse,
@@ -8,62 +8,68 @@ use std::{
 };
 
 use domain::{
-    AgentId, Aggregate, Channel, CommandId, Context, ConversationId, DeskId, Millis, OfferId, Party,
-    Policies, Policy, QueueId, Timestamp,
-    desk::{Command, Decider, Desks, Event, Presence, TimerId},
+    AgentId, Channel, ConversationId, DeskId, Millis, OfferId, Party, Policy, QueueId, Timestamp,
+    desk::{Command, Event, Presence, Rehearsal},
     policy::{Agent, Capacity, Queue},
 };
 
+#[derive(Clone, Copy)]
 pub(crate) struct Line {
     pub(crate) priority: i32,
     pub(crate) per_second: f64,
+    /// The mean time in seconds after which someone gives up; none where nobody does.
+    pub(crate) patience: Option<f64>,
 }
 
-/// Someone who was served.
+/// Someone who came.
 pub(crate) struct Caller {
     pub(crate) line: usize,
-    /// Seconds until an agent was offered the conversation.
-    pub(crate) waited: f64,
+    /// Seconds until an agent was offered the conversation; none for who gave up before.
+    pub(crate) waited: Option<f64>,
 }
 
 pub(crate) struct Hall {
-    desks: Desks,
-    policies: Policies,
+    desks: Rehearsal,
     now: Timestamp,
     dice: Dice,
     seconds: f64,
     coming: BinaryHeap<Reverse<(Timestamp, Next)>>,
-    lines: Vec<f64>,
-    commands: u128,
-    /// Who has come: the line, when, and how long they waited once that is known.
-    callers: Vec<(usize, Timestamp, Option<f64>)>,
+    lines: Vec<Line>,
+    /// Who has come: the line, when, and what became of it once that is known.
+    callers: Vec<(usize, Timestamp, Option<Fate>)>,
+}
+
+enum Fate {
+    Served { waited: f64 },
+    GaveUp,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
     /// Someone comes to the line.
     Comes(usize),
+    GivesUp(usize),
     Finishes(OfferId),
+    /// Agents are there as long as the hall is.
+    StaysThere(AgentId),
 }
 
 const LEASE: Millis = Millis::seconds(300);
 
 impl Hall {
-    pub(crate) fn new(lines: &[Line], seconds: f64, agents: u32, seed: u64) -> Self {
-        let mut policies = Policies::default();
-        policies.put(Arc::new(policy(lines, agents)));
+    /// `agents` says which lines each one serves.
+    pub(crate) fn new(lines: &[Line], seconds: f64, agents: &[Vec<usize>], seed: u64) -> Self {
         let mut hall = Hall {
-            desks: Desks::default(),
-            policies,
+            desks: Rehearsal::default(),
             now: Timestamp(0),
             dice: Dice(seed),
             seconds,
             coming: BinaryHeap::new(),
-            lines: lines.iter().map(|line| line.per_second).collect(),
-            commands: 0,
+            lines: lines.to_vec(),
             callers: Vec::new(),
         };
-        (0..agents).for_each(|n| hall.is_there(agent(n)));
+        hall.desks.adopt(hall.now, Arc::new(policy(lines, agents)));
+        (0..agents.len()).for_each(|n| hall.is_there(agent(n)));
         (0..lines.len()).for_each(|line| hall.next_comes(line));
         hall
     }
@@ -71,7 +77,7 @@ impl Hall {
     /// Those who came first, once a beginning of as many as a tenth of them is over, and how long each waited.
     pub(crate) fn serve(mut self, count: usize) -> Vec<Caller> {
         let beginning = count / 10;
-        while self.callers.iter().take(beginning + count).filter(|(.., waited)| waited.is_some()).count()
+        while self.callers.iter().take(beginning + count).filter(|(.., fate)| fate.is_some()).count()
             < beginning + count
         {
             // Looked at now and then: it is a long list.
@@ -80,9 +86,12 @@ impl Hall {
             }
         }
         let counted = self.callers.into_iter().skip(beginning).take(count);
-        let caller = |(line, _, waited): (usize, Timestamp, Option<f64>)| Caller {
+        let caller = |(line, _, fate): (usize, Timestamp, Option<Fate>)| Caller {
             line,
-            waited: waited.expect("everyone counted was served"),
+            waited: match fate.expect("everyone counted was served, or gave up") {
+                Fate::Served { waited } => Some(waited),
+                Fate::GaveUp => None,
+            },
         };
         counted.map(caller).collect()
     }
@@ -90,17 +99,10 @@ impl Hall {
     /// What is next, happens: a timer of the desk, someone who comes, or someone who finishes.
     fn step(&mut self) {
         let next = self.coming.peek().map(|Reverse((at, _))| *at);
-        let timer =
-            Decider::timers(&self.desks).first().filter(|timer| next.is_none_or(|next| timer.due < next));
-        if let Some(timer) = timer {
-            self.now = timer.due;
-            Decider::timers_mut(&mut self.desks).take(&timer);
-            match timer.id {
-                // Agents are there as long as the hall is.
-                TimerId::Lease(agent) => self.is_there(agent),
-                other => self.decide(&Decider::fired(other)),
-            }
-            return;
+        if let Some(due) = self.desks.next_due().filter(|due| next.is_none_or(|next| *due < next)) {
+            self.now = due;
+            let events = self.desks.fire();
+            return self.hear(events);
         }
         let Some(Reverse((at, next))) = self.coming.pop() else { return };
         self.now = at;
@@ -109,18 +111,24 @@ impl Hall {
                 self.next_comes(line);
                 self.comes(line);
             }
+            Next::GivesUp(caller) => self.gives_up(caller),
             Next::Finishes(assignment) => self.decide(&Command::Release { assignment }),
+            Next::StaysThere(agent) => self.is_there(agent),
         }
     }
 
     fn next_comes(&mut self, line: usize) {
-        let at = self.now + self.dice.exponential(1.0 / self.lines[line]);
+        let at = self.now + self.dice.exponential(1.0 / self.lines[line].per_second);
         self.coming.push(Reverse((at, Next::Comes(line))));
     }
 
     fn comes(&mut self, line: usize) {
         let number = self.callers.len();
         self.callers.push((line, self.now, None));
+        if let Some(patience) = self.lines[line].patience {
+            let at = self.now + self.dice.exponential(patience);
+            self.coming.push(Reverse((at, Next::GivesUp(number))));
+        }
         self.decide(&Command::Enqueue {
             conversation: conversation(number),
             owner_epoch: 1,
@@ -133,19 +141,27 @@ impl Hall {
         });
     }
 
+    fn gives_up(&mut self, caller: usize) {
+        let (.., fate) = &mut self.callers[caller];
+        if fate.is_none() {
+            *fate = Some(Fate::GaveUp);
+            self.decide(&Command::Withdraw { conversation: conversation(caller), owner_epoch: 1 });
+        }
+    }
+
     fn is_there(&mut self, agent: AgentId) {
         let until = self.now + LEASE;
+        let renewed = Timestamp(until.0 - 1);
+        self.coming.push(Reverse((renewed, Next::StaysThere(agent.clone()))));
         self.decide(&Command::SetPresence { agent, presence: Presence::Available, until });
     }
 
     fn decide(&mut self, command: &Command) {
-        self.commands += 1;
-        let id = CommandId(self.commands.to_be_bytes());
-        let context = Context { now: self.now, policies: &self.policies, command: Some(id) };
-        let events = Decider::decide(&self.desks, &context, command).expect("every command is in order");
-        for event in &events {
-            Decider::evolve(&mut self.desks, self.now, event);
-        }
+        let events = self.desks.tell(self.now, command).expect("every command is in order");
+        self.hear(events);
+    }
+
+    fn hear(&mut self, events: Vec<Event>) {
         for event in events {
             match event {
                 Event::Offered { conversation, .. } => self.is_served(conversation),
@@ -164,13 +180,13 @@ impl Hall {
     }
 
     fn is_served(&mut self, conversation: ConversationId) {
-        let (_, came, waited) = &mut self.callers[number(conversation)];
-        assert!(waited.is_none(), "served twice");
-        *waited = Some((self.now - *came).0 as f64 / 1_000.0);
+        let (_, came, fate) = &mut self.callers[number(conversation)];
+        assert!(fate.is_none(), "served twice, or after giving up");
+        *fate = Some(Fate::Served { waited: (self.now - *came).0 as f64 / 1_000.0 });
     }
 }
 
-fn policy(lines: &[Line], agents: u32) -> Policy {
+fn policy(lines: &[Line], agents: &[Vec<usize>]) -> Policy {
     let line = |line: &Line| Queue {
         priority: line.priority,
         offer_timeout: Millis::seconds(30),
@@ -178,8 +194,8 @@ fn policy(lines: &[Line], agents: u32) -> Policy {
         ..Queue::default()
     };
     let queues: BTreeMap<_, _> = lines.iter().enumerate().map(|(n, it)| (queue(n), line(it))).collect();
-    let works = Agent {
-        queues: queues.keys().cloned().collect(),
+    let works = |lines: &Vec<usize>| Agent {
+        queues: lines.iter().map(|line| queue(*line)).collect(),
         capacity: Capacity { total: 1, ..Capacity::default() },
         ..Agent::default()
     };
@@ -188,7 +204,7 @@ fn policy(lines: &[Line], agents: u32) -> Policy {
         version: 1,
         inboxes: BTreeMap::new(),
         queues,
-        agents: (0..agents).map(|n| (agent(n), works.clone())).collect(),
+        agents: agents.iter().enumerate().map(|(n, lines)| (agent(n), works(lines))).collect(),
         bots: BTreeMap::new(),
         hours: BTreeMap::new(),
     }
@@ -202,7 +218,7 @@ fn queue(line: usize) -> QueueId {
     QueueId::new(desk(), &format!("line-{line}")).expect("a queue")
 }
 
-fn agent(n: u32) -> AgentId {
+fn agent(n: usize) -> AgentId {
     AgentId::new(desk(), &format!("agent-{n}")).expect("an agent")
 }
 

@@ -8,6 +8,7 @@ pub mod topics;
 pub mod apply;
 mod remote;
 pub mod set_aside;
+pub mod watch;
 
 // What is in the data directory.
 pub mod backup;
@@ -21,6 +22,7 @@ pub mod log_copy;
 pub mod rebuild;
 pub mod restore;
 pub mod verify;
+pub mod what_if;
 pub mod why;
 
 // No installation needed.
@@ -47,6 +49,8 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Normalize(args) => normalize::run(&args),
             Command::Events(args) => events::run(args).await,
             Command::Why(args) => why::run(args).await,
+            Command::Watch(args) => watch::run(args).await,
+            Command::WhatIf(args) => what_if::run(args).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Lag(args) => lag::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,

@@ -1,5 +1,7 @@
 //! Lengths of time as people write them: `250ms`, `30s`, `10m`, `24h`, `7d`.
 
+use std::str::FromStr;
+
 use domain::Millis;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -10,12 +12,21 @@ pub struct Span(pub Millis);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        parse(&text).map(Span).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is not a length of time like \"250ms\", \"30s\", \"10m\", \"24h\" or \"7d\""
-            ))
-        })
+        text.parse().map_err(D::Error::custom)
     }
+}
+
+/// On the command line.
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse(text).map(Span).ok_or_else(|| unlike(text))
+    }
+}
+
+fn unlike(text: &str) -> String {
+    format!("{text:?} is not a length of time like \"250ms\", \"30s\", \"10m\", \"24h\" or \"7d\"")
 }
 
 fn parse(text: &str) -> Option<Millis> {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["dev"],
     &["serve"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 26] = [
     &["normalize"],
     &["events"],
     &["why"],
+    &["watch"],
+    &["what-if"],
     &["verify"],
     &["lag"],
     &["contacts"],

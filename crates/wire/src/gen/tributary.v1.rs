@@ -4350,6 +4350,460 @@ pub mod operator_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchRequest {
+    /// TENANT/DESK, or the desk's name alone. None: all desks of the tenant.
+    #[prost(string, repeated, tag = "1")]
+    pub desks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How long changes are gathered before they are told: 200 ms to 1 min; a second if left out.
+    #[prost(message, optional, tag = "2")]
+    pub every: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchResponse {
+    /// When this was so, by the server's clock. Waiting times are told as the time they began.
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Everything there is: it replaces what was told before. Otherwise only what changed, whole.
+    #[prost(bool, tag = "2")]
+    pub whole: bool,
+    #[prost(message, repeated, tag = "3")]
+    pub queues: ::prost::alloc::vec::Vec<QueueStatistics>,
+    #[prost(message, repeated, tag = "4")]
+    pub agents: ::prost::alloc::vec::Vec<AgentStatistics>,
+    /// Queues and agents that are not shown any more.
+    #[prost(string, repeated, tag = "5")]
+    pub gone: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A queue, as it is now and in the windows up to now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueueStatistics {
+    #[prost(string, tag = "1")]
+    pub queue: ::prost::alloc::string::String,
+    /// Conversations that wait for a person, those on offer included.
+    #[prost(uint32, tag = "2")]
+    pub waiting: u32,
+    /// Since when the one who waits longest has been waiting for a person, in whichever queue. Absent if nobody waits.
+    #[prost(message, optional, tag = "3")]
+    pub longest_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Those who wait longer than `answer_within`.
+    #[prost(uint32, tag = "4")]
+    pub late: u32,
+    /// Offers that agents have not answered.
+    #[prost(uint32, tag = "5")]
+    pub offers: u32,
+    /// Conversations of this queue that agents have.
+    #[prost(uint32, tag = "6")]
+    pub assignments: u32,
+    #[prost(uint32, tag = "7")]
+    pub wrap_ups: u32,
+    /// What the queue promises. Absent: nothing.
+    #[prost(message, optional, tag = "8")]
+    pub answer_within: ::core::option::Option<::prost_types::Duration>,
+    /// The last quarter of an hour, hour, and day.
+    #[prost(message, repeated, tag = "9")]
+    pub windows: ::prost::alloc::vec::Vec<QueueWindow>,
+}
+/// Counts of what was over in the window.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct QueueWindow {
+    /// How far back the window reaches: a minute more at most; for the day, a quarter of an hour.
+    #[prost(message, optional, tag = "1")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// Conversations that came to wait here.
+    #[prost(uint32, tag = "2")]
+    pub came: u32,
+    /// Conversations that an agent took.
+    #[prost(uint32, tag = "3")]
+    pub answered: u32,
+    #[prost(uint32, tag = "4")]
+    pub answered_in_time: u32,
+    /// The share answered in time, of those answered or waiting too long. Absent where nothing is promised, or nobody
+    /// was to be answered.
+    #[prost(double, optional, tag = "5")]
+    pub service_level: ::core::option::Option<f64>,
+    /// How long the answered had waited, on average. Absent if nobody was answered.
+    #[prost(message, optional, tag = "6")]
+    pub speed_of_answer: ::core::option::Option<::prost_types::Duration>,
+    /// How long it took from then on until the agent wrote, counted from when the wait began. Absent if nobody wrote.
+    #[prost(message, optional, tag = "7")]
+    pub first_reply: ::core::option::Option<::prost_types::Duration>,
+    /// Conversations that ended while they waited.
+    #[prost(uint32, tag = "8")]
+    pub abandoned: u32,
+    /// Conversations that went on from here without an agent: overflowed, as a rule.
+    #[prost(uint32, tag = "9")]
+    pub went_on: u32,
+    /// Conversations that their agents gave to someone else.
+    #[prost(uint32, tag = "10")]
+    pub transferred: u32,
+    #[prost(uint32, tag = "11")]
+    pub declined: u32,
+    /// Offers that were not answered in time.
+    #[prost(uint32, tag = "12")]
+    pub expired: u32,
+    /// How long agents had a conversation on average, what is left to do included. Absent if none was finished.
+    #[prost(message, optional, tag = "13")]
+    pub handling_time: ::core::option::Option<::prost_types::Duration>,
+}
+/// An agent who is there, holds something, or was there within the last day.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgentStatistics {
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    #[prost(enumeration = "Presence", tag = "2")]
+    pub presence: i32,
+    /// Since when. Absent where it is not known.
+    #[prost(message, optional, tag = "3")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint32, tag = "4")]
+    pub offers: u32,
+    #[prost(uint32, tag = "5")]
+    pub assignments: u32,
+    #[prost(uint32, tag = "6")]
+    pub wrap_ups: u32,
+    /// The last quarter of an hour, hour, and day.
+    #[prost(message, repeated, tag = "7")]
+    pub windows: ::prost::alloc::vec::Vec<AgentWindow>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgentWindow {
+    #[prost(message, optional, tag = "1")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// The share of the time available in which the agent held a conversation or finished one, in whole percent. Absent
+    /// if the agent was not available.
+    #[prost(uint32, optional, tag = "2")]
+    pub occupancy_percent: ::core::option::Option<u32>,
+    #[prost(uint32, tag = "3")]
+    pub answered: u32,
+    #[prost(uint32, tag = "4")]
+    pub declined: u32,
+    #[prost(uint32, tag = "5")]
+    pub expired: u32,
+    #[prost(uint32, tag = "6")]
+    pub transferred: u32,
+    #[prost(message, optional, tag = "7")]
+    pub handling_time: ::core::option::Option<::prost_types::Duration>,
+}
+/// Generated client implementations.
+pub mod supervision_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// How the desks are doing, as it changes. Administrators only.
+    ///
+    /// Everything is folded from the log, so every server tells the same, also after a restart. docs/supervision.md says
+    /// what each figure means.
+    #[derive(Debug, Clone)]
+    pub struct SupervisionClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SupervisionClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SupervisionClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SupervisionClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SupervisionClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// First how things stand, at once; then what has changed, for as long as the caller reads. What does not change is
+        /// not said again, but something comes every few seconds.
+        ///
+        /// A caller who does not read is dropped with RESOURCE_EXHAUSTED: ask again.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Supervision/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Supervision", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod supervision_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SupervisionServer.
+    #[async_trait]
+    pub trait Supervision: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// First how things stand, at once; then what has changed, for as long as the caller reads. What does not change is
+        /// not said again, but something comes every few seconds.
+        ///
+        /// A caller who does not read is dropped with RESOURCE_EXHAUSTED: ask again.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+    }
+    /// How the desks are doing, as it changes. Administrators only.
+    ///
+    /// Everything is folded from the log, so every server tells the same, also after a restart. docs/supervision.md says
+    /// what each figure means.
+    #[derive(Debug)]
+    pub struct SupervisionServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SupervisionServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SupervisionServer<T>
+    where
+        T: Supervision,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tributary.v1.Supervision/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: Supervision>(pub Arc<T>);
+                    impl<
+                        T: Supervision,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::WatchResponse;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Supervision>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SupervisionServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tributary.v1.Supervision";
+    impl<T> tonic::server::NamedService for SupervisionServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTimelineRequest {
     /// The `next` of the page before; empty for the first.
     #[prost(string, tag = "4")]

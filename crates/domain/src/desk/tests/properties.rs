@@ -312,7 +312,8 @@ proptest! {
 /// Found by the property: one who left a desk without queues took a pool along in which another still stood.
 #[test]
 fn agents_come_and_go_at_a_desk_without_queues() {
-    let able = AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
+    let able =
+        AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
     let plan = Plan { queues: vec![None; 3], agents: vec![Some(able); 5] };
     let mut world = World::new(plan.policy(1));
     for (agent, presence) in [(3, Presence::Available), (4, Presence::Available), (3, Presence::Offline)] {

@@ -1,0 +1,254 @@
+//! `Supervision.Watch`: how the desks are doing, from the hub's live figures: everything at once, then what changed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use domain::{DeskId, Millis, Policy, TenantId, Timestamp, desk::Presence};
+use projections::statistics::{AgentNow, AgentTally, DeskNow, QueueNow, QueueTally, Statistics, WINDOWS};
+use tokio::time::{Instant, MissedTickBehavior};
+use tonic::{Request, Response, Status};
+use wire::api::v1::{self as pb, supervision_server};
+
+use crate::{
+    auth::{Principal, principal},
+    commands::malformed,
+    convert::{duration, invalid, parse, time},
+    outlet::{Outflow, Outlet},
+    server::Shared,
+};
+
+/// How long changes are gathered, unless a caller says otherwise; and what a caller may say.
+const EVERY: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_secs(60);
+
+pub(crate) struct Supervision(pub(crate) Shared);
+
+#[tonic::async_trait]
+impl supervision_server::Supervision for Supervision {
+    type WatchStream = Outflow<pb::WatchResponse>;
+
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let principal = principal(&request)?;
+        let pb::WatchRequest { desks, every } = request.into_inner();
+        let every = pace(every)?;
+        self.0.hub.ready().await?;
+        let scope = Scope::of(&principal, &desks, &self.0)?;
+        let shared = self.0.clone();
+        Ok(Response::new(
+            self.0.streams.open("supervision", move |outlet| Watch { shared, scope, every, outlet }.run()),
+        ))
+    }
+}
+
+fn pace(asked: Option<prost_types::Duration>) -> Result<Duration, Status> {
+    let Some(asked) = asked else { return Ok(EVERY) };
+    let every = Duration::try_from(asked).unwrap_or_default();
+    if (SHORTEST..=LONGEST).contains(&every) {
+        Ok(every)
+    } else {
+        Err(malformed(invalid("`every` must be 200 ms to 1 min")))
+    }
+}
+
+/// What a caller watches.
+struct Scope {
+    tenant: TenantId,
+    /// None: all of the tenant, whichever there are by then.
+    desks: Option<BTreeSet<DeskId>>,
+}
+
+impl Scope {
+    /// The one place that says who may watch what.
+    fn of(principal: &Principal, desks: &[String], shared: &Shared) -> Result<Scope, Status> {
+        principal.admin()?;
+        let tenant = principal.tenant.clone();
+        if desks.is_empty() {
+            return Ok(Scope { tenant, desks: None });
+        }
+        let known = Scope { tenant: tenant.clone(), desks: None }.desks(shared);
+        let named = desks.iter().map(|name| {
+            let desk = match name.contains('/') {
+                true => parse("desks", name),
+                false => {
+                    DeskId::new(tenant.clone(), name).map_err(|error| invalid(format!("`desks`: {error}")))
+                }
+            };
+            let desk: DeskId = desk.map_err(malformed)?;
+            // Another tenant's desk is as good as none.
+            if known.contains(&desk) {
+                Ok(desk)
+            } else {
+                Err(Status::not_found(format!("there is no desk {desk}")))
+            }
+        });
+        let desks = named.collect::<Result<_, Status>>()?;
+        Ok(Scope { tenant, desks: Some(desks) })
+    }
+
+    fn desks(&self, shared: &Shared) -> BTreeSet<DeskId> {
+        if let Some(desks) = &self.desks {
+            return desks.clone();
+        }
+        let of_policy = shared.hub.policy(&self.tenant).map(|policy| policy.desks()).unwrap_or_default();
+        let known = shared.hub.statistics(Statistics::desks);
+        known.into_iter().chain(of_policy).filter(|desk| desk.tenant == self.tenant).collect()
+    }
+}
+
+struct Watch {
+    shared: Shared,
+    scope: Scope,
+    every: Duration,
+    outlet: Outlet<pb::WatchResponse>,
+}
+
+impl Watch {
+    async fn run(self) -> Result<(), Status> {
+        let mut told = Told::default();
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut spoke: Option<Instant> = None;
+        loop {
+            ticks.tick().await;
+            let now = Timestamp(log::clock::now());
+            let (mut queues, mut agents) = (BTreeMap::new(), BTreeMap::new());
+            let policy = self.shared.hub.policy(&self.scope.tenant);
+            for desk in self.scope.desks(&self.shared) {
+                let policy = policy.as_deref();
+                let found = self.shared.hub.statistics(|all| all.look(&desk, policy, now));
+                show(found, policy, &mut queues, &mut agents);
+                // A large desk takes a while, and others wait for this thread.
+                tokio::task::yield_now().await;
+            }
+            let response = told.tell(now, queues, agents);
+            let silent = spoke.is_none_or(|spoke| spoke.elapsed() >= self.shared.heartbeat);
+            if silent || !is_empty(&response) {
+                self.outlet.send(response).await?;
+                spoke = Some(Instant::now());
+            }
+        }
+    }
+}
+
+type Queues = BTreeMap<String, pb::QueueStatistics>;
+type Agents = BTreeMap<String, pb::AgentStatistics>;
+
+/// What the caller knows by now.
+#[derive(Default)]
+struct Told {
+    anything: bool,
+    queues: Queues,
+    agents: Agents,
+}
+
+impl Told {
+    /// What the caller must hear to know all of this.
+    fn tell(&mut self, now: Timestamp, queues: Queues, agents: Agents) -> pb::WatchResponse {
+        let mut gone = Vec::new();
+        pb::WatchResponse {
+            at: time(now),
+            whole: !std::mem::replace(&mut self.anything, true),
+            queues: news(&mut self.queues, queues, &mut gone),
+            agents: news(&mut self.agents, agents, &mut gone),
+            gone,
+        }
+    }
+}
+
+fn news<T: Clone + PartialEq>(
+    told: &mut BTreeMap<String, T>,
+    now: BTreeMap<String, T>,
+    gone: &mut Vec<String>,
+) -> Vec<T> {
+    gone.extend(told.keys().filter(|name| !now.contains_key(*name)).cloned());
+    let changed = now.iter().filter(|(name, found)| told.get(*name) != Some(*found));
+    let changed = changed.map(|(_, found)| found.clone()).collect();
+    *told = now;
+    changed
+}
+
+fn is_empty(response: &pb::WatchResponse) -> bool {
+    response.queues.is_empty() && response.agents.is_empty() && response.gone.is_empty()
+}
+
+fn show(found: DeskNow, policy: Option<&Policy>, queues: &mut Queues, agents: &mut Agents) {
+    for queue in found.queues {
+        let promised = policy.and_then(|policy| policy.queues.get(&queue.queue)?.answer_within);
+        let shown = self::queue(&queue, promised);
+        queues.insert(shown.queue.clone(), shown);
+    }
+    for agent in found.agents {
+        let shown = self::agent(&agent);
+        agents.insert(shown.agent.clone(), shown);
+    }
+}
+
+fn queue(now: &QueueNow, promised: Option<Millis>) -> pb::QueueStatistics {
+    let windows = WINDOWS.iter().zip(&now.over).map(|(window, tally)| queue_window(*window, tally, now.late));
+    pb::QueueStatistics {
+        queue: now.queue.to_string(),
+        waiting: now.waiting,
+        longest_since: now.longest_since.and_then(time),
+        late: now.late,
+        offers: now.taken.offers,
+        assignments: now.taken.assignments,
+        wrap_ups: now.taken.wrap_ups,
+        answer_within: promised.and_then(duration),
+        windows: windows.collect(),
+    }
+}
+
+fn queue_window(window: Millis, tally: &QueueTally, late: u32) -> pb::QueueWindow {
+    pb::QueueWindow {
+        window: duration(window),
+        came: tally.came,
+        answered: tally.answered,
+        answered_in_time: tally.in_time,
+        service_level: tally.service_level(late),
+        speed_of_answer: tally.speed_of_answer().and_then(duration),
+        first_reply: tally.first_reply().and_then(duration),
+        abandoned: tally.abandoned,
+        went_on: tally.went_on,
+        transferred: tally.transferred,
+        declined: tally.declined,
+        expired: tally.expired,
+        handling_time: tally.handling_time().and_then(duration),
+    }
+}
+
+fn agent(now: &AgentNow) -> pb::AgentStatistics {
+    pb::AgentStatistics {
+        agent: now.agent.to_string(),
+        presence: presence(now.presence).into(),
+        since: now.since.and_then(time),
+        offers: now.holds.offers,
+        assignments: now.holds.assignments,
+        wrap_ups: now.holds.wrap_ups,
+        windows: WINDOWS.iter().zip(&now.over).map(|(window, tally)| agent_window(*window, tally)).collect(),
+    }
+}
+
+fn agent_window(window: Millis, tally: &AgentTally) -> pb::AgentWindow {
+    // In whole percent, so that time alone changes it seldom. A share is at most 1.
+    let percent = tally.occupancy().map(|share| (share * 100.0).round() as u32);
+    pb::AgentWindow {
+        window: duration(window),
+        occupancy_percent: percent,
+        answered: tally.answered,
+        declined: tally.declined,
+        expired: tally.expired,
+        transferred: tally.transferred,
+        handling_time: tally.handling_time().and_then(duration),
+    }
+}
+
+fn presence(presence: Presence) -> pb::Presence {
+    match presence {
+        Presence::Available => pb::Presence::Available,
+        Presence::Away => pb::Presence::Away,
+        Presence::Offline => pb::Presence::Offline,
+    }
+}

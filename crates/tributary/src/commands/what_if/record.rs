@@ -1,0 +1,162 @@
+//! What the log holds of one tenant's desks and conversations, read once: the history, and the events as they were.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use domain::{Aggregate, Cause, Kind, Peer, Policy, TenantId, Timestamp, Topology, conversation, desk};
+use log::{Log, Tail};
+use projections::statistics::Course;
+use wire::{Codec, Point, Reader, Verdict};
+
+use super::{
+    history::{Gathering, History},
+    report::{Period, Report},
+};
+use crate::commands::events::peers;
+
+pub struct Record {
+    pub history: History,
+    /// When the last thing happened.
+    pub last: Timestamp,
+    desks: Vec<(Timestamp, desk::Event)>,
+    conversations: Vec<(Timestamp, conversation::Event)>,
+}
+
+impl Record {
+    /// Reads everything up to `to`, or to where the log ends now. `told` hears how many records are read, of how many.
+    pub async fn read(
+        log: &Arc<dyn Log>,
+        topology: &Topology,
+        tenant: &TenantId,
+        to: Option<Timestamp>,
+        told: &dyn Fn(u64, u64),
+    ) -> anyhow::Result<Record> {
+        let of = |kind| peers(topology, Some(kind));
+        let mut ends = Vec::new();
+        for peer in of(Kind::Desk).into_iter().chain(of(Kind::Conversation)) {
+            let end = log.end(runtime::log_of(peer)).await;
+            ends.push((peer, end.with_context(|| format!("could not find the end of the log of {peer}"))?));
+        }
+        let total = ends.iter().map(|(_, end)| *end).sum();
+        let mut gathering = Gathering::new(tenant.clone());
+        let (mut desks, mut conversations) = (Vec::new(), Vec::new());
+        let (mut done, mut last) = (0, Timestamp(i64::MIN));
+        let until = to.unwrap_or(Timestamp(i64::MAX));
+        for (peer, end) in ends {
+            let told = |position| told(done + position, total);
+            match peer.kind {
+                Kind::Desk => {
+                    let mut each = |at, happened: Happened<desk::Decider>| match happened {
+                        Happened::Policy(policy) => gathering.policy(at, policy),
+                        Happened::Event(event) if event.desk().tenant == *tenant => {
+                            last = last.max(at);
+                            gathering.desk(at, event);
+                            if bears_on_people(event) {
+                                desks.push((at, event.clone()));
+                            }
+                        }
+                        Happened::Event(_) => {}
+                    };
+                    read(log, peer, end, until, &told, &mut each).await?;
+                }
+                _ => {
+                    let mut each = |at, happened: Happened<conversation::Decider>| {
+                        if let Happened::Event(event) = happened
+                            && event.tenant == *tenant
+                        {
+                            last = last.max(at);
+                            gathering.conversation(at, event);
+                            if bears_on_waiting(event) {
+                                conversations.push((at, event.clone()));
+                            }
+                        }
+                    };
+                    read(log, peer, end, until, &told, &mut each).await?;
+                }
+            }
+            done += end;
+        }
+        Ok(Record { history: gathering.finish(last), last, desks, conversations })
+    }
+
+    /// What came of the period in truth.
+    pub fn actual(&self, judge: &Policy, period: Period) -> Report {
+        let mut report = Report::new(period);
+        let mut course = Course::default();
+        course.policy(0, judge);
+        for (at, event) in self.desks.iter().filter(|(at, _)| *at <= period.to) {
+            course.desk(*at, event, &mut |at, measure| report.note(at, measure));
+            report.desk(*at, event);
+        }
+        for (at, event) in self.conversations.iter().filter(|(at, _)| *at <= period.to) {
+            course.conversation(0, *at, event, &mut |at, measure| report.note(at, measure));
+        }
+        report.finish(course)
+    }
+}
+
+enum Happened<'a, A: Aggregate> {
+    Policy(&'a Arc<Policy>),
+    Event(&'a A::Event),
+}
+
+/// What is not kept is most of what a desk notes for itself.
+fn bears_on_people(event: &desk::Event) -> bool {
+    use desk::Event::*;
+    !matches!(
+        event,
+        Enqueued { .. }
+            | Dequeued { .. }
+            | Waits { .. }
+            | LookSet { .. }
+            | PreferenceEnded { .. }
+            | WorkDeferred { .. }
+    )
+}
+
+/// What is not kept holds most of what is long.
+fn bears_on_waiting(event: &conversation::Event) -> bool {
+    use conversation::What::*;
+    matches!(
+        event.what,
+        AgentWanted { .. } | Assigned { .. } | Transferred { .. } | BotEngaged { .. } | Closed { .. }
+    )
+}
+
+/// All that counts in a partition's log, in its order, up to a time.
+async fn read<A: Codec>(
+    log: &Arc<dyn Log>,
+    peer: Peer,
+    end: u64,
+    until: Timestamp,
+    told: &dyn Fn(u64),
+    each: &mut dyn FnMut(Timestamp, Happened<A>),
+) -> anyhow::Result<()> {
+    let mut tail = Tail::new(log.clone(), runtime::log_of(peer), 0);
+    let mut reader = Reader::<A>::new(Point::default());
+    while tail.next_position() < end {
+        let records = tail.ready().await.with_context(|| format!("could not read the log of {peer}"))?;
+        if records.is_empty() {
+            break;
+        }
+        for record in &records {
+            let verdict = reader.read(record.position, &record.bytes);
+            let verdict = verdict
+                .with_context(|| format!("the log of {peer} has a record that this version cannot read"))?;
+            let Verdict::Accepted(decision) = verdict else { continue };
+            if decision.decided_at > until {
+                return Ok(());
+            }
+            for step in &decision.steps {
+                if let Cause::PolicyInForce(policy) = &step.cause {
+                    each(decision.decided_at, Happened::Policy(policy));
+                }
+                for recorded in &step.events {
+                    each(decision.decided_at, Happened::Event(&recorded.event));
+                }
+            }
+        }
+        told(tail.next_position());
+    }
+    Ok(())
+}
