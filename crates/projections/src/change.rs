@@ -97,6 +97,7 @@ impl Source for conversation::Decider {
             | AgentWanted { .. }
             | Assigned { .. }
             | Transferred { .. }
+            | Reassigned { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(event)),

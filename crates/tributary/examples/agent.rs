@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use wire::api::v1::{
     AgentMessage, DeskMessage, GetTimelineRequest, Presence,
-    agent_message::{self as say, Item, transfer::To},
+    agent_message::{self as say, Item, reassign, transfer::To},
     desk_client::DeskClient,
     desk_message::{self as hear, Item as Heard, message::Author},
     get_timeline_request::Of,
@@ -23,7 +23,11 @@ const HELP: &str = "\
   accept N              take the conversation that was offered
   decline N             leave it to someone else
   N TEXT                write to the customer
-  transfer N queue NAME, transfer N agent NAME
+  transfer N queue NAME, transfer N agent NAME, transfer N desk NAME
+                        give it away
+  take CONVERSATION     (supervisors) make it yours, whoever has it
+  give CONVERSATION queue|agent|desk NAME
+                        (supervisors) give it to someone, whoever has it
   close N               it is done
   list                  what you hold
   done ASSIGNMENT       nothing is left to do about a conversation that is over
@@ -145,16 +149,31 @@ impl Desk {
                 Item::Close(say::Close { conversation, assignment })
             }
             "transfer" => {
-                let how = || "it is `transfer N queue NAME` or `transfer N agent NAME`".to_owned();
+                let how = || "it is `transfer N queue|agent|desk NAME`".to_owned();
                 let words: Vec<_> = rest.split_whitespace().collect();
                 let [number, kind, name] = words[..] else { return Err(how()) };
                 let (conversation, assignment) = rest_of(self.ours(number)?);
                 let to = match kind {
                     "queue" => To::Queue(self.full(name)),
                     "agent" => To::Agent(self.full(name)),
+                    "desk" => To::Desk(self.desk(name)),
                     _ => return Err(how()),
                 };
                 Item::Transfer(say::Transfer { conversation, assignment, to: Some(to), note: String::new() })
+            }
+            "take" => Item::Reassign(say::Reassign { conversation: rest.to_owned(), ..Default::default() }),
+            "give" => {
+                let how = || "it is `give CONVERSATION queue|agent|desk NAME`".to_owned();
+                let words: Vec<_> = rest.split_whitespace().collect();
+                let [conversation, kind, name] = words[..] else { return Err(how()) };
+                let to = match kind {
+                    "queue" => reassign::To::Queue(self.full(name)),
+                    "agent" => reassign::To::Agent(self.full(name)),
+                    "desk" => reassign::To::Desk(self.desk(name)),
+                    _ => return Err(how()),
+                };
+                let conversation = conversation.to_owned();
+                Item::Reassign(say::Reassign { conversation, to: Some(to), ..Default::default() })
             }
             "done" => Item::FinishWrapUp(say::FinishWrapUp { assignment: rest.to_owned() }),
             "away" => presence(Presence::Away),
@@ -198,6 +217,14 @@ impl Desk {
         }
     }
 
+    /// A desk of this agent's tenant.
+    fn desk(&self, name: &str) -> String {
+        match self.me.split_once('/') {
+            Some((tenant, _)) if !name.contains('/') => format!("{tenant}/{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
     fn list(&self) {
         if self.held.is_empty() {
             say!("Nothing is offered to you and nothing is yours.");
@@ -234,7 +261,9 @@ impl Desk {
             Heard::Assigned(assigned) => self.assign(assigned).await,
             Heard::Released(released) => {
                 if let Some(number) = self.number_of(&released.assignment) {
-                    say!("[{number}] is no longer yours");
+                    let by =
+                        if released.by.is_empty() { String::new() } else { format!(" by {}", released.by) };
+                    say!("[{number}] is no longer yours ({:?}{by})", released.why());
                     self.held.remove(&number);
                 }
             }
@@ -289,6 +318,9 @@ impl Desk {
 
     async fn assign(&mut self, assigned: hear::Assigned) {
         let number = self.number(&assigned.conversation);
+        if assigned.note.is_some() {
+            say!("[{number}] comes with a note: {}", text(assigned.note.as_ref()));
+        }
         say!("[{number}] yours, in {}: write with `{number} TEXT`. So far:", assigned.inbox);
         if let Err(error) = self.story(&assigned.conversation).await {
             say!("    (not to be had: {error})");

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::{
-    AgentId, ConversationId, MessageId, OfferId, Party, Step, Timestamp, TurnId,
+    AgentId, ConversationId, DeskId, MessageId, OfferId, Party, Step, Timestamp, TurnId,
     conversation::{Decider, Event, What},
 };
 
 use super::{Found, Invariant, book::Rules};
+use crate::town;
 
 #[derive(Default)]
 pub(crate) struct Conversations {
@@ -25,6 +26,8 @@ struct Conversation {
     owner: Option<Owner>,
     epoch: u32,
     turn: Option<TurnId>,
+    /// Of whom it waits for, or has, of people.
+    desk: Option<DeskId>,
 }
 
 #[derive(PartialEq)]
@@ -42,6 +45,11 @@ impl Conversations {
     pub(crate) fn turns(&self) -> impl Iterator<Item = TurnId> + use<'_> {
         let newest = self.turns.len().saturating_sub(6);
         self.turns[newest..].iter().copied()
+    }
+
+    pub(crate) fn open(&self) -> impl Iterator<Item = (ConversationId, u32)> + use<'_> {
+        let open = self.known.iter().filter(|(_, conversation)| conversation.is_open);
+        open.map(|(id, conversation)| (*id, conversation.epoch))
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = (ConversationId, AgentId, OfferId)> + use<'_> {
@@ -103,6 +111,7 @@ impl Conversations {
             }
             What::Closed { .. } => {
                 (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
+                conversation.desk = None;
             }
             What::MessageReceived { message, .. } => {
                 found.note("messages received");
@@ -110,7 +119,15 @@ impl Conversations {
                 found.require(first, OnceOnly, format_args!("message {message} is received a second time"));
             }
             What::BotEngaged { owner_epoch, .. } => conversation.own(id, Owner::Bot, *owner_epoch, found),
-            What::AgentWanted { owner_epoch, .. } => conversation.own(id, Owner::Queue, *owner_epoch, found),
+            What::AgentWanted { owner_epoch, queue, .. } => {
+                conversation.own(id, Owner::Queue, *owner_epoch, found);
+                conversation.desk = Some(queue.desk.clone());
+            }
+            What::Reassigned { by, .. } => {
+                found.note("conversations reassigned");
+                let is_theirs = conversation.desk.as_ref().is_none_or(|desk| town::supervises(by, desk));
+                found.require(is_theirs, OneOwner, format_args!("{by} gives away {id}, which is not theirs"));
+            }
             What::Assigned { agent, assignment, owner_epoch, .. } => {
                 found.note("conversations assigned");
                 let waits = *owner == Some(Owner::Queue);

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{AgentId, Peer, Policy};
+use domain::{AgentId, ConversationId, Peer, Policy, Sealed};
 use serde::{Deserialize, Serialize};
 use wire::{Point, STATE_VERSION};
 
@@ -20,7 +20,7 @@ use super::{Holdings, Turn};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB3";
+const MAGIC: &[u8; 8] = b"TRIBHUB4";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -31,6 +31,7 @@ pub(super) struct Views {
     pub(super) agents: Vec<(AgentId, Holdings)>,
     pub(super) turns: Vec<Arc<Turn>>,
     pub(super) policies: Vec<Arc<Policy>>,
+    pub(super) notes: Vec<(ConversationId, Sealed)>,
 }
 
 impl Views {
@@ -46,6 +47,7 @@ impl Views {
             .map(|(_, held)| 1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len())
             .sum::<usize>()
             + self.turns.len()
+            + self.notes.len()
     }
 }
 
@@ -193,7 +195,7 @@ mod tests {
         assert!(with(&[&whole[42..], b"more"].concat()).is_none());
         let of_point = |point: Vec<u8>| {
             let nothing: [(); 0] = [];
-            let no_lists = (nothing.as_slice(), nothing.as_slice(), nothing.as_slice());
+            let no_lists = [nothing.as_slice(); 4];
             postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists)).unwrap()
         };
         assert!(with(&of_point(views(7).point(PEER).encode())).is_some());

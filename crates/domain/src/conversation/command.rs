@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed,
-    TenantId, Timestamp, TurnId,
+    AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
+    Sealed, TenantId, Timestamp, TurnId,
 };
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -79,6 +79,15 @@ pub enum Command {
         agent: AgentId,
         assignment: OfferId,
     },
+    /// A supervisor gives the conversation to someone, whoever has it.
+    Reassign {
+        conversation: ConversationId,
+        by: AgentId,
+        /// The owner epoch that the supervisor saw: under another, nothing is done.
+        owner_epoch: Option<u32>,
+        to: Transfer,
+        note: Option<Sealed>,
+    },
 
     // Relays, from the desk and from delivery.
     /// An agent accepted the offer of this conversation.
@@ -128,6 +137,7 @@ impl Command {
             Command::Reply { conversation, .. }
             | Command::Transfer { conversation, .. }
             | Command::Close { conversation, .. }
+            | Command::Reassign { conversation, .. }
             | Command::Assign { conversation, .. }
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
@@ -226,6 +236,8 @@ pub enum BotAction {
 pub enum Transfer {
     Queue(QueueId),
     Agent(AgentId),
+    /// To where the desk's conversations wait.
+    Desk(DeskId),
 }
 
 /// How far a message on its way out has come.

@@ -138,6 +138,8 @@ pub enum Owner {
     },
     Queue {
         queue: Arc<QueueId>,
+        /// Since when the customer has been waiting for a person.
+        since: Timestamp,
     },
     Agent {
         agent: Arc<AgentId>,
@@ -145,6 +147,15 @@ pub enum Owner {
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
     },
+}
+
+impl Owner {
+    /// Where it waits, or did before, or will.
+    pub fn queue(&self) -> &QueueId {
+        match self {
+            Owner::Bot { queue, .. } | Owner::Queue { queue, .. } | Owner::Agent { queue, .. } => queue,
+        }
+    }
 }
 
 /// The turn that the bot has not answered yet.

@@ -2,7 +2,7 @@
 
 use crate::{Context, Rejection};
 
-use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts};
+use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts, supervisors};
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
 
@@ -42,6 +42,9 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         }
         Command::Close { conversation, agent, assignment } => {
             agents::close(state, *conversation, agent, assignment)
+        }
+        Command::Reassign { conversation, by, owner_epoch, to, note } => {
+            supervisors::reassign(state, context, *conversation, by, *owner_epoch, to, note.clone())
         }
         Command::Overflow { conversation, owner_epoch, to, since } => {
             agents::overflow(state, *conversation, *owner_epoch, to, *since)

@@ -68,6 +68,16 @@ impl<'a> Found<'a> {
         Some(Found { id, customer, conversation })
     }
 
+    /// An id of another tenant's conversation is as good as none.
+    pub(super) fn of_tenant(
+        state: &'a Conversations,
+        id: ConversationId,
+        tenant: &TenantId,
+    ) -> Result<Self, Rejection> {
+        let found = Found::find(state, id).filter(|found| found.customer.endpoint.tenant == *tenant);
+        found.ok_or_else(|| no_conversation(id))
+    }
+
     pub(super) fn draft(&self) -> Draft {
         Draft::of(self.customer)
     }
@@ -103,6 +113,10 @@ pub(super) struct Wish {
     agent: Option<AgentId>,
     /// That agent is waited for until then; without it, for as long as the agent is there.
     until: Option<Timestamp>,
+    /// That agent asked for it.
+    by_request: bool,
+    /// Who had a person already goes before those who never had.
+    again: bool,
 }
 
 impl Wish {
@@ -111,7 +125,16 @@ impl Wish {
     }
 
     pub(super) fn only(agent: Option<AgentId>) -> Self {
-        Wish { agent, until: None }
+        Wish { agent, ..Wish::default() }
+    }
+
+    /// The agent who asks for it, for so long.
+    pub(super) fn of(agent: &AgentId, until: Timestamp) -> Self {
+        Wish { agent: Some(agent.clone()), until: Some(until), by_request: true, again: false }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Wish { again: true, ..self }
     }
 
     /// The agent who knows the customer from not long ago, if the queue waits for such.
@@ -123,7 +146,11 @@ impl Wish {
             let agent = AgentId::clone(&known_by.agent);
             let still = agent.desk == queue.desk && policy.agents.contains_key(&agent);
             let recent = context.now - known_by.at <= sticky.within;
-            (still && recent).then(|| Wish { agent: Some(agent), until: Some(context.now + sticky.grace) })
+            (still && recent).then(|| Wish {
+                agent: Some(agent),
+                until: Some(context.now + sticky.grace),
+                ..Wish::default()
+            })
         };
         wish().unwrap_or_default()
     }
@@ -150,15 +177,19 @@ pub(super) fn wanted(
         owner_epoch,
         reason,
         since,
-        // Only who had a person already goes before those who never had.
-        again: reason == HandOffReason::AgentGone,
+        again: wish.again,
         agent: wish.agent,
         agent_until: wish.until,
+        by_request: wish.by_request,
     }
 }
 
 pub(super) fn no_conversation(id: ConversationId) -> Rejection {
     Rejection::new(Code::NotFound, format!("there is no open conversation {id}"))
+}
+
+pub(super) fn is_closed() -> Rejection {
+    Rejection::new(Code::Closed, "the conversation is closed")
 }
 
 /// The tenant's policy in force.

@@ -134,6 +134,8 @@ pub enum What {
         agent: Option<AgentId>,
         /// That agent is waited for until then.
         agent_until: Option<Timestamp>,
+        /// That agent asked for it, and is not asked again.
+        by_request: bool,
     },
     /// An agent owns the conversation.
     Assigned {
@@ -161,6 +163,12 @@ pub enum What {
         owner_epoch: u32,
     },
     Transferred {
+        conversation: ConversationId,
+        by: AgentId,
+        note: Option<Sealed>,
+    },
+    /// A supervisor gave it to someone; to whom stands behind this.
+    Reassigned {
         conversation: ConversationId,
         by: AgentId,
         note: Option<Sealed>,
@@ -230,6 +238,8 @@ pub enum HandOffReason {
     Overflowed,
     /// It was with an agent not long ago, and goes on with that one if that can be.
     Returned,
+    /// A supervisor gave it to someone.
+    Reassigned,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -272,6 +282,7 @@ impl Event {
             | Released { conversation, .. }
             | Withdrawn { conversation, .. }
             | Transferred { conversation, .. }
+            | Reassigned { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }
             | Closed { conversation, .. } => Some(*conversation),
@@ -322,7 +333,8 @@ impl Event {
                 again,
                 agent,
                 agent_until,
-                ..
+                by_request,
+                reason: _,
             } => to_desk(
                 &queue.desk,
                 desk::Command::Enqueue {
@@ -334,6 +346,7 @@ impl Event {
                     again: *again,
                     agent: agent.clone(),
                     agent_until: *agent_until,
+                    by_request: *by_request,
                 },
             ),
             What::Assigned { assignment, command, .. } => to_desk(

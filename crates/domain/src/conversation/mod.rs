@@ -15,6 +15,7 @@ mod facts;
 mod names;
 mod receipts;
 mod state;
+mod supervisors;
 #[cfg(test)]
 mod tests;
 

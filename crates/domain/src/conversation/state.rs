@@ -133,14 +133,14 @@ impl Conversations {
                 }
                 self.timers.cancel(&TimerId::BotSilent(turn.conversation));
             }
-            What::AgentWanted { conversation, queue, owner_epoch, .. } => {
+            What::AgentWanted { conversation, queue, owner_epoch, since, .. } => {
                 let queue = self.customers.names.queue(queue);
-                self.own(*conversation, *owner_epoch, Owner::Queue { queue }, at);
+                self.own(*conversation, *owner_epoch, Owner::Queue { queue, since: *since }, at);
             }
             What::Assigned { conversation, agent, assignment, owner_epoch, .. } => {
                 // Only a waiting conversation is ever assigned.
                 let waiting = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Queue { queue }) => Some(queue.clone()),
+                    Stage::Open(Owner::Queue { queue, .. }) => Some(queue.clone()),
                     _ => None,
                 });
                 if let Some(queue) = waiting {
@@ -195,6 +195,7 @@ impl Conversations {
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
+            | What::Reassigned { .. }
             | What::Replied { .. }
             | What::DeliveryNoted { .. } => {}
         }

@@ -20,6 +20,8 @@ pub enum Command {
         agent: Option<AgentId>,
         /// That agent is waited for until then.
         agent_until: Option<Timestamp>,
+        /// That agent asked for it, and is not asked again.
+        by_request: bool,
     },
     /// A conversation no longer waits.
     Withdraw {

@@ -22,7 +22,17 @@ const NOTHING: Decided = Ok(Vec::new());
 
 pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Decided {
     match command {
-        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until } => {
+        Command::Enqueue {
+            conversation,
+            owner_epoch,
+            channel,
+            queue,
+            since,
+            again,
+            agent,
+            agent_until,
+            by_request,
+        } => {
             let known = context.policies.of(&queue.desk.tenant).and_then(|policy| policy.queues.get(queue));
             let enqueued = Event::Enqueued {
                 conversation: *conversation,
@@ -34,6 +44,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
                 again: *again,
                 agent: agent.clone(),
                 agent_until: *agent_until,
+                by_request: *by_request,
             };
             Ok(enqueue(state, context, *conversation, *owner_epoch, &queue.desk, enqueued))
         }

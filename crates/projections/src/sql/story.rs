@@ -97,6 +97,10 @@ pub(super) fn conversation(
             let author = Author::Agent(by.clone()).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Transferred) }.insert(db)
         }
+        Happened::Reassigned { by, note, .. } => {
+            let author = Author::Agent(by.clone()).to_string();
+            New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Reassigned) }.insert(db)
+        }
         Happened::BotReplied { conversation, message, outgoing } => {
             // Only the bot that owns a conversation may write in it, and an owner is written as an author is.
             let bot = owner(db, *conversation)?.filter(|owner| owner.starts_with("bot:"));
@@ -298,5 +302,6 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::AgentGone => "agent_gone",
         HandOffReason::Overflowed => "overflowed",
         HandOffReason::Returned => "returned",
+        HandOffReason::Reassigned => "reassigned",
     }
 }

@@ -191,6 +191,7 @@ impl Conversations {
             | What::Returned { .. }
             | What::AssignmentRefused { .. }
             | What::Transferred { .. }
+            | What::Reassigned { .. }
             | What::DeliveryNoted { .. } => {}
         }
     }

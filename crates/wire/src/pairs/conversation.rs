@@ -15,6 +15,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reply { conversation, agent, assignment, message, body },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },
+    Reassign { conversation, by, owner_epoch, to, note },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
@@ -35,6 +36,7 @@ choice! { domain::conversation::BotAction => BotAction, bot_action {
 choice! { domain::conversation::Transfer => TransferTo, transfer_to {
     Queue(queue),
     Agent(agent),
+    Desk(desk),
 }}
 
 message! {
@@ -59,12 +61,15 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
-    AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until },
+    AgentWanted {
+        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+    },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
     Released { conversation, assignment },
     Withdrawn { conversation, queue, owner_epoch },
     Transferred { conversation, by, note },
+    Reassigned { conversation, by, note },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     Closed { conversation, by, reason },
@@ -86,7 +91,7 @@ choice! { domain::conversation::Closer => Closer, closer {
 
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }

@@ -10,7 +10,7 @@ use crate::conversation::{
 use crate::{Aggregate, Code, policy::Sticky};
 
 const CUSTOMERS: u8 = 4;
-const AGENTS: [&str; 5] = ["ann", "bob", "cid", "dee", "eve"];
+const AGENTS: [&str; 6] = ["ann", "bob", "cid", "dee", "eve", "sue"];
 
 /// A policy in short.
 #[derive(Clone, Debug)]
@@ -102,6 +102,14 @@ enum Action {
         assignment: usize,
         to: Transfer,
     },
+    /// Of the customer's latest conversation.
+    Reassign {
+        customer: u8,
+        by: usize,
+        /// What was seen is so, or is not any more.
+        seen: Option<bool>,
+        to: Transfer,
+    },
     Close {
         assignment: usize,
     },
@@ -154,10 +162,15 @@ fn action() -> impl Strategy<Value = Action> {
     ];
     let by =
         prop_oneof![18 => Just(By::WhoWasAsked), 1 => Just(By::AnotherBot), 1 => Just(By::AnotherTenant)];
-    let to = prop_oneof![
-        (0..4_usize).prop_map(|n| Transfer::Queue(queue(["sales", "support", "care", "nowhere"][n]))),
-        (0..AGENTS.len()).prop_map(|n| Transfer::Agent(agent(AGENTS[n]))),
-    ];
+    let to = || {
+        prop_oneof![
+            2 => (0..4_usize)
+                .prop_map(|n| Transfer::Queue(queue(["sales", "support", "care", "nowhere"][n]))),
+            2 => (0..AGENTS.len()).prop_map(|n| Transfer::Agent(agent(AGENTS[n]))),
+            1 => (0..3_usize).prop_map(|n| Transfer::Desk(desk(["team", "night", "nowhere"][n]))),
+        ]
+    };
+    let by_supervisor = || prop_oneof![6 => Just(AGENTS.len() - 1), 1 => 0..AGENTS.len()];
     let kind = || prop::sample::select(vec![ReceiptKind::Failed, ReceiptKind::Delivered, ReceiptKind::Read]);
     let any_of = any::<usize>;
     prop_oneof![
@@ -176,7 +189,9 @@ fn action() -> impl Strategy<Value = Action> {
         7 => any_of().prop_map(|waiting| Action::Accept { waiting }),
         5 => (any_of(), prop::option::weighted(0.1, 0..AGENTS.len()))
             .prop_map(|(assignment, by)| Action::Reply { assignment, by }),
-        3 => (any_of(), to).prop_map(|(assignment, to)| Action::Transfer { assignment, to }),
+        3 => (any_of(), to()).prop_map(|(assignment, to)| Action::Transfer { assignment, to }),
+        3 => (customer(), by_supervisor(), prop::option::of(prop::bool::weighted(0.7)), to())
+            .prop_map(|(customer, by, seen, to)| Action::Reassign { customer, by, seen, to }),
         3 => any_of().prop_map(|assignment| Action::Close { assignment }),
         2 => any_of().prop_map(|assignment| Action::GiveBack { assignment }),
         2 => (any_of(), 0..3_usize).prop_map(|(waiting, n)| {
@@ -276,6 +291,16 @@ fn act(world: &mut World, version: u64, action: &Action) {
                     note: None,
                 });
             }
+        }
+        Action::Reassign { customer, by, seen, to } => {
+            let Some((conversation, now, desk_now)) = world.latest(*customer) else { return };
+            let owner_epoch = seen.map(|is_so| if is_so { now } else { now + 1 });
+            let (by, to) = (agent(AGENTS[*by]), to.clone());
+            let may = by == agent("sue") && desk_now.is_none_or(|owner| owner == desk("team"));
+            let note = None;
+            let refused = world.command(Command::Reassign { conversation, by, owner_epoch, to, note });
+            assert!(may || refused.is_some(), "{conversation} is not theirs to give");
+            assert!(*seen != Some(false) || refused.is_some(), "{conversation} is not as it was seen");
         }
         Action::Close { assignment } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {

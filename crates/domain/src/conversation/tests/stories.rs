@@ -5,3 +5,4 @@ mod bots;
 mod customers;
 mod memory;
 mod receipts;
+mod supervisors;

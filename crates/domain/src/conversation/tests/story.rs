@@ -267,6 +267,7 @@ pub(super) fn wanted(number: u32, owner_epoch: u32, to: &str, reason: HandOffRea
         again: reason == HandOffReason::AgentGone,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -278,6 +279,13 @@ pub(super) fn assigned(number: u32, owner_epoch: u32, name: &str, n: u64) -> Wha
         owner_epoch,
         command: command_id(7),
     }
+}
+
+/// To an agent of the night's, by an offer made there.
+pub(super) fn assigned_at_night(number: u32, owner_epoch: u32, name: &str, n: u64) -> What {
+    let assignment = OfferId { desk: desk("night"), number: n };
+    let (conversation, agent, command) = (id(number), agent(name), command_id(7));
+    What::Assigned { conversation, agent, assignment, owner_epoch, command }
 }
 
 pub(super) fn released(number: u32, assignment: u64) -> What {

@@ -246,6 +246,19 @@ impl World {
         assert!(events == 2 || events == 0, "it leaves one queue for another, or is left alone");
     }
 
+    /// A customer's latest conversation, its owner epoch, and the desk that has it, as far as that is known.
+    pub(super) fn latest(&self, customer: u8) -> Option<(ConversationId, u32, Option<DeskId>)> {
+        let of_party = self.book.iter().rev().find(|(id, _)| id.party == party(customer));
+        of_party.map(|(id, entry)| {
+            let desk = match &entry.owner {
+                Some(Owned::Queue(queue)) => Some(queue.desk.clone()),
+                Some(Owned::Agent(agent, _)) => Some(agent.desk.clone()),
+                Some(Owned::Bot(_)) | None => None,
+            };
+            (*id, entry.owner_epoch, desk)
+        })
+    }
+
     /// Another aggregate says something: how many events follow.
     pub(super) fn relay(&mut self, source: Peer, command: Command) -> usize {
         let number = self.sent_back.get(&source).copied().unwrap_or(0) + 1;

@@ -133,6 +133,13 @@ enum Action {
         /// An agent, and for how many seconds that one is waited for.
         wanted: Option<(usize, Option<u64>)>,
     },
+    /// A supervisor gives it to someone, whoever has it.
+    Reassign {
+        conversation: u8,
+        queue: usize,
+        wanted: Option<(usize, Option<u64>)>,
+        by_request: bool,
+    },
     Close {
         conversation: u8,
     },
@@ -214,9 +221,15 @@ fn plan() -> impl Strategy<Value = Plan> {
 fn action() -> impl Strategy<Value = Action> {
     let presence =
         prop_oneof![5 => Just(Presence::Available), 1 => Just(Presence::Away), 1 => Just(Presence::Offline)];
+    let wanted = || (0..5_usize, prop::option::of(1..60_u64));
     prop_oneof![
-        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, (0..5_usize, prop::option::of(1..60_u64)))).prop_map(
+        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, wanted())).prop_map(
             |(conversation, channel, queue, wanted)| Action::WantAgent { conversation, channel, queue, wanted }
+        ),
+        3 => (0..12_u8, 0..3_usize, prop::option::weighted(0.8, wanted()), any::<bool>()).prop_map(
+            |(conversation, queue, wanted, by_request)| {
+                Action::Reassign { conversation, queue, wanted, by_request }
+            }
         ),
         2 => (0..12_u8).prop_map(|conversation| Action::Close { conversation }),
         8 => Just(Action::Deliver),
@@ -247,12 +260,21 @@ fn pick(world: &World, which: usize) -> Option<(OfferId, AgentId)> {
     all.get(which % all.len().max(1)).cloned()
 }
 
+/// An agent, and until when that one is waited for.
+fn wish(world: &World, wanted: Option<(usize, Option<u64>)>) -> Option<(AgentId, Option<Timestamp>)> {
+    let until = |seconds: Option<u64>| seconds.map(|seconds| world.now() + Millis::seconds(seconds));
+    wanted.map(|(agent, seconds)| (agents()[agent].clone(), until(seconds)))
+}
+
 fn act(world: &mut World, version: u64, action: &Action) {
     match action {
         Action::WantAgent { conversation: n, channel, queue, wanted } => {
-            let until = |seconds: Option<u64>| seconds.map(|seconds| world.now() + Millis::seconds(seconds));
-            let wanted = wanted.map(|(agent, seconds)| (agents()[agent].clone(), until(seconds)));
+            let wanted = wish(world, *wanted);
             world.want_agent(conversation(*n), CHANNELS[*channel], queues()[*queue].clone(), wanted);
+        }
+        Action::Reassign { conversation: n, queue, wanted, by_request } => {
+            let wanted = wish(world, *wanted);
+            world.reassign(conversation(*n), queues()[*queue].clone(), wanted, *by_request);
         }
         Action::Close { conversation: n } => world.close(conversation(*n)),
         Action::Deliver => world.deliver(),
@@ -312,7 +334,8 @@ proptest! {
 /// Found by the property: one who left a desk without queues took a pool along in which another still stood.
 #[test]
 fn agents_come_and_go_at_a_desk_without_queues() {
-    let able = AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
+    let able =
+        AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
     let plan = Plan { queues: vec![None; 3], agents: vec![Some(able); 5] };
     let mut world = World::new(plan.policy(1));
     for (agent, presence) in [(3, Presence::Available), (4, Presence::Available), (3, Presence::Offline)] {

@@ -46,6 +46,7 @@ fn wanted(owner_epoch: u32) -> What {
         again: false,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::{story::*, *};
 use crate::conversation::{CloseReason, Closer, Command, HandOffReason, Transfer, What};
 use crate::{Code, Policy, policy::Sticky};
 
-use HandOffReason::{AgentGone, BotSilent, Transferred};
+use HandOffReason::{AgentGone, BotSilent, Overflowed, Transferred};
 
 fn refused(number: u32, n: u64) -> What {
     What::AssignmentRefused { conversation: id(number), offer: offer(n), command: command_id(7) }
@@ -18,17 +18,18 @@ fn given_away() -> What {
     What::Transferred { conversation: id(1), by: agent("ann"), note: Some(sealed(1, 99)) }
 }
 
-fn wanted_from(name: &str, waits_in: &str) -> What {
+fn wanted_from(name: &str, waits_in: &str, owner_epoch: u32) -> What {
     What::AgentWanted {
         conversation: id(1),
         channel: Channel::Sms,
         queue: queue(waits_in),
-        owner_epoch: 3,
+        owner_epoch,
         reason: Transferred,
         since: seconds(0),
         again: false,
         agent: Some(agent(name)),
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -106,6 +107,7 @@ fn wanted_again(number: u32, owner_epoch: u32, reason: HandOffReason, at: i64) -
         again: false,
         agent: Some(agent("ann")),
         agent_until: Some(seconds(at + 20)),
+        by_request: false,
     }
 }
 
@@ -200,12 +202,47 @@ fn an_agent_transfers_to_a_queue() {
 #[test]
 fn an_agent_transfers_to_an_agent() {
     let to = |name| transfer(Transfer::Agent(agent(name)));
-    // Bob serves the queue it came from; Dee only another; Cid none, but at the same desk.
-    for (name, waits_in) in [("bob", "support"), ("dee", "care"), ("cid", "support")] {
-        with_ann().when(to(name)).then([released(1, 1), given_away(), wanted_from(name, waits_in)]);
+    // Bob serves the queue it came from; Dee only another; Cid none, but at the same desk; Eve none either, at a desk
+    // with one queue.
+    for (name, waits_in) in [("bob", "support"), ("dee", "care"), ("cid", "support"), ("eve", "care")] {
+        with_ann().when(to(name)).then([released(1, 1), given_away(), wanted_from(name, waits_in, 3)]);
     }
-    // Nobody at Eve's desk could take it in Eve's place.
-    with_ann().when(to("eve")).then_rejected(Code::Invalid);
+    // From the night there is no telling who at the team should take it in Cid's place.
+    let of_dee = |to| Command::Transfer {
+        conversation: id(1),
+        agent: agent("dee"),
+        assignment: OfferId { desk: desk("night"), number: 1 },
+        to: Transfer::Agent(agent(to)),
+        note: None,
+    };
+    let with_dee = || waiting().and([wanted(1, 2, "care", Overflowed, 0), assigned_at_night(1, 3, "dee", 1)]);
+    with_dee().when(of_dee("cid")).then_rejected(Code::Invalid);
+    with_dee().under(with_default("support")).when(of_dee("cid")).then([
+        What::Released { conversation: id(1), assignment: OfferId { desk: desk("night"), number: 1 } },
+        What::Transferred { conversation: id(1), by: agent("dee"), note: None },
+        wanted_from("cid", "support", 4),
+    ]);
+}
+
+/// One of the team's two queues is its default.
+fn with_default(name: &str) -> Policy {
+    let mut policy = policy(2, None, "support");
+    policy.queues.get_mut(&queue(name)).unwrap().default = true;
+    policy
+}
+
+#[test]
+fn an_agent_transfers_to_a_desk() {
+    let to = |name| transfer(Transfer::Desk(desk(name)));
+    let waits = |name| [released(1, 1), given_away(), wanted(1, 3, name, Transferred, 5)];
+    with_ann().at(5).when(to("night")).then(waits("care"));
+    with_ann().at(5).under(with_default("sales")).when(to("team")).then(waits("sales"));
+    // With several queues, a desk says where; and a desk has one.
+    with_ann()
+        .when(to("team"))
+        .then_rejected(Code::Invalid)
+        .when(to("nowhere"))
+        .then_rejected(Code::NotFound);
 }
 
 #[test]

@@ -108,6 +108,7 @@ impl World {
                 again,
                 agent,
                 agent_until,
+                by_request,
                 reason: _,
             } => {
                 let desk = queue.desk.clone();
@@ -120,6 +121,7 @@ impl World {
                     again,
                     agent,
                     agent_until,
+                    by_request,
                 };
                 to_desk(&desk, enqueue)
             }
@@ -184,7 +186,7 @@ impl World {
             };
             let owner = found.owner().map(|owner| match owner {
                 Owner::Bot { bot, .. } => Owned::Bot(bot.clone()),
-                Owner::Queue { queue } => Owned::Queue((**queue).clone()),
+                Owner::Queue { queue, .. } => Owned::Queue((**queue).clone()),
                 Owner::Agent { agent, assignment, .. } => {
                     Owned::Agent((**agent).clone(), (**assignment).clone())
                 }

@@ -219,6 +219,7 @@ fn one_agent_is_waited_for_as_long_as_the_grace_says() {
         again: false,
         agent: Some(agent("ann")),
         agent_until: Some(seconds(20)),
+        by_request: false,
     };
     let mut enqueued = waits(1, "support", Sms, 0, false, Some("ann"));
     if let Event::Enqueued { agent_until, .. } = &mut enqueued {
