@@ -65,6 +65,14 @@ pub(crate) enum Action {
         /// As it was seen, or as it was before that.
         seen: Option<bool>,
     },
+    Snoozes {
+        which: u32,
+        seconds: u32,
+    },
+    /// Whoever put it away wants it back.
+    Wakes {
+        which: u32,
+    },
     Closes {
         which: u32,
     },
@@ -208,7 +216,9 @@ const LATER: u32 = 100_000;
 fn by_hand(dice: &mut Dice) -> Action {
     let which = dice.roll(1_000);
     let to = dice.roll(u32::from(AGENTS) + 5) as u8;
-    match dice.roll(10) {
+    match dice.roll(14) {
+        10..12 => Action::Snoozes { which, seconds: dice.between(1, 900) },
+        12 => Action::Wakes { which },
         0..3 => {
             let presence = if dice.roll(6) == 0 { Presence::Offline } else { Presence::Available };
             Action::Shows { agent: AGENTS - 1 + dice.roll(2) as u8, presence }
@@ -356,6 +366,10 @@ impl fmt::Display for Planned {
                 };
                 write!(f, "agent {by} gives a conversation ({which}) to {to}, whoever has it{seen}")
             }
+            Action::Snoozes { which, seconds } => {
+                write!(f, "an agent puts a conversation ({which}) away for {seconds} s")
+            }
+            Action::Wakes { which } => write!(f, "an agent wants a conversation ({which}) back"),
             Action::Closes { which } => write!(f, "an agent closes a conversation ({which})"),
             Action::Repeats { which } => write!(f, "someone repeats an earlier command ({which})"),
             Action::ProviderTells { which, outcome } => {

@@ -98,6 +98,7 @@ impl Source for conversation::Decider {
             | Assigned { .. }
             | Transferred { .. }
             | Reassigned { .. }
+            | Snoozed { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(event)),

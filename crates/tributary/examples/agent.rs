@@ -25,6 +25,8 @@ const HELP: &str = "\
   N TEXT                write to the customer
   transfer N queue NAME, transfer N agent NAME, transfer N desk NAME
                         give it away
+  snooze N MINUTES      put it away until then, or until the customer writes
+  wake N                have it back before
   take CONVERSATION     (supervisors) make it yours, whoever has it
   give CONVERSATION queue|agent|desk NAME
                         (supervisors) give it to someone, whoever has it
@@ -161,6 +163,16 @@ impl Desk {
                 };
                 Item::Transfer(say::Transfer { conversation, assignment, to: Some(to), note: String::new() })
             }
+            "snooze" => {
+                let how = || "it is `snooze N MINUTES`".to_owned();
+                let (number, minutes) = rest.split_once(' ').ok_or_else(how)?;
+                let minutes: u32 = minutes.trim().parse().map_err(|_| how())?;
+                let (conversation, assignment) = rest_of(self.ours(number)?);
+                let seconds = log::clock::now() / 1_000 + i64::from(minutes) * 60;
+                let until = Some(prost_types::Timestamp { seconds, nanos: 0 });
+                Item::Snooze(say::Snooze { conversation, assignment, until })
+            }
+            "wake" => Item::Wake(say::Wake { conversation: self.sleeping(rest)? }),
             "take" => Item::Reassign(say::Reassign { conversation: rest.to_owned(), ..Default::default() }),
             "give" => {
                 let how = || "it is `give CONVERSATION queue|agent|desk NAME`".to_owned();
@@ -192,6 +204,17 @@ impl Desk {
             }
             _ => return Err(format!("{word:?} is no command; `help` lists them")),
         })
+    }
+
+    /// A conversation that this agent has put away, by its number.
+    fn sleeping(&self, number: &str) -> Result<String, String> {
+        let named = number.parse().ok().and_then(|number: usize| {
+            self.numbers
+                .iter()
+                .find(|(_, known)| **known == number)
+                .map(|(conversation, _)| conversation.clone())
+        });
+        named.ok_or_else(|| format!("there is no conversation {number:?}"))
     }
 
     fn offered(&self, number: &str) -> Result<&Held, String> {
@@ -245,6 +268,7 @@ impl Desk {
                 for assigned in welcome.assignments {
                     self.assign(assigned).await;
                 }
+                welcome.snoozed.iter().for_each(|snoozed| self.snoozed(snoozed));
             }
             Heard::Offered(offered) => self.offer(offered),
             Heard::OfferEnded(ended) => {
@@ -272,6 +296,11 @@ impl Desk {
                 say!("something may be left to do, until {until}; then or before: done {}", left.assignment);
             }
             Heard::WrapUpEnded(over) => say!("nothing is left to do about {}", over.assignment),
+            Heard::Snoozed(snoozed) => self.snoozed(&snoozed),
+            Heard::SnoozeEnded(ended) => {
+                let number = self.number(&ended.conversation);
+                say!("[{number}] is put away no more");
+            }
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {
@@ -293,6 +322,11 @@ impl Desk {
                 Some(hear::answer::Result::Accepted(_)) | None => {}
             },
         }
+    }
+
+    fn snoozed(&mut self, snoozed: &hear::Snoozed) {
+        let number = self.number(&snoozed.conversation);
+        say!("[{number}] is put away until {}, or until the customer writes", clock!(snoozed.until));
     }
 
     fn number(&mut self, conversation: &str) -> usize {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use domain::{
     AgentId, ConversationId, DeskId, MessageId, OfferId, Party, Step, Timestamp, TurnId,
-    conversation::{Decider, Event, What},
+    conversation::{Decider, Event, HandOffReason, What},
 };
 
 use super::{Found, Invariant, book::Rules};
@@ -35,6 +35,8 @@ enum Owner {
     Bot,
     Queue,
     Agent(AgentId, OfferId),
+    /// Put away by the agent.
+    Snoozed(AgentId),
 }
 
 impl Conversations {
@@ -50,6 +52,13 @@ impl Conversations {
     pub(crate) fn open(&self) -> impl Iterator<Item = (ConversationId, u32)> + use<'_> {
         let open = self.known.iter().filter(|(_, conversation)| conversation.is_open);
         open.map(|(id, conversation)| (*id, conversation.epoch))
+    }
+
+    pub(crate) fn sleeping(&self) -> impl Iterator<Item = (ConversationId, AgentId)> + use<'_> {
+        self.known.iter().filter_map(|(id, conversation)| match &conversation.owner {
+            Some(Owner::Snoozed(agent)) => Some((*id, agent.clone())),
+            _ => None,
+        })
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = (ConversationId, AgentId, OfferId)> + use<'_> {
@@ -115,11 +124,22 @@ impl Conversations {
             }
             What::MessageReceived { message, .. } => {
                 found.note("messages received");
+                let sleeps = matches!(owner, Some(Owner::Snoozed(_)));
+                found.require(!sleeps, OneOwner, format_args!("customer of {id} writes, and it stays away"));
                 let first = self.received.insert(*message);
                 found.require(first, OnceOnly, format_args!("message {message} is received a second time"));
             }
             What::BotEngaged { owner_epoch, .. } => conversation.own(id, Owner::Bot, *owner_epoch, found),
-            What::AgentWanted { owner_epoch, queue, .. } => {
+            What::AgentWanted { owner_epoch, queue, reason, agent, .. } => {
+                if *reason == HandOffReason::Woke {
+                    let back =
+                        matches!(owner, Some(Owner::Snoozed(by)) if agent.as_ref().is_none_or(|it| it == by));
+                    found.require(
+                        back,
+                        OneOwner,
+                        format_args!("conversation {id} comes back, and was not away"),
+                    );
+                }
                 conversation.own(id, Owner::Queue, *owner_epoch, found);
                 conversation.desk = Some(queue.desk.clone());
             }
@@ -138,6 +158,13 @@ impl Conversations {
                 let held = matches!(owner, Some(Owner::Agent(_, held)) if held == assignment);
                 found.require(held, OneOwner, format_args!("conversation {id} is released by a stranger"));
                 conversation.owner = None;
+            }
+            What::Snoozed { agent, assignment, owner_epoch, .. } => {
+                found.note("conversations put away");
+                let held = *owner == Some(Owner::Agent(agent.clone(), assignment.clone()));
+                found.require(held, OneOwner, format_args!("conversation {id} is put away by a stranger"));
+                conversation.owner = None;
+                conversation.own(id, Owner::Snoozed(agent.clone()), *owner_epoch, found);
             }
             What::Withdrawn { .. } => {
                 let waits = *owner == Some(Owner::Queue);

@@ -101,6 +101,19 @@ impl Town {
                 let route = Route::Party(conversation.party);
                 self.post::<conversation::Decider>(&route, town::command(number), reassign);
             }
+            Action::Snoozes { which, seconds } => {
+                let until = self.now() + Millis::seconds(seconds.into());
+                self.agent_acts(number, which, |conversation, agent, assignment| {
+                    conversation::Command::Snooze { conversation, agent, assignment, until }
+                })
+            }
+            Action::Wakes { which } => {
+                let sleeping = self.watch.oracle.lock().unwrap().sleeping();
+                let Some((conversation, agent)) = pick(&sleeping, which).cloned() else { return };
+                let route = Route::Party(conversation.party);
+                let wake = conversation::Command::Wake { conversation, agent };
+                self.post::<conversation::Decider>(&route, town::command(number), wake);
+            }
             Action::Closes { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
                 conversation::Command::Close { conversation, agent, assignment }
             }),

@@ -137,6 +137,7 @@ impl Session {
             offers: holdings.offers.into_values().map(show::offered).collect(),
             assignments,
             wrap_ups: holdings.wrap_ups.into_values().map(show::wrap_up).collect(),
+            snoozed: holdings.snoozed.into_values().map(show::snoozed).collect(),
         };
         self.send(Item::Welcome(welcome)).await?;
         Ok(updates)
@@ -217,6 +218,19 @@ impl Session {
                 let agent = agent.clone();
                 let transfer = conversation::Command::Transfer { conversation, agent, assignment, to, note };
                 to_conversation(ask, conversation, transfer)
+            }
+            Some(Said::Snooze(said)) => {
+                let ask = ask("snooze", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, until) = (agent.clone(), read::time("until", said.until)?);
+                let snooze = conversation::Command::Snooze { conversation, agent, assignment, until };
+                to_conversation(ask, conversation, snooze)
+            }
+            Some(Said::Wake(said)) => {
+                let ask = ask("wake", said.encode_to_vec());
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let wake = conversation::Command::Wake { conversation, agent: agent.clone() };
+                to_conversation(ask, conversation, wake)
             }
             Some(Said::Reassign(said)) => {
                 let ask = ask("reassign", said.encode_to_vec());

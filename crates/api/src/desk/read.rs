@@ -1,8 +1,8 @@
 //! What an agent says, as the domain's values.
 
 use domain::{
-    AgentId, Code, ConversationId, DeskId, OfferId, QueueId, Rejection, TenantId, conversation::Transfer,
-    desk::Presence,
+    AgentId, Code, ConversationId, DeskId, OfferId, QueueId, Rejection, TenantId, Timestamp,
+    conversation::Transfer, desk::Presence,
 };
 use wire::api::v1::{
     self as pb,
@@ -23,6 +23,14 @@ pub(super) fn presence(number: i32) -> Result<Presence, Rejection> {
         Ok(pb::Presence::Offline) => Ok(Presence::Offline),
         Ok(pb::Presence::Unspecified) | Err(_) => Err(invalid(format!("`presence`: {number} is none"))),
     }
+}
+
+/// A moment, to the millisecond.
+pub(super) fn time(field: &str, at: Option<prost_types::Timestamp>) -> Result<Timestamp, Rejection> {
+    let at = at.ok_or_else(|| invalid(format!("`{field}` is missing")))?;
+    let millis =
+        at.seconds.checked_mul(1_000).and_then(|whole| whole.checked_add((at.nanos / 1_000_000).into()));
+    millis.map(Timestamp).ok_or_else(|| invalid(format!("`{field}` is too far away")))
 }
 
 /// To whom an agent transfers.

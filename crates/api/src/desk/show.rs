@@ -11,7 +11,7 @@ use crate::{
     commands::Outcome,
     content::{Opener, of_party},
     convert,
-    hub::{Assignment, Ending, Hub, Left, Offer, Update, WrapUp},
+    hub::{Assignment, Ending, Hub, Left, Offer, Snooze, Update, WrapUp},
 };
 
 /// The message that the update is; none where the agent need not be told.
@@ -35,6 +35,7 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
                 Left::Transferred => (Why::Transferred, None),
                 Left::AgentGone => (Why::AgentGone, None),
                 Left::Reassigned(by) => (Why::Reassigned, Some(by)),
+                Left::Snoozed => (Why::Snoozed, None),
             };
             Item::Released(desk_message::Released {
                 assignment: assignment.assignment.to_string(),
@@ -46,6 +47,10 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
         Update::WrapUp(left) => Item::WrapUp(wrap_up(left)),
         Update::WrapUpEnded(assignment) => {
             Item::WrapUpEnded(desk_message::WrapUpEnded { assignment: assignment.to_string() })
+        }
+        Update::Snoozed(snooze) => Item::Snoozed(snoozed(snooze)),
+        Update::SnoozeEnded(conversation) => {
+            Item::SnoozeEnded(desk_message::SnoozeEnded { conversation: conversation.to_string() })
         }
         Update::Said { conversation, message, by_agent, body, at } => {
             let author = if by_agent { Author::Agent } else { Author::Customer };
@@ -76,6 +81,13 @@ pub(super) fn wrap_up(left: WrapUp) -> desk_message::WrapUp {
         assignment: left.assignment.to_string(),
         conversation: left.conversation.to_string(),
         until: convert::time(left.until),
+    }
+}
+
+pub(super) fn snoozed(snooze: Snooze) -> desk_message::Snoozed {
+    desk_message::Snoozed {
+        conversation: snooze.conversation.to_string(),
+        until: convert::time(snooze.until),
     }
 }
 

@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 46] = [
+pub(super) const KINDS: [&str; 47] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -45,6 +45,7 @@ pub(super) const KINDS: [&str; 46] = [
     "delivery_noted",
     "closed",
     "reassigned",
+    "snoozed",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -100,6 +101,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 DeliveryNoted { .. } => "delivery_noted",
                 Closed { .. } => "closed",
                 Reassigned { .. } => "reassigned",
+                Snoozed { .. } => "snoozed",
             }
         }
         AnyEvent::Desk(event) => {
@@ -230,6 +232,12 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         Reassigned { conversation, by, note } => {
             Kind::Reassigned(given(opener, *conversation, by, note.as_ref()).await?)
         }
+        Snoozed { agent, assignment, owner_epoch, until, .. } => Kind::Snoozed(event::Snoozed {
+            agent: agent.to_string(),
+            assignment: assignment.to_string(),
+            owner_epoch: *owner_epoch,
+            until: time(*until),
+        }),
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
@@ -326,6 +334,7 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::Overflowed => pb::HandOffReason::Overflowed,
         HandOffReason::Returned => pb::HandOffReason::Returned,
         HandOffReason::Reassigned => pb::HandOffReason::Reassigned,
+        HandOffReason::Woke => pb::HandOffReason::Woke,
     }
 }
 

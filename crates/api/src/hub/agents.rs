@@ -57,6 +57,14 @@ pub(crate) enum Left {
     AgentGone,
     /// By this supervisor.
     Reassigned(AgentId),
+    Snoozed,
+}
+
+/// What an agent has put away.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Snooze {
+    pub(crate) conversation: ConversationId,
+    pub(crate) until: Timestamp,
 }
 
 /// What a session is told.
@@ -73,6 +81,8 @@ pub(crate) enum Update {
     Released(Assignment, Left),
     WrapUp(WrapUp),
     WrapUpEnded(OfferId),
+    Snoozed(Snooze),
+    SnoozeEnded(ConversationId),
     Said {
         conversation: ConversationId,
         message: MessageId,
@@ -99,6 +109,7 @@ pub(crate) struct Holdings {
     pub(crate) offers: BTreeMap<OfferId, Offer>,
     pub(crate) assignments: BTreeMap<OfferId, Assignment>,
     pub(crate) wrap_ups: BTreeMap<OfferId, WrapUp>,
+    pub(crate) snoozed: BTreeMap<ConversationId, Snooze>,
 }
 
 #[derive(Default)]
@@ -106,6 +117,8 @@ pub(super) struct Agents {
     agents: HashMap<AgentId, Agent>,
     /// Who holds a conversation.
     holders: HashMap<ConversationId, (AgentId, OfferId)>,
+    /// Who has put a conversation away.
+    sleepers: HashMap<ConversationId, AgentId>,
     /// Left with a conversation for its next agent.
     notes: HashMap<ConversationId, Sealed>,
 }
@@ -147,6 +160,7 @@ impl Agents {
             for held in holdings.assignments.values() {
                 self.holders.insert(held.conversation, (id.clone(), held.assignment.clone()));
             }
+            self.sleepers.extend(holdings.snoozed.keys().map(|conversation| (*conversation, id.clone())));
             self.agents.entry(id).or_default().holdings = holdings;
         }
     }
@@ -215,9 +229,22 @@ impl Agents {
                 self.release(*conversation, Left::Reassigned(by.clone()));
                 self.leave(*conversation, note.as_ref());
             }
-            What::AgentWanted { conversation, .. } => self.release(*conversation, Left::AgentGone),
+            What::Snoozed { conversation, agent, until, .. } => {
+                self.release(*conversation, Left::Snoozed);
+                let snooze = Snooze { conversation: *conversation, until: *until };
+                self.sleepers.insert(*conversation, agent.clone());
+                self.change(agent, |agent| {
+                    agent.holdings.snoozed.insert(snooze.conversation, snooze.clone());
+                    Some(Update::Snoozed(snooze))
+                });
+            }
+            What::AgentWanted { conversation, .. } => {
+                self.release(*conversation, Left::AgentGone);
+                self.wake(*conversation);
+            }
             What::Closed { conversation, .. } => {
                 self.release(*conversation, Left::Closed);
+                self.wake(*conversation);
                 self.notes.remove(conversation);
             }
             What::MessageReceived { conversation, message, content, sent_at, .. } => {
@@ -271,6 +298,14 @@ impl Agents {
         });
     }
 
+    fn wake(&mut self, conversation: ConversationId) {
+        let Some(agent) = self.sleepers.remove(&conversation) else { return };
+        self.change(&agent, |agent| {
+            agent.holdings.snoozed.remove(&conversation)?;
+            Some(Update::SnoozeEnded(conversation))
+        });
+    }
+
     /// Who takes it next finds the latest note.
     fn leave(&mut self, conversation: ConversationId, note: Option<&Sealed>) {
         if let Some(note) = note {
@@ -301,7 +336,10 @@ impl Agents {
 
 impl Holdings {
     fn is_empty(&self) -> bool {
-        self.offers.is_empty() && self.assignments.is_empty() && self.wrap_ups.is_empty()
+        self.offers.is_empty()
+            && self.assignments.is_empty()
+            && self.wrap_ups.is_empty()
+            && self.snoozed.is_empty()
     }
 }
 
@@ -420,6 +458,34 @@ mod tests {
             let (holdings, _) = later.join(&ann());
             let found = holdings.assignments[&offer(2)].note.clone();
             assert_eq!(found, note.clone().filter(|_| number == 0));
+        }
+    }
+
+    #[test]
+    fn what_is_put_away_is_known_until_it_comes_back() {
+        let conversation = conversation();
+        let snoozed = |until| {
+            let (agent, assignment) = (ann(), offer(1));
+            What::Snoozed { conversation, agent, assignment, owner_epoch: 3, until }
+        };
+        for comes_back in [wanted(conversation::HandOffReason::Woke), closed()] {
+            let mut agents = Agents::default();
+            happened(&mut agents, assigned(offer(1)));
+            let (_, mut updates) = agents.join(&ann());
+            happened(&mut agents, snoozed(Timestamp(90)));
+            let snooze = Snooze { conversation, until: Timestamp(90) };
+            let [Update::Released(_, Left::Snoozed), Update::Snoozed(told_of)] = &told(&mut updates)[..]
+            else {
+                panic!("it is held no more, and put away");
+            };
+            assert_eq!(*told_of, snooze);
+            let mut later = Agents::default();
+            later.restore(agents.holdings().collect(), agents.notes().collect());
+            let (holdings, mut updates) = later.join(&ann());
+            assert_eq!(holdings.snoozed.into_values().collect::<Vec<_>>(), [snooze]);
+            happened(&mut later, comes_back);
+            assert_eq!(told(&mut updates), [Update::SnoozeEnded(conversation)]);
+            assert_eq!(later.holdings().count(), 0);
         }
     }
 

@@ -44,7 +44,9 @@ impl Views {
     pub(super) fn len(&self) -> usize {
         self.agents
             .iter()
-            .map(|(_, held)| 1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len())
+            .map(|(_, held)| {
+                1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len() + held.snoozed.len()
+            })
             .sum::<usize>()
             + self.turns.len()
             + self.notes.len()

@@ -39,7 +39,7 @@ mod answers;
 mod kept;
 mod turns;
 
-pub(crate) use agents::{Assignment, Ending, Holdings, Left, Offer, Update, WrapUp};
+pub(crate) use agents::{Assignment, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
 pub(crate) use answers::Waiting;
 pub(crate) use turns::Turn;
 

@@ -11,7 +11,7 @@ use wire::api::v1::{
     desk_message::{self, Item, answer, offer_ended::How, released::Why},
 };
 
-use super::world::{World, soon};
+use super::world::{World, now, soon};
 
 struct Agent {
     say: mpsc::Sender<pb::AgentMessage>,
@@ -314,13 +314,63 @@ async fn a_supervisor_takes_a_conversation_and_gives_it_back_with_a_note() {
     assert_eq!(ann.welcome.assignments, [anns]);
 }
 
+/// Puts a conversation away for some seconds from now.
+fn snooze(held: &desk_message::Assigned, seconds: i64) -> Say {
+    let until = prost_types::Timestamp { seconds: now().0 / 1_000 + seconds, nanos: 0 };
+    Say::Snooze(agent_message::Snooze {
+        conversation: held.conversation.clone(),
+        assignment: held.assignment.clone(),
+        until: Some(until),
+    })
+}
+
+#[tokio::test]
+async fn what_an_agent_puts_away_comes_back_when_the_customer_writes_or_the_agent_wants_it() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    let conversation = world.write("acme", "alice", "hello").await.to_string();
+    let offered = ann.offer().await;
+    let held = ann.accept("accept", &offered.offer).await;
+
+    for (id, wrong) in [("past", snooze(&held, -5)), ("late", snooze(&held, 400 * 86_400))] {
+        ann.say(id, wrong).await;
+        assert_eq!(rejected(ann.until_answer(id).await.1), "invalid");
+    }
+    ann.say("snooze", snooze(&held, 3_600)).await;
+    let (before, result) = ann.until_answer("snooze").await;
+    assert!(matches!(result, answer::Result::Accepted(_)), "{result:?}");
+    let [Item::Released(released), Item::Snoozed(snoozed)] = &before[..] else { panic!("{before:?}") };
+    assert_eq!((released.why(), &snoozed.conversation), (Why::Snoozed, &conversation));
+    drop(ann);
+    let mut ann = Agent::connect(&world).await;
+    assert_eq!((&ann.welcome.assignments[..], &ann.welcome.snoozed[..]), (&[][..], &[snoozed.clone()][..]));
+
+    world.write("acme", "alice", "are you there?").await;
+    let mut heard = Vec::new();
+    let offered = loop {
+        match ann.next().await {
+            Item::Offered(offered) => break offered,
+            other => heard.push(other),
+        }
+    };
+    let ended = |item: &Item| matches!(item, Item::SnoozeEnded(ended) if ended.conversation == conversation);
+    assert!(heard.iter().any(ended), "{heard:?}");
+    let held = ann.accept("again", &offered.offer).await;
+
+    ann.done("snooze again", snooze(&held, 3_600)).await;
+    let wake = agent_message::Wake { conversation: conversation.clone() };
+    ann.done("wake", Say::Wake(wake)).await;
+    assert_eq!(next_assigned(&mut ann).await.conversation, conversation);
+}
+
 /// Everything that an agent can say about a conversation, and what refuses it once it is another's, or closed.
 fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&'static str; 2])> {
     // Exhaustive, so that nothing is forgotten.
     let _: fn(&Say) = |say| match say {
         Say::Hello(_) | Say::Presence(_) => {}
         Say::Accept(_) | Say::Decline(_) | Say::FinishWrapUp(_) => {}
-        Say::Reply(_) | Say::Transfer(_) | Say::Close(_) | Say::Reassign(_) => {}
+        Say::Reply(_) | Say::Transfer(_) | Say::Close(_) | Say::Snooze(_) => {}
+        Say::Wake(_) | Say::Reassign(_) => {}
     };
     let (conversation, assignment) = (held.conversation.clone(), held.assignment.clone());
     let owners = ["not_owner", "closed"];
@@ -346,6 +396,8 @@ fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&
             Say::Close(agent_message::Close { conversation: conversation.clone(), assignment }),
             owners,
         ),
+        ("snooze", snooze(held, 3_600), owners),
+        ("wake", Say::Wake(agent_message::Wake { conversation: conversation.clone() }), owners),
         ("reassign", take(&conversation, ""), ["forbidden", "closed"]),
     ]
 }

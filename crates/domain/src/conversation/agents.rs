@@ -167,7 +167,7 @@ pub(super) fn overflow(
 }
 
 /// A conversation in the hands of the agent who asks, and the queue it was taken from.
-fn held<'a>(
+pub(super) fn held<'a>(
     state: &'a Conversations,
     id: ConversationId,
     agent: &AgentId,

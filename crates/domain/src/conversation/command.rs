@@ -79,6 +79,18 @@ pub enum Command {
         agent: AgentId,
         assignment: OfferId,
     },
+    /// An agent puts the conversation away until then, or until the customer writes.
+    Snooze {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        until: Timestamp,
+    },
+    /// The agent who put it away wants it back.
+    Wake {
+        conversation: ConversationId,
+        agent: AgentId,
+    },
     /// A supervisor gives the conversation to someone, whoever has it.
     Reassign {
         conversation: ConversationId,
@@ -137,12 +149,16 @@ impl Command {
             Command::Reply { conversation, .. }
             | Command::Transfer { conversation, .. }
             | Command::Close { conversation, .. }
+            | Command::Snooze { conversation, .. }
+            | Command::Wake { conversation, .. }
             | Command::Reassign { conversation, .. }
             | Command::Assign { conversation, .. }
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
             | Command::Progress { conversation, .. }
-            | Command::TimerFired(TimerId::BotSilent(conversation)) => Some(conversation.party),
+            | Command::TimerFired(TimerId::BotSilent(conversation) | TimerId::Snoozed(conversation)) => {
+                Some(conversation.party)
+            }
         }
     }
 }
@@ -258,4 +274,6 @@ pub enum Progress {
 pub enum TimerId {
     /// The bot has not answered its turn.
     BotSilent(ConversationId),
+    /// The conversation was put away until now.
+    Snoozed(ConversationId),
 }

@@ -147,13 +147,22 @@ pub enum Owner {
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
     },
+    /// An agent who put it away, and holds nothing of it meanwhile.
+    Snoozed {
+        agent: Arc<AgentId>,
+        /// Where it waits for that agent, or for others, once it is back.
+        queue: Arc<QueueId>,
+    },
 }
 
 impl Owner {
     /// Where it waits, or did before, or will.
     pub fn queue(&self) -> &QueueId {
         match self {
-            Owner::Bot { queue, .. } | Owner::Queue { queue, .. } | Owner::Agent { queue, .. } => queue,
+            Owner::Bot { queue, .. }
+            | Owner::Queue { queue, .. }
+            | Owner::Agent { queue, .. }
+            | Owner::Snoozed { queue, .. } => queue,
         }
     }
 }

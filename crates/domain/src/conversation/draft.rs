@@ -128,9 +128,14 @@ impl Wish {
         Wish { agent, ..Wish::default() }
     }
 
-    /// The agent who asks for it, for so long.
+    /// That agent, for so long; then anyone.
     pub(super) fn of(agent: &AgentId, until: Timestamp) -> Self {
-        Wish { agent: Some(agent.clone()), until: Some(until), by_request: true, again: false }
+        Wish { agent: Some(agent.clone()), until: Some(until), ..Wish::default() }
+    }
+
+    /// The agent wanted is who asked.
+    pub(super) fn by_request(self) -> Self {
+        Wish { by_request: self.agent.is_some(), ..self }
     }
 
     pub(super) fn again(self) -> Self {
@@ -146,11 +151,7 @@ impl Wish {
             let agent = AgentId::clone(&known_by.agent);
             let still = agent.desk == queue.desk && policy.agents.contains_key(&agent);
             let recent = context.now - known_by.at <= sticky.within;
-            (still && recent).then(|| Wish {
-                agent: Some(agent),
-                until: Some(context.now + sticky.grace),
-                ..Wish::default()
-            })
+            (still && recent).then(|| Wish::of(&agent, context.now + sticky.grace))
         };
         wish().unwrap_or_default()
     }

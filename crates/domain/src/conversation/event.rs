@@ -167,6 +167,15 @@ pub enum What {
         by: AgentId,
         note: Option<Sealed>,
     },
+    /// The agent put the conversation away, and holds it no more. It is the agent's to come back to: then, or when the
+    /// customer writes before.
+    Snoozed {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        owner_epoch: u32,
+        until: Timestamp,
+    },
     /// A supervisor gave it to someone; to whom stands behind this.
     Reassigned {
         conversation: ConversationId,
@@ -240,6 +249,8 @@ pub enum HandOffReason {
     Returned,
     /// A supervisor gave it to someone.
     Reassigned,
+    /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
+    Woke,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -283,6 +294,7 @@ impl Event {
             | Withdrawn { conversation, .. }
             | Transferred { conversation, .. }
             | Reassigned { conversation, .. }
+            | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }
             | Closed { conversation, .. } => Some(*conversation),
@@ -358,6 +370,9 @@ impl Event {
             }
             What::Released { assignment, .. } => {
                 to_desk(&assignment.desk, desk::Command::Release { assignment: assignment.clone() })
+            }
+            What::Snoozed { assignment, .. } => {
+                to_desk(&assignment.desk, desk::Command::PutAway { assignment: assignment.clone() })
             }
             What::Withdrawn { conversation, queue, owner_epoch } => to_desk(
                 &queue.desk,

@@ -9,6 +9,7 @@ use super::{
     Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, wanted},
+    snooze,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -21,7 +22,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     }
     let policy = policy(context, &from.tenant)?;
     let inbox = inbox(policy, &from.tenant, &from.inbox)?;
-    let latest = state.customer(from.party).and_then(|customer| customer.latest.as_ref());
+    let customer = state.customer(from.party);
+    let latest = customer.and_then(|customer| customer.latest.as_ref());
     let mut draft = Draft::seen(state, context, from);
 
     // Where the message belongs: the open conversation, a closed one that goes on, or a new one.
@@ -30,6 +32,15 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let mut turns = latest.map_or(0, |latest| latest.turns);
     let bot_to_ask = match latest.map(|latest| &latest.stage) {
         Some(Stage::Open(Owner::Bot { bot, turn: None, .. })) => Some(bot),
+        // What was put away comes back.
+        Some(Stage::Open(owner @ Owner::Snoozed { agent, .. })) => {
+            if let Some(customer) = customer {
+                let (queue, wish) = snooze::back_to(context, customer, owner.queue(), agent);
+                let reason = HandOffReason::Woke;
+                draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
+            }
+            None
+        }
         // A bot that is thinking is asked about this when it has answered.
         Some(Stage::Open(_)) => None,
         closed_or_none => {
@@ -47,7 +58,6 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
             owner_epoch += 1;
-            let customer = state.customer(from.party);
             let wish = customer.map(|customer| Wish::familiar(context, customer, &inbox.queue));
             let wish = wish.unwrap_or_default();
             // What goes on goes on with the person who had it, past the bot.
@@ -135,7 +145,7 @@ pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspon
     let conversation = ConversationId { party, number: latest.number };
     match owner {
         Owner::Agent { .. } => return draft.finish(),
-        Owner::Bot { .. } => {}
+        Owner::Bot { .. } | Owner::Snoozed { .. } => {}
         Owner::Queue { queue, .. } => {
             let (queue, owner_epoch) = ((**queue).clone(), latest.owner_epoch);
             draft.push(What::Withdrawn { conversation, queue, owner_epoch });

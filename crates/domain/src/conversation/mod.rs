@@ -14,6 +14,7 @@ mod event;
 mod facts;
 mod names;
 mod receipts;
+mod snooze;
 mod state;
 mod supervisors;
 #[cfg(test)]
@@ -66,7 +67,8 @@ impl Aggregate for Decider {
         Command::TimerFired(timer)
     }
 
-    fn tenant_of(state: &Conversations, TimerId::BotSilent(id): &TimerId) -> Option<TenantId> {
+    fn tenant_of(state: &Conversations, timer: &TimerId) -> Option<TenantId> {
+        let (TimerId::BotSilent(id) | TimerId::Snoozed(id)) = timer;
         state.customer(id.party).map(|customer| customer.endpoint.tenant.clone())
     }
 

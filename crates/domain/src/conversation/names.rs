@@ -81,6 +81,10 @@ impl Names {
                 **assignment = self.offer(assignment);
                 *queue = self.queue(queue);
             }
+            Owner::Snoozed { agent, queue } => {
+                *agent = self.agent(agent);
+                *queue = self.queue(queue);
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What is known of each customer address, as a fold of its events.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
+use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
 
 use super::{
     Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
@@ -38,7 +38,8 @@ impl Conversations {
     /// The turns that bots have not answered yet.
     pub fn open_turns(&self) -> impl Iterator<Item = (TurnId, &Customer, &BotId, &Turn)> {
         // Every unanswered turn has its timer, and only those have.
-        self.timers.ids().filter_map(|TimerId::BotSilent(id)| {
+        self.timers.ids().filter_map(|timer| {
+            let TimerId::BotSilent(id) = timer else { return None };
             let (customer, conversation) = self.conversation(*id)?;
             let Some(Owner::Bot { bot, turn: Some(turn), .. }) = conversation.owner() else { return None };
             let turn_id =
@@ -155,15 +156,27 @@ impl Conversations {
                     Stage::Open(Owner::Agent { agent, .. }) => Some(agent.clone()),
                     _ => None,
                 });
-                if let (Some(agent), Some(customer)) = (owner, self.customers.get_mut(conversation.party)) {
-                    customer.known_by = Some(Box::new(KnownBy { agent, at }));
+                if let Some(agent) = owner {
+                    self.lets_go(conversation.party, agent, at);
+                }
+            }
+            What::Snoozed { conversation, owner_epoch, until, .. } => {
+                // Only who holds a conversation puts it away.
+                let held = self.get_mut(*conversation).and_then(|found| match &found.stage {
+                    Stage::Open(Owner::Agent { agent, queue, .. }) => Some((agent.clone(), queue.clone())),
+                    _ => None,
+                });
+                if let Some((agent, queue)) = held {
+                    self.lets_go(conversation.party, agent.clone(), at);
+                    self.own(*conversation, *owner_epoch, Owner::Snoozed { agent, queue }, at);
+                    self.timers.set(TimerId::Snoozed(*conversation), *until);
                 }
             }
             What::Closed { conversation, .. } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
                 }
-                self.timers.cancel(&TimerId::BotSilent(*conversation));
+                self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
@@ -211,8 +224,20 @@ impl Conversations {
             conversation.stage = Stage::Open(owner);
             conversation.owner_epoch = owner_epoch;
         }
-        self.timers.cancel(&TimerId::BotSilent(id));
+        self.forget_timers(id);
         self.settle(id.party, at);
+    }
+
+    /// An owner's timers are the owner's.
+    fn forget_timers(&mut self, id: ConversationId) {
+        self.timers.cancel(&TimerId::BotSilent(id));
+        self.timers.cancel(&TimerId::Snoozed(id));
+    }
+
+    fn lets_go(&mut self, party: Party, agent: Arc<AgentId>, at: Timestamp) {
+        if let Some(customer) = self.customers.get_mut(party) {
+            customer.known_by = Some(Box::new(KnownBy { agent, at }));
+        }
     }
 
     /// Notes whether the customer is quiet now, and if so since when.

@@ -39,7 +39,7 @@ pub(super) fn reassign(
     }
     let (queue, wanted) = destination(policy, to, owner.queue())?;
     let wish = match &wanted {
-        Some(agent) if agent == by => Wish::of(by, context.now + TAKEN_WITHIN),
+        Some(agent) if agent == by => Wish::of(by, context.now + TAKEN_WITHIN).by_request(),
         _ => Wish::only(wanted.clone()),
     };
     let mut draft = found.draft();
@@ -61,6 +61,7 @@ pub(super) fn reassign(
             (wish, *since)
         }
         Owner::Bot { .. } => (wish, context.now),
+        Owner::Snoozed { .. } => (wish.again(), context.now),
     };
     draft.push(What::Reassigned { conversation: id, by: by.clone(), note });
     Ok(draft.and(found.wanted(queue, HandOffReason::Reassigned, wish, since)).finish())

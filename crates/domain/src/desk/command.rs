@@ -42,6 +42,10 @@ pub enum Command {
     Release {
         assignment: OfferId,
     },
+    /// The agent has put the conversation away: nothing is left to do for now.
+    PutAway {
+        assignment: OfferId,
+    },
 
     // Commands, from agents.
     /// The agent is there (or away, or gone). `until` ends the lease unless it is renewed by saying so again.

@@ -97,6 +97,12 @@ pub(super) fn conversation(
             let author = Author::Agent(by.clone()).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Transferred) }.insert(db)
         }
+        Happened::Snoozed { conversation, agent, until, .. } => {
+            own(db, *conversation, at, &Owner::Snoozed(agent.clone()))?;
+            let author = Author::Agent(agent.clone()).to_string();
+            let detail = Some(until.0.to_string().into());
+            New { author: Some(&author), detail, ..new(EntryKind::Snoozed) }.insert(db)
+        }
         Happened::Reassigned { by, note, .. } => {
             let author = Author::Agent(by.clone()).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Reassigned) }.insert(db)
@@ -303,5 +309,6 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::Overflowed => "overflowed",
         HandOffReason::Returned => "returned",
         HandOffReason::Reassigned => "reassigned",
+        HandOffReason::Woke => "woke",
     }
 }

@@ -138,6 +138,29 @@ async fn a_supervisors_hand_shows_with_what_it_left() {
 }
 
 #[tokio::test]
+async fn what_is_put_away_shows_by_whom_and_until_when() {
+    let mut world = World::new();
+    let conversation = first(1);
+    world.say(100, hello(1, 100)).await;
+    world.say(110, [wanted(conversation, HandOffReason::BotSilent), assigned(conversation)]).await;
+    let (assignment, until) = (offer(), Timestamp(900));
+    let snoozed = What::Snoozed { conversation, agent: agent(), assignment, owner_epoch: 4, until };
+    world.say(120, [snoozed]).await;
+    world.project().await;
+    let found = world.store.conversation(&acme(), conversation).await.unwrap().unwrap();
+    assert_eq!(found.owner, Some(Owner::Snoozed(agent())));
+    world.say(900, [wanted(conversation, HandOffReason::Woke)]).await;
+    world.project().await;
+    let timeline = world.timeline(TimelineOf::Conversation(conversation)).await;
+    assert_eq!(
+        lines(&timeline[5..]),
+        ["120 snoozed agent:acme/support/ann (900)", "900 agent_wanted system (woke acme/support/general)"]
+    );
+    let found = world.store.conversation(&acme(), conversation).await.unwrap().unwrap();
+    assert_eq!(found.owner, Some(Owner::Queue(queue())));
+}
+
+#[tokio::test]
 async fn a_conversation_shows_its_owner_until_it_is_closed() {
     let mut world = World::new();
     let owner = async |world: &World| {

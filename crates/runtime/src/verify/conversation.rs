@@ -38,6 +38,8 @@ enum Owner {
     Bot(BotId),
     Queue,
     Agent(AgentId, OfferId),
+    /// An agent who put it away.
+    Snoozed,
 }
 
 impl Checks<Decider> for Conversations {
@@ -128,6 +130,16 @@ impl Conversations {
                     format_args!("conversation {id} is released from {assignment}, which does not hold it"),
                 );
                 conversation.owner = None;
+            }
+            What::Snoozed { agent, assignment, owner_epoch, .. } => {
+                let holds = matches!(&conversation.owner, Some(Owner::Agent(owner, held)) if owner == agent && held == assignment);
+                found.require(
+                    holds,
+                    3,
+                    format_args!("conversation {id} is put away by {agent}, who does not hold it"),
+                );
+                conversation.owner = None;
+                conversation.own(id, Owner::Snoozed, *owner_epoch, found);
             }
             What::Withdrawn { .. } => {
                 let waits = matches!(conversation.owner, Some(Owner::Queue));

@@ -134,7 +134,7 @@ pub struct Rejection {
 /// What a timer is for. Each aggregate has its own choices and knows no other's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerId {
-    #[prost(oneof = "timer_id::Kind", tags = "1, 20, 21, 22, 23, 24, 25, 26, 40")]
+    #[prost(oneof = "timer_id::Kind", tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40")]
     pub kind: ::core::option::Option<timer_id::Kind>,
 }
 /// Nested message and enum types in `TimerId`.
@@ -144,6 +144,9 @@ pub mod timer_id {
         /// Conversation: the bot of this conversation has not answered its turn.
         #[prost(message, tag = "1")]
         BotSilent(super::ConversationId),
+        /// Conversation: this conversation was put away until now.
+        #[prost(message, tag = "2")]
+        Snoozed(super::ConversationId),
         /// Desk: the lease of this agent (TENANT/DESK/AGENT) ends.
         #[prost(string, tag = "20")]
         Lease(::prost::alloc::string::String),
@@ -632,7 +635,7 @@ pub struct MailThread {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 40, 41, 43, 42, 60"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -748,6 +751,28 @@ pub mod conversation_command {
         #[prost(message, optional, tag = "3")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
+    /// An agent puts the conversation away until then, or until the customer writes.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snooze {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(int64, tag = "4")]
+        pub until: i64,
+    }
+    /// The agent who put it away wants it back.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Wake {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+    }
     /// A supervisor gives the conversation to someone, whoever has it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Reassign {
@@ -837,6 +862,10 @@ pub mod conversation_command {
         Close(Close),
         #[prost(message, tag = "24")]
         Reassign(Reassign),
+        #[prost(message, tag = "25")]
+        Snooze(Snooze),
+        #[prost(message, tag = "26")]
+        Wake(Wake),
         /// Relays, from the desk and from delivery.
         #[prost(message, tag = "40")]
         Assign(Assign),
@@ -948,7 +977,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1214,6 +1243,21 @@ pub mod conversation_what {
         #[prost(message, optional, tag = "3")]
         pub note: ::core::option::Option<super::Sealed>,
     }
+    /// The agent put the conversation away until then, or until the customer writes. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(uint32, tag = "4")]
+        pub owner_epoch: u32,
+        #[prost(int64, tag = "5")]
+        pub until: i64,
+    }
     /// A supervisor gave the conversation to someone; to whom stands behind this.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Reassigned {
@@ -1316,6 +1360,8 @@ pub mod conversation_what {
         Replied(Replied),
         #[prost(message, tag = "67")]
         Reassigned(Reassigned),
+        #[prost(message, tag = "68")]
+        Snoozed(Snoozed),
         /// What we sent.
         #[prost(message, tag = "80")]
         DeliveryNoted(DeliveryNoted),
@@ -1430,6 +1476,7 @@ pub enum HandOffReason {
     Overflowed = 6,
     Returned = 7,
     Reassigned = 8,
+    Woke = 9,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1447,6 +1494,7 @@ impl HandOffReason {
             Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
+            Self::Woke => "HAND_OFF_REASON_WOKE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1461,6 +1509,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
+            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             _ => None,
         }
     }
@@ -2016,7 +2065,7 @@ impl Selection {
 pub struct DeskCommand {
     #[prost(
         oneof = "desk_command::Kind",
-        tags = "1, 2, 3, 4, 5, 20, 21, 22, 23, 40, 42, 41"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41"
     )]
     pub kind: ::core::option::Option<desk_command::Kind>,
 }
@@ -2076,6 +2125,12 @@ pub mod desk_command {
     /// The agent no longer holds the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Release {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// The agent has put the conversation away: nothing is left to do for now.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PutAway {
         #[prost(message, optional, tag = "1")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
@@ -2140,6 +2195,8 @@ pub mod desk_command {
         Refuse(Refuse),
         #[prost(message, tag = "5")]
         Release(Release),
+        #[prost(message, tag = "6")]
+        PutAway(PutAway),
         /// From agents.
         #[prost(message, tag = "20")]
         SetPresence(SetPresence),

@@ -2163,7 +2163,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2329,6 +2329,18 @@ pub mod event {
         /// What the agent left for the next one. Absent where nothing was left.
         #[prost(message, optional, tag = "2")]
         pub note: ::core::option::Option<super::Body>,
+    }
+    /// An agent put the conversation away, until then or until the customer writes; nobody has it in hand meanwhile.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        #[prost(message, optional, tag = "4")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// An agent wrote to the customer.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2613,6 +2625,8 @@ pub mod event {
         Closed(Closed),
         #[prost(message, tag = "32")]
         Reassigned(Transferred),
+        #[prost(message, tag = "33")]
+        Snoozed(Snoozed),
         /// Desks.
         #[prost(message, tag = "50")]
         Enqueued(Enqueued),
@@ -2758,6 +2772,8 @@ pub enum HandOffReason {
     Returned = 7,
     /// A supervisor gave it to someone.
     Reassigned = 8,
+    /// An agent had put it away, until now or until the customer wrote.
+    Woke = 9,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2775,6 +2791,7 @@ impl HandOffReason {
             Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
+            Self::Woke => "HAND_OFF_REASON_WOKE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2789,6 +2806,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
+            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             _ => None,
         }
     }
@@ -3156,7 +3174,7 @@ pub struct AgentMessage {
     /// reconnect. Not needed for `hello`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub item: ::core::option::Option<agent_message::Item>,
 }
 /// Nested message and enum types in `AgentMessage`.
@@ -3238,6 +3256,24 @@ pub mod agent_message {
         #[prost(string, tag = "1")]
         pub assignment: ::prost::alloc::string::String,
     }
+    /// Puts the conversation away: it takes no room until then, or until the customer writes, and is then offered to this
+    /// agent before anyone else.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snooze {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        /// At most a year from now.
+        #[prost(message, optional, tag = "3")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The agent who put a conversation away wants it back, and is not asked: `assigned` follows as soon as there is room.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Wake {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+    }
     /// Gives a conversation to someone, whoever has it: a bot, a queue, or an agent, who is told in `released`. Only an
     /// agent who supervises its desk may; anyone else is refused as `forbidden`. Answered once it has left whoever had it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3291,11 +3327,18 @@ pub mod agent_message {
         FinishWrapUp(FinishWrapUp),
         #[prost(message, tag = "10")]
         Reassign(Reassign),
+        #[prost(message, tag = "11")]
+        Snooze(Snooze),
+        #[prost(message, tag = "12")]
+        Wake(Wake),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskMessage {
-    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(
+        oneof = "desk_message::Item",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
@@ -3311,6 +3354,22 @@ pub mod desk_message {
         pub assignments: ::prost::alloc::vec::Vec<Assigned>,
         #[prost(message, repeated, tag = "4")]
         pub wrap_ups: ::prost::alloc::vec::Vec<WrapUp>,
+        #[prost(message, repeated, tag = "5")]
+        pub snoozed: ::prost::alloc::vec::Vec<Snoozed>,
+    }
+    /// This agent has put the conversation away.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The conversation is put away no more: it waits for this agent, is closed, or a supervisor gave it to someone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SnoozeEnded {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
     }
     /// The conversation is over for the agent, whose room it takes until `finish_wrap_up`, or until the time is over.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3451,6 +3510,8 @@ pub mod desk_message {
             AgentGone = 3,
             /// A supervisor took it, or gave it to someone else.
             Reassigned = 4,
+            /// This agent put it away: `snoozed` says so too.
+            Snoozed = 5,
         }
         impl Why {
             /// String value of the enum field names used in the ProtoBuf definition.
@@ -3464,6 +3525,7 @@ pub mod desk_message {
                     Self::Transferred => "WHY_TRANSFERRED",
                     Self::AgentGone => "WHY_AGENT_GONE",
                     Self::Reassigned => "WHY_REASSIGNED",
+                    Self::Snoozed => "WHY_SNOOZED",
                 }
             }
             /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3474,6 +3536,7 @@ pub mod desk_message {
                     "WHY_TRANSFERRED" => Some(Self::Transferred),
                     "WHY_AGENT_GONE" => Some(Self::AgentGone),
                     "WHY_REASSIGNED" => Some(Self::Reassigned),
+                    "WHY_SNOOZED" => Some(Self::Snoozed),
                     _ => None,
                 }
             }
@@ -3592,6 +3655,10 @@ pub mod desk_message {
         WrapUp(WrapUp),
         #[prost(message, tag = "10")]
         WrapUpEnded(WrapUpEnded),
+        #[prost(message, tag = "11")]
+        Snoozed(Snoozed),
+        #[prost(message, tag = "12")]
+        SnoozeEnded(SnoozeEnded),
     }
 }
 /// Generated client implementations.

@@ -15,6 +15,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reply { conversation, agent, assignment, message, body },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },
+    Snooze { conversation, agent, assignment, until },
+    Wake { conversation, agent },
     Reassign { conversation, by, owner_epoch, to, note },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
@@ -70,6 +72,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Withdrawn { conversation, queue, owner_epoch },
     Transferred { conversation, by, note },
     Reassigned { conversation, by, note },
+    Snoozed { conversation, agent, assignment, owner_epoch, until },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     Closed { conversation, by, reason },
@@ -91,9 +94,9 @@ choice! { domain::conversation::Closer => Closer, closer {
 
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }
 
-timers! { domain::conversation::TimerId => Conversation { BotSilent } }
+timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed } }

@@ -10,6 +10,7 @@ choice! { domain::desk::Command => DeskCommand, desk_command {
     Confirm { offer, command },
     Refuse { offer, command },
     Release { assignment },
+    PutAway { assignment },
     SetPresence { agent, presence, until },
     Accept { agent, offer },
     Decline { agent, offer },

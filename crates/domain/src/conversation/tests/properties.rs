@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::{story::received, world::World, *};
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, Transfer, What,
+    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, TimerId,
+    Transfer, What,
 };
 use crate::{Aggregate, Code, policy::Sticky};
 
@@ -110,6 +111,14 @@ enum Action {
         seen: Option<bool>,
         to: Transfer,
     },
+    Snooze {
+        assignment: usize,
+        seconds: u64,
+    },
+    /// Whoever ever had one of a customer's wants it back.
+    Wake {
+        assignment: usize,
+    },
     Close {
         assignment: usize,
     },
@@ -192,6 +201,9 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (any_of(), to()).prop_map(|(assignment, to)| Action::Transfer { assignment, to }),
         3 => (customer(), by_supervisor(), prop::option::of(prop::bool::weighted(0.7)), to())
             .prop_map(|(customer, by, seen, to)| Action::Reassign { customer, by, seen, to }),
+        3 => (any_of(), 0..4_000_u64)
+            .prop_map(|(assignment, seconds)| Action::Snooze { assignment, seconds }),
+        2 => any_of().prop_map(|assignment| Action::Wake { assignment }),
         3 => any_of().prop_map(|assignment| Action::Close { assignment }),
         2 => any_of().prop_map(|assignment| Action::GiveBack { assignment }),
         2 => (any_of(), 0..3_usize).prop_map(|(waiting, n)| {
@@ -302,6 +314,17 @@ fn act(world: &mut World, version: u64, action: &Action) {
             assert!(may || refused.is_some(), "{conversation} is not theirs to give");
             assert!(*seen != Some(false) || refused.is_some(), "{conversation} is not as it was seen");
         }
+        Action::Snooze { assignment, seconds } => {
+            if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
+                let until = world.now() + Millis::seconds(*seconds);
+                world.command(Command::Snooze { conversation, agent, assignment, until });
+            }
+        }
+        Action::Wake { assignment } => {
+            if let Some((conversation, agent, _)) = pick(&world.assignments, *assignment) {
+                world.command(Command::Wake { conversation, agent });
+            }
+        }
         Action::Close { assignment } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
                 world.command(Command::Close { conversation, agent, assignment });
@@ -377,6 +400,12 @@ proptest! {
             let latest = state.customers().filter_map(|(_, customer)| customer.latest.as_ref()?.owner());
             let turns = latest.filter(|owner| matches!(owner, Owner::Bot { turn: Some(_), .. })).count();
             prop_assert_eq!(state.open_turns().count(), turns);
+            for (party, customer) in state.customers() {
+                let Some(latest) = &customer.latest else { continue };
+                let id = ConversationId { party, number: latest.number };
+                let sleeps = matches!(latest.owner(), Some(Owner::Snoozed { .. }));
+                prop_assert!(!sleeps || state.timers.due(&TimerId::Snoozed(id)).is_some());
+            }
         }
     }
 }

@@ -173,6 +173,15 @@ pub(super) fn close(number: u32, name: &str, assignment: u64) -> Command {
     Command::Close { conversation: id(number), agent: agent(name), assignment: offer(assignment) }
 }
 
+/// Ann puts the first conversation away, which she has by offer 1.
+pub(super) fn snooze(until: i64) -> Command {
+    Command::Snooze { conversation: id(1), agent: agent("ann"), assignment: offer(1), until: seconds(until) }
+}
+
+pub(super) fn wake(name: &str) -> Command {
+    Command::Wake { conversation: id(1), agent: agent(name) }
+}
+
 pub(super) fn give_back(number: u32, assignment: u64) -> Command {
     Command::GiveBack { conversation: id(number), assignment: offer(assignment) }
 }
@@ -290,6 +299,16 @@ pub(super) fn assigned_at_night(number: u32, owner_epoch: u32, name: &str, n: u6
 
 pub(super) fn released(number: u32, assignment: u64) -> What {
     What::Released { conversation: id(number), assignment: offer(assignment) }
+}
+
+pub(super) fn snoozed(owner_epoch: u32, until: i64) -> What {
+    What::Snoozed {
+        conversation: id(1),
+        agent: agent("ann"),
+        assignment: offer(1),
+        owner_epoch,
+        until: seconds(until),
+    }
 }
 
 pub(super) fn sent(n: u128, provider_id: &str) -> What {

@@ -30,6 +30,8 @@ enum Owned {
     Bot(BotId),
     Queue(QueueId),
     Agent(AgentId, OfferId),
+    /// Put away by the agent, until then.
+    Snoozed(AgentId, Timestamp),
 }
 
 /// A conversation as a desk was asked to find someone for it.
@@ -252,7 +254,7 @@ impl World {
         of_party.map(|(id, entry)| {
             let desk = match &entry.owner {
                 Some(Owned::Queue(queue)) => Some(queue.desk.clone()),
-                Some(Owned::Agent(agent, _)) => Some(agent.desk.clone()),
+                Some(Owned::Agent(agent, _) | Owned::Snoozed(agent, _)) => Some(agent.desk.clone()),
                 Some(Owned::Bot(_)) | None => None,
             };
             (*id, entry.owner_epoch, desk)
@@ -282,7 +284,8 @@ impl World {
 
     /// Everything on its way arrives and every bot's time passes: nobody is left with a turn or without an owner.
     pub(super) fn wind_up(mut self) {
-        self.pass(PATIENCE);
+        // Longer than anything is put away.
+        self.pass(Millis::seconds(4_000).max(PATIENCE));
         self.fire_all();
         while self.on_their_way.values().any(|queue| !queue.is_empty()) {
             self.deliver(0, true);
@@ -293,7 +296,8 @@ impl World {
         assert_eq!(self.partition.next_due(), None, "timers that guard nothing");
         assert_eq!(self.state().open_turns().count(), 0, "turns that nobody answers");
         for (id, entry) in self.book.iter().filter(|(_, entry)| entry.is_open) {
-            assert!(!matches!(entry.owner, Some(Owned::Queue(_))), "{id} waits though everyone accepts");
+            let waits = matches!(entry.owner, Some(Owned::Queue(_) | Owned::Snoozed(..)));
+            assert!(!waits, "{id} waits though everyone accepts");
         }
         self.replay_equals_live();
     }

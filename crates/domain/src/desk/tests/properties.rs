@@ -140,6 +140,9 @@ enum Action {
         wanted: Option<(usize, Option<u64>)>,
         by_request: bool,
     },
+    PutAway {
+        conversation: u8,
+    },
     Close {
         conversation: u8,
     },
@@ -231,6 +234,7 @@ fn action() -> impl Strategy<Value = Action> {
                 Action::Reassign { conversation, queue, wanted, by_request }
             }
         ),
+        1 => (0..12_u8).prop_map(|conversation| Action::PutAway { conversation }),
         2 => (0..12_u8).prop_map(|conversation| Action::Close { conversation }),
         8 => Just(Action::Deliver),
         5 => Just(Action::Answer),
@@ -276,6 +280,7 @@ fn act(world: &mut World, version: u64, action: &Action) {
             let wanted = wish(world, *wanted);
             world.reassign(conversation(*n), queues()[*queue].clone(), wanted, *by_request);
         }
+        Action::PutAway { conversation: n } => world.put_away(conversation(*n)),
         Action::Close { conversation: n } => world.close(conversation(*n)),
         Action::Deliver => world.deliver(),
         Action::Answer => world.answer(),

@@ -190,6 +190,16 @@ impl World {
         self.to_desk.extend([leaves, waits]);
     }
 
+    /// Its agent puts the conversation away.
+    pub(super) fn put_away(&mut self, conversation: ConversationId) {
+        if let Some(known) = self.conversations.get_mut(&conversation)
+            && let Owner::Agent(assignment, _) = known.owner.clone()
+        {
+            known.owner = Owner::Nobody;
+            self.to_desk.push_back(Command::PutAway { assignment });
+        }
+    }
+
     /// The conversation is closed, whoever has it.
     pub(super) fn close(&mut self, conversation: ConversationId) {
         let Some(known) = self.conversations.get_mut(&conversation) else { return };

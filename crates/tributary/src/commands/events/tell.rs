@@ -130,6 +130,11 @@ impl Tell for conversation::Decider {
             What::Transferred { by, note, .. } => {
                 Told::new("transferred").with("by", by).maybe("note", note.as_ref().map(sealed))
             }
+            What::Snoozed { agent, assignment, owner_epoch, until, .. } => Told::new("snoozed")
+                .with("agent", agent)
+                .with("assignment", assignment)
+                .number("owner_epoch", *owner_epoch)
+                .with("until", time(*until)),
             What::Reassigned { by, note, .. } => {
                 Told::new("reassigned").with("by", by).maybe("note", note.as_ref().map(sealed))
             }

@@ -27,6 +27,7 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::Overflowed => "it got nobody in the queue before",
                 HandOffReason::Returned => "it goes on with who had it before",
                 HandOffReason::Reassigned => "a supervisor gave it there",
+                HandOffReason::Woke => "it was put away until now",
             };
             let whom = match (agent, agent_until) {
                 (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),
@@ -41,6 +42,9 @@ pub(super) fn of(event: &Event) -> Telling {
         What::Withdrawn { queue, .. } => format!("leaves queue {queue}"),
         What::Transferred { by, note, .. } => {
             format!("is transferred by {by}{}", if note.is_some() { ", with a note" } else { "" })
+        }
+        What::Snoozed { agent, until, .. } => {
+            format!("is put away by {agent} until {}, or until the customer writes", time(*until))
         }
         What::Reassigned { by, note, .. } => {
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })

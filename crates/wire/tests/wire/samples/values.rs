@@ -73,6 +73,8 @@ choices! {
         Reply { conversation, agent, assignment, message, body },
         Transfer { conversation, agent, assignment, to, note },
         Close { conversation, agent, assignment },
+        Snooze { conversation, agent, assignment, until },
+        Wake { conversation, agent },
         Reassign { conversation, by, owner_epoch, to, note },
         Assign { conversation, owner_epoch, offer, agent, command },
         GiveBack { conversation, assignment },
@@ -88,7 +90,7 @@ choices! {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
-    conversation::TimerId { BotSilent(conversation) }
+    conversation::TimerId { BotSilent(conversation), Snoozed(conversation) }
     conversation::What {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
@@ -116,12 +118,13 @@ choices! {
         Withdrawn { conversation, queue, owner_epoch },
         Transferred { conversation, by, note },
         Reassigned { conversation, by, note },
+        Snoozed { conversation, agent, assignment, owner_epoch, until },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
         Closed { conversation, by, reason },
     }
     conversation::HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::CloseReason { Done, OptedOut }
@@ -132,6 +135,7 @@ choices! {
         Confirm { offer, command },
         Refuse { offer, command },
         Release { assignment },
+        PutAway { assignment },
         SetPresence { agent, presence, until },
         Accept { agent, offer },
         Decline { agent, offer },

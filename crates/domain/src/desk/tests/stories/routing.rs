@@ -272,10 +272,13 @@ fn what_is_left_to_do_takes_room_until_it_is_done_or_the_time_is_over() {
         conversation: conversation(1),
         until: seconds(15),
     };
-    let wrapping_up = || {
+    let assigned = || {
         under(|policy| support(policy).wrap_up = Some(Millis::seconds(15)))
             .and([present("bob", Available), enqueued(1, "support"), offered(1, 1, "support", "bob", 0)])
             .and([accept_requested(1, 1, "bob"), accepted(1, 1, "bob")])
+    };
+    let wrapping_up = || {
+        assigned()
             .when(Command::Release { assignment: offer(1) })
             .then([began.clone()])
             .when(enqueue(2, "support"))
@@ -294,6 +297,12 @@ fn what_is_left_to_do_takes_room_until_it_is_done_or_the_time_is_over() {
         Event::PresenceSet { agent: agent("bob"), presence: Offline, until: seconds(0) },
         ended(1, 1, "bob"),
     ]);
+    // What is put away is not over: it takes no room.
+    assigned()
+        .when(Command::PutAway { assignment: offer(1) })
+        .then([ended(1, 1, "bob")])
+        .when(Command::PutAway { assignment: offer(1) })
+        .then([]);
 }
 
 #[test]
