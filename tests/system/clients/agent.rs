@@ -163,6 +163,16 @@ pub(crate) fn transfer_to(held: &desk_message::Assigned, agent: &str) -> Say {
     })
 }
 
+/// Puts a conversation away for an hour.
+pub(crate) fn snooze(held: &desk_message::Assigned) -> Say {
+    let in_an_hour = prost_types::Timestamp { seconds: log::clock::now() / 1_000 + 3_600, nanos: 0 };
+    Say::Snooze(agent_message::Snooze {
+        conversation: held.conversation.clone(),
+        assignment: held.assignment.clone(),
+        until: Some(in_an_hour),
+    })
+}
+
 pub(crate) fn close(held: &desk_message::Assigned) -> Say {
     Say::Close(agent_message::Close {
         conversation: held.conversation.clone(),

@@ -40,6 +40,8 @@ pub struct KnownBy {
     pub agent: Arc<AgentId>,
     /// When the agent let go of it.
     pub at: Timestamp,
+    /// The queue it came from. None in what was kept before that was.
+    pub queue: Option<Arc<QueueId>>,
 }
 
 /// An inbox of a tenant.

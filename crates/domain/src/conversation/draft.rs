@@ -156,6 +156,19 @@ impl Wish {
         wish().unwrap_or_default()
     }
 
+    /// Where a closed conversation goes on, and with whom: with the agent who had it, from the queue it came from or else
+    /// from the inbox's, whichever waits for such.
+    pub(super) fn goes_on<'a>(
+        context: &Context,
+        customer: &'a Customer,
+        of_inbox: &'a QueueId,
+    ) -> (&'a QueueId, Self) {
+        let came_from = customer.known_by.as_ref().and_then(|known_by| known_by.queue.as_deref());
+        let queues = came_from.into_iter().chain([of_inbox]);
+        let mut wishes = queues.map(|queue| (queue, Wish::familiar(context, customer, queue)));
+        wishes.find(|(_, wish)| wish.is_for_someone()).unwrap_or((of_inbox, Wish::anyone()))
+    }
+
     pub(super) fn is_for_someone(&self) -> bool {
         self.agent.is_some()
     }

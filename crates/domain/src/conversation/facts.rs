@@ -58,9 +58,12 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
             owner_epoch += 1;
-            let wish = customer.map(|customer| Wish::familiar(context, customer, &inbox.queue));
-            let wish = wish.unwrap_or_default();
             // What goes on goes on with the person who had it, past the bot.
+            let (queue, wish) = match customer {
+                Some(customer) if goes_on => Wish::goes_on(context, customer, &inbox.queue),
+                Some(customer) => (&inbox.queue, Wish::familiar(context, customer, &inbox.queue)),
+                None => (&inbox.queue, Wish::anyone()),
+            };
             let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
             draft.push(match greeter {
                 Some(bot) => What::BotEngaged {
@@ -72,7 +75,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 None => {
                     let reason =
                         if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
-                    wanted(id, from.channel, owner_epoch, &inbox.queue, reason, wish, context.now)
+                    wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
             });
             greeter

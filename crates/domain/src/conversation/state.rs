@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
+use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
     Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
@@ -152,22 +152,11 @@ impl Conversations {
                 }
             }
             What::Released { conversation, .. } => {
-                let owner = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Agent { agent, .. }) => Some(agent.clone()),
-                    _ => None,
-                });
-                if let Some(agent) = owner {
-                    self.lets_go(conversation.party, agent, at);
-                }
+                self.lets_go(*conversation, at);
             }
             What::Snoozed { conversation, owner_epoch, until, .. } => {
                 // Only who holds a conversation puts it away.
-                let held = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Agent { agent, queue, .. }) => Some((agent.clone(), queue.clone())),
-                    _ => None,
-                });
-                if let Some((agent, queue)) = held {
-                    self.lets_go(conversation.party, agent.clone(), at);
+                if let Some((agent, queue)) = self.lets_go(*conversation, at) {
                     self.own(*conversation, *owner_epoch, Owner::Snoozed { agent, queue }, at);
                     self.timers.set(TimerId::Snoozed(*conversation), *until);
                 }
@@ -234,10 +223,13 @@ impl Conversations {
         self.timers.cancel(&TimerId::Snoozed(id));
     }
 
-    fn lets_go(&mut self, party: Party, agent: Arc<AgentId>, at: Timestamp) {
-        if let Some(customer) = self.customers.get_mut(party) {
-            customer.known_by = Some(Box::new(KnownBy { agent, at }));
-        }
+    /// Notes who knows the customer now, if an agent has the conversation: that one, and from which queue.
+    fn lets_go(&mut self, id: ConversationId, at: Timestamp) -> Option<(Arc<AgentId>, Arc<QueueId>)> {
+        let Stage::Open(Owner::Agent { agent, queue, .. }) = &self.get_mut(id)?.stage else { return None };
+        let (agent, queue) = (agent.clone(), queue.clone());
+        let known_by = KnownBy { agent: agent.clone(), at, queue: Some(queue.clone()) };
+        self.customers.get_mut(id.party)?.known_by = Some(Box::new(known_by));
+        Some((agent, queue))
     }
 
     /// Notes whether the customer is quiet now, and if so since when.

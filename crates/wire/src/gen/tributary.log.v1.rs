@@ -1398,6 +1398,9 @@ pub struct KnownBy {
     /// When the agent let go of it.
     #[prost(int64, tag = "2")]
     pub at: i64,
+    /// TENANT/DESK/QUEUE: where it came from. Absent in what was kept before that was.
+    #[prost(string, optional, tag = "3")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A conversation that has ended, and may go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -80,7 +80,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by }
-    KnownBy => KnownBy { agent, at }
+    KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }

@@ -28,7 +28,7 @@ structs! {
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by }
-    conversation::KnownBy { agent, at }
+    conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }

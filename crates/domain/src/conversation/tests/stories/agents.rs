@@ -139,6 +139,60 @@ fn who_writes_again_soon_goes_back_to_the_same_agent_past_the_bot() {
 }
 
 #[test]
+fn what_is_reopened_goes_back_to_the_desk_that_had_it() {
+    let held = OfferId { desk: desk("night"), number: 1 };
+    let by_dee =
+        || What::Closed { conversation: id(1), by: Closer::Agent(agent("dee")), reason: CloseReason::Done };
+    let over = || {
+        waiting()
+            .and([wanted(1, 2, "care", Overflowed, 0), assigned_at_night(1, 3, "dee", 1)])
+            .at(10)
+            .and([What::Released { conversation: id(1), assignment: held.clone() }, by_dee()])
+    };
+    let dees = |owner_epoch, at| What::AgentWanted {
+        conversation: id(1),
+        channel: Channel::Sms,
+        queue: queue("care"),
+        owner_epoch,
+        reason: HandOffReason::Returned,
+        since: seconds(at),
+        again: false,
+        agent: Some(agent("dee")),
+        agent_until: Some(seconds(at + 20)),
+        by_request: false,
+    };
+    let reopened = || What::Reopened { conversation: id(1) };
+    over().under(sticky(Some("greeter"))).at(400).when(receive(2)).then([
+        reopened(),
+        dees(4, 400),
+        message_received(1, 2),
+    ]);
+    // Its queue does not wait for whom it knows, or is gone; the inbox's does, but Dee works elsewhere.
+    let mut forgetful = sticky(None);
+    forgetful.queues.get_mut(&queue("care")).unwrap().sticky = None;
+    let mut gone = sticky(None);
+    gone.queues.remove(&queue("care"));
+    for policy in [forgetful, gone] {
+        over().under(policy).at(400).when(receive(2)).then([
+            reopened(),
+            wanted(1, 4, "support", HandOffReason::NoBot, 400),
+            message_received(1, 2),
+        ]);
+    }
+    // Another conversation is another matter: it begins at its inbox's.
+    let later = 11 + REOPENS.0 as i64 / 1_000;
+    let mut long = sticky(None);
+    let sticky = Sticky { within: Millis::hours(24), grace: Millis::seconds(20) };
+    long.queues.values_mut().for_each(|queue| queue.sticky = Some(sticky));
+    let began = What::Opened { conversation: id(2), policy_version: 2 };
+    over().under(long).at(later).when(receive(2)).then([
+        began,
+        wanted(2, 1, "support", HandOffReason::NoBot, later),
+        message_received(2, 2),
+    ]);
+}
+
+#[test]
 fn only_its_agent_under_its_assignment_can_do_anything_with_it() {
     with_ann()
         .when(reply(1, "ann", 1, 2))
