@@ -322,7 +322,9 @@ fn act(world: &mut World, version: u64, action: &Action) {
         }
         Action::Wake { assignment } => {
             if let Some((conversation, agent, _)) = pick(&world.assignments, *assignment) {
-                world.command(Command::Wake { conversation, agent });
+                let is_theirs = world.put_away_by(conversation) == Some(&agent);
+                let refused = world.command(Command::Wake { conversation, agent });
+                assert_eq!(refused.is_none(), is_theirs, "{conversation} comes back to whoever put it away");
             }
         }
         Action::Close { assignment } => {

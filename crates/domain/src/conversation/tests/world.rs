@@ -261,6 +261,13 @@ impl World {
         })
     }
 
+    pub(super) fn put_away_by(&self, conversation: ConversationId) -> Option<&AgentId> {
+        match &self.book.get(&conversation)?.owner {
+            Some(Owned::Snoozed(agent, _)) => Some(agent),
+            _ => None,
+        }
+    }
+
     /// Another aggregate says something: how many events follow.
     pub(super) fn relay(&mut self, source: Peer, command: Command) -> usize {
         let number = self.sent_back.get(&source).copied().unwrap_or(0) + 1;

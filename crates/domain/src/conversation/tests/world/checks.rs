@@ -51,6 +51,9 @@ impl World {
             let Some(Owned::Snoozed(by, _)) = &entry.owner else { panic!("it was not put away: {event:?}") };
             assert!(agent.as_ref().is_none_or(|agent| agent == by), "it comes back to another: {event:?}");
         }
+        if let (What::AgentWanted { .. }, Some(Owned::Queue(queue))) = (&event.what, &entry.owner) {
+            panic!("{queue} is not told that it waits there no more: {event:?}");
+        }
         let mut own = |owner: Owned, owner_epoch: u32| {
             assert!(entry.is_open, "{event:?}");
             assert!(owner_epoch > entry.owner_epoch, "the epoch grows with every owner: {event:?}");
