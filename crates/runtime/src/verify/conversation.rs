@@ -113,7 +113,14 @@ impl Conversations {
             What::BotEngaged { bot, owner_epoch, .. } => {
                 conversation.own(id, Owner::Bot(bot.clone()), *owner_epoch, found);
             }
-            What::AgentWanted { owner_epoch, .. } => conversation.own(id, Owner::Queue, *owner_epoch, found),
+            What::AgentWanted { owner_epoch, .. } => {
+                found.require(
+                    !matches!(conversation.owner, Some(Owner::Queue)),
+                    3,
+                    format_args!("conversation {id} comes to wait while it waits elsewhere"),
+                );
+                conversation.own(id, Owner::Queue, *owner_epoch, found);
+            }
             What::Assigned { agent, assignment, owner_epoch, .. } => {
                 found.require(
                     matches!(conversation.owner, Some(Owner::Queue)),
@@ -210,7 +217,8 @@ impl Conversations {
 }
 
 impl Conversation {
-    /// Another owner. A bot's or queue's ownership ends by this; an agent must have been released before.
+    /// Another owner. A bot's ownership ends by this, and a queue's by an assignment; an agent must have been released
+    /// before.
     fn own(&mut self, id: ConversationId, owner: Owner, owner_epoch: u32, found: &mut Found) {
         if let Some(Owner::Agent(agent, assignment)) = &self.owner {
             found.add(
