@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{
     clients::{
-        Agent, Answer, Channel, Follower, Item, Letter, Message, accept, close, decline, reply, snooze,
+        Agent, Answer, Channel, Follower, Item, Letter, Message, accept, close, decline, reply, snooze_for,
         transfer_to,
     },
     count::{self, GREETING, HAND_OFF},
@@ -208,7 +208,7 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
     assert_eq!(one.may_not("late", reply(&held, "Too late")).await, "not_owner");
     two.does("answer-3", reply(&now_held, "This is Cy.")).await;
     scene.sends(Channel::Messenger, &customer, "This is Cy.").await;
-    two.does("snooze", snooze(&now_held)).await;
+    two.does("snooze", snooze_for(&now_held, 3_600)).await;
     two.loses(&now_held.assignment).await;
     assert_eq!(two.may_not("asleep", reply(&now_held, "Zzz")).await, "not_owner");
     scene.receives(&Message::new(Channel::Messenger, "still-1", &customer, "Still there?")).await;

@@ -163,13 +163,13 @@ pub(crate) fn transfer_to(held: &desk_message::Assigned, agent: &str) -> Say {
     })
 }
 
-/// Puts a conversation away for an hour.
-pub(crate) fn snooze(held: &desk_message::Assigned) -> Say {
-    let in_an_hour = prost_types::Timestamp { seconds: log::clock::now() / 1_000 + 3_600, nanos: 0 };
+/// Puts a conversation away for some seconds.
+pub(crate) fn snooze_for(held: &desk_message::Assigned, seconds: i64) -> Say {
+    let until = prost_types::Timestamp { seconds: log::clock::now() / 1_000 + seconds, nanos: 0 };
     Say::Snooze(agent_message::Snooze {
         conversation: held.conversation.clone(),
         assignment: held.assignment.clone(),
-        until: Some(in_an_hour),
+        until: Some(until),
     })
 }
 
