@@ -393,7 +393,10 @@ proptest! {
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..200),
     ) {
         let history = live(&first, &actions, true).history();
-        prop_assume!(!history.is_empty());
+        // A reject would end a long run of them.
+        if history.is_empty() {
+            return Ok(());
+        }
         let mut state = Conversations::default();
         for index in order {
             let (at, event) = index.get(&history);
