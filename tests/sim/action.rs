@@ -57,6 +57,22 @@ pub(crate) enum Action {
         which: u32,
         to: u8,
     },
+    /// A supervisor, or one who is none, gives a conversation to someone, whoever has it.
+    Reassigns {
+        which: u32,
+        by: u8,
+        to: u8,
+        /// As it was seen, or as it was before that.
+        seen: Option<bool>,
+    },
+    Snoozes {
+        which: u32,
+        seconds: u32,
+    },
+    /// Whoever put it away wants it back.
+    Wakes {
+        which: u32,
+    },
     Closes {
         which: u32,
     },
@@ -185,7 +201,35 @@ pub(crate) fn plan(seed: u64) -> Vec<Planned> {
         };
         plan.push(Planned { number, action, rests: dice.roll(3) > 0 });
     }
+    let mut dice = Dice::new(!seed);
+    for number in LATER..LATER + length / 10 {
+        let at = dice.roll(plan.len() as u32 + 1) as usize;
+        plan.insert(at, Planned { number, action: by_hand(&mut dice), rests: dice.roll(3) > 0 });
+    }
     plan
+}
+
+/// What people do by hand stands between everything else, of numbers and dice of its own: it came later to this town,
+/// and stories told before mean what they meant.
+const LATER: u32 = 100_000;
+
+fn by_hand(dice: &mut Dice) -> Action {
+    let which = dice.roll(1_000);
+    let to = dice.roll(u32::from(AGENTS) + 5) as u8;
+    match dice.roll(14) {
+        10..12 => Action::Snoozes { which, seconds: dice.between(1, 900) },
+        12 => Action::Wakes { which },
+        0..3 => {
+            let presence = if dice.roll(6) == 0 { Presence::Offline } else { Presence::Available };
+            Action::Shows { agent: AGENTS - 1 + dice.roll(2) as u8, presence }
+        }
+        3..5 => Action::Transfers { which, to },
+        _ => {
+            let by = if dice.roll(8) == 0 { 0 } else { AGENTS - 1 + dice.roll(2) as u8 };
+            let seen = [None, Some(true), Some(true), Some(false)][dice.roll(4) as usize];
+            Action::Reassigns { which, by, to, seen }
+        }
+    }
 }
 
 fn everyday(dice: &mut Dice) -> Action {
@@ -314,6 +358,18 @@ impl fmt::Display for Planned {
             Action::Transfers { which, to } => {
                 write!(f, "an agent transfers a conversation ({which}) to {to}")
             }
+            Action::Reassigns { which, by, to, seen } => {
+                let seen = match seen {
+                    None => "",
+                    Some(true) => ", as it was seen",
+                    Some(false) => ", as it was seen before",
+                };
+                write!(f, "agent {by} gives a conversation ({which}) to {to}, whoever has it{seen}")
+            }
+            Action::Snoozes { which, seconds } => {
+                write!(f, "an agent puts a conversation ({which}) away for {seconds} s")
+            }
+            Action::Wakes { which } => write!(f, "an agent wants a conversation ({which}) back"),
             Action::Closes { which } => write!(f, "an agent closes a conversation ({which})"),
             Action::Repeats { which } => write!(f, "someone repeats an earlier command ({which})"),
             Action::ProviderTells { which, outcome } => {

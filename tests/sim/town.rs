@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use domain::{
-    AgentId, BotId, Channel, CommandId, ContentHash, FactId, InboxId, Intake, Kind, Lane, MessageId, Millis,
-    Origin, Party, Peer, Policy, QueueId, Route, Sealed, TenantId, Timestamp, Topology,
+    AgentId, BotId, Channel, CommandId, ContentHash, DeskId, FactId, InboxId, Intake, Kind, Lane, MessageId,
+    Millis, Origin, Party, Peer, Policy, QueueId, Route, Sealed, TenantId, Timestamp, Topology,
     conversation::{self, Correspondent, MessageKind, Received},
     policy::{Agent, Bot, BotKind, Capacity, Inbox, Queue},
 };
@@ -39,8 +39,19 @@ pub(crate) fn queue() -> QueueId {
     named("acme/support/general")
 }
 
+/// Where a few conversations are given to by hand.
+pub(crate) fn late_queue() -> QueueId {
+    named("acme/night/late")
+}
+
+/// Cleo supervises her own desk; Dora, who comes after the `AGENTS` of that one, works at the other and supervises both.
 pub(crate) fn agent(number: u8) -> AgentId {
-    named(["acme/support/ann", "acme/support/bob", "acme/support/cleo"][usize::from(number % AGENTS)])
+    let names = ["acme/support/ann", "acme/support/bob", "acme/support/cleo", "acme/night/dora"];
+    named(names[usize::from(number) % names.len()])
+}
+
+pub(crate) fn supervises(agent: &AgentId, desk: &DeskId) -> bool {
+    *agent == self::agent(AGENTS) || (*agent == self::agent(AGENTS - 1) && *desk == queue().desk)
 }
 
 pub(crate) fn greeter() -> BotId {
@@ -89,14 +100,26 @@ pub(crate) fn policy(variant: u8) -> Policy {
         _ => BTreeMap::new(),
     };
     let capacity = Capacity { total: u32::from(variant % 3) + 1, per_channel, ..Capacity::default() };
-    let works = Agent { queues: BTreeSet::from([queue()]), capacity, ..Agent::default() };
-    let staff = if variant == 5 { AGENTS - 1 } else { AGENTS };
+    let desks = [queue().desk, late_queue().desk];
+    let works = |number: u8| {
+        let queue = if number < AGENTS { queue() } else { late_queue() };
+        let supervised = desks.iter().filter(|desk| supervises(&agent(number), desk)).cloned();
+        let works = Agent {
+            queues: BTreeSet::from([queue]),
+            capacity: capacity.clone(),
+            supervises: supervised.collect(),
+            ..Agent::default()
+        };
+        (agent(number), works)
+    };
+    let is_staff = |number: &u8| variant != 5 || *number != AGENTS - 1;
+    let line = || Queue { offer_timeout: Millis::seconds(30), ..Queue::default() };
     Policy {
         tenant: tenant(),
         version: 0,
         inboxes,
-        queues: BTreeMap::from([(queue(), Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
-        agents: (0..staff).map(|number| (agent(number), works.clone())).collect(),
+        queues: BTreeMap::from([(queue(), line()), (late_queue(), line())]),
+        agents: (0..=AGENTS).filter(is_staff).map(works).collect(),
         bots: BTreeMap::from([(
             greeter(),
             Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream },

@@ -10,11 +10,12 @@ use wire::api::v1::{self as pb, desk_message::Assigned, get_timeline_request::Of
 
 use self::{
     scene::Scene,
-    surroundings::{answers_probes, refuses_bad_input, tells_while_it_runs_and_after},
+    surroundings::{answers_probes, refuses_bad_input, tells_while_it_runs_and_after, tells_why},
 };
 use crate::{
     clients::{
-        Agent, Answer, Channel, Follower, Item, Letter, Message, accept, close, decline, reply, transfer_to,
+        Agent, Answer, Channel, Follower, Item, Letter, Message, accept, close, decline, reply, snooze_for,
+        transfer_to,
     },
     count::{self, GREETING, HAND_OFF},
     outbox::{self, Sent},
@@ -38,7 +39,9 @@ async fn one_of_each() {
     answers_mail_in_its_thread(&mut scene, &mut one, &first).await;
     let mut two = scene.agent("agent-2").await;
     offers_what_is_declined_to_the_other(&mut scene, &mut one, &mut two).await;
+    let conversation = held.conversation.clone();
     transfers_closes_and_reopens(&mut scene, &mut one, &mut two, held).await;
+    tells_why(&scene, &conversation).await;
     keeps_people_together(&mut scene).await;
     refuses_bad_input(&mut scene).await;
     resumes_from_any_cursor(&mut scene, follower).await;
@@ -192,7 +195,8 @@ async fn offers_what_is_declined_to_the_other(scene: &mut Scene, one: &mut Agent
     hears_of(other, &sent, pb::DeliveryStatus::Delivered).await;
 }
 
-/// agent-1 hands the conversation to agent-2, who ends it; the customer's next word brings it back.
+/// agent-1 hands the conversation to agent-2 with a note, who puts it away until the customer writes, then ends it; the
+/// customer's next word brings it back.
 async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &mut Agent, held: Assigned) {
     let customer = Channel::Messenger.customer(1);
     let conversation = held.conversation.clone();
@@ -200,9 +204,16 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
     one.loses(&held.assignment).await;
     let offer = two.offered(&conversation).await;
     let now_held = two.takes(&offer).await;
+    assert_eq!(count::text(&now_held.note), Some("please take over"));
     assert_eq!(one.may_not("late", reply(&held, "Too late")).await, "not_owner");
     two.does("answer-3", reply(&now_held, "This is Cy.")).await;
     scene.sends(Channel::Messenger, &customer, "This is Cy.").await;
+    two.does("snooze", snooze_for(&now_held, 3_600)).await;
+    two.loses(&now_held.assignment).await;
+    assert_eq!(two.may_not("asleep", reply(&now_held, "Zzz")).await, "not_owner");
+    scene.receives(&Message::new(Channel::Messenger, "still-1", &customer, "Still there?")).await;
+    let offer = two.offered(&conversation).await;
+    let now_held = two.takes(&offer).await;
     two.does("close", close(&now_held)).await;
     two.loses(&now_held.assignment).await;
     assert_eq!(two.may_not("after", reply(&now_held, "One more thing")).await, "closed");
@@ -226,6 +237,10 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
             "agent_wanted",
             "assigned",
             "replied",
+            "snoozed",
+            "agent_wanted",
+            "message_received",
+            "assigned",
             "closed", // agent-2
             "reopened",
             "bot_engaged",
@@ -246,6 +261,7 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
         (agent_1, "Good day, this is Bo."),
         ("customer", "Thank you"),
         (agent_2, "This is Cy."),
+        ("customer", "Still there?"),
         ("customer", "One more question"),
     ];
     let alike = |(said, expected): (&(&str, &str), &(&str, &str))| {

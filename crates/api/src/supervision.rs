@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{DeskId, Millis, Policy, TenantId, Timestamp, desk::Presence};
+use domain::{AgentId, DeskId, Millis, Policy, TenantId, Timestamp, desk::Presence};
 use projections::statistics::{AgentNow, AgentTally, DeskNow, QueueNow, QueueTally, Statistics, WINDOWS};
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::{Request, Response, Status};
@@ -56,45 +56,62 @@ fn pace(asked: Option<prost_types::Duration>) -> Result<Duration, Status> {
 /// What a caller watches.
 struct Scope {
     tenant: TenantId,
-    /// None: all of the tenant, whichever there are by then.
-    desks: Option<BTreeSet<DeskId>>,
+    /// Only what this agent supervises, as it is at the time; none: all of the tenant.
+    supervisor: Option<AgentId>,
+    /// Only these.
+    named: Option<BTreeSet<DeskId>>,
 }
 
 impl Scope {
     /// The one place that says who may watch what.
     fn of(principal: &Principal, desks: &[String], shared: &Shared) -> Result<Scope, Status> {
-        principal.admin()?;
-        let tenant = principal.tenant.clone();
-        if desks.is_empty() {
-            return Ok(Scope { tenant, desks: None });
+        let supervisor = match principal.agent() {
+            Ok(agent) => Some(agent.clone()),
+            Err(_) => principal.admin().map(|()| None)?,
+        };
+        let mut scope = Scope { tenant: principal.tenant.clone(), supervisor, named: None };
+        let known = scope.desks(shared);
+        if let Some(agent) = scope.supervisor.as_ref().filter(|_| known.is_empty()) {
+            return Err(Status::permission_denied(format!("agent {agent} supervises no desk")));
         }
-        let known = Scope { tenant: tenant.clone(), desks: None }.desks(shared);
+        if desks.is_empty() {
+            return Ok(scope);
+        }
         let named = desks.iter().map(|name| {
             let desk = match name.contains('/') {
                 true => parse("desks", name),
-                false => {
-                    DeskId::new(tenant.clone(), name).map_err(|error| invalid(format!("`desks`: {error}")))
-                }
+                false => DeskId::new(scope.tenant.clone(), name)
+                    .map_err(|error| invalid(format!("`desks`: {error}"))),
             };
             let desk: DeskId = desk.map_err(malformed)?;
-            // Another tenant's desk is as good as none.
+            // Another tenant's desk, or one that the caller does not supervise, is as good as none.
             if known.contains(&desk) {
                 Ok(desk)
             } else {
                 Err(Status::not_found(format!("there is no desk {desk}")))
             }
         });
-        let desks = named.collect::<Result<_, Status>>()?;
-        Ok(Scope { tenant, desks: Some(desks) })
+        scope.named = Some(named.collect::<Result<_, Status>>()?);
+        Ok(scope)
     }
 
     fn desks(&self, shared: &Shared) -> BTreeSet<DeskId> {
-        if let Some(desks) = &self.desks {
-            return desks.clone();
-        }
-        let of_policy = shared.hub.policy(&self.tenant).map(|policy| policy.desks()).unwrap_or_default();
-        let known = shared.hub.statistics(Statistics::desks);
-        known.into_iter().chain(of_policy).filter(|desk| desk.tenant == self.tenant).collect()
+        let policy = shared.hub.policy(&self.tenant);
+        let known = shared.hub.statistics(Statistics::desks).into_iter();
+        let mut desks: BTreeSet<DeskId> = match &policy {
+            Some(policy) => known.chain(policy.desks()).collect(),
+            None => known.collect(),
+        };
+        let supervises = |agent: &AgentId, desk: &DeskId| {
+            let agent = policy.as_ref().and_then(|policy| policy.agents.get(agent));
+            agent.is_some_and(|agent| agent.supervises.contains(desk))
+        };
+        desks.retain(|desk| {
+            desk.tenant == self.tenant
+                && self.named.as_ref().is_none_or(|named| named.contains(desk))
+                && self.supervisor.as_ref().is_none_or(|agent| supervises(agent, desk))
+        });
+        desks
     }
 }
 

@@ -202,6 +202,7 @@ impl Business {
             again: false,
             agent: None,
             agent_until: None,
+            by_request: false,
         })
     }
 

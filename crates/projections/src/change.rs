@@ -97,6 +97,8 @@ impl Source for conversation::Decider {
             | AgentWanted { .. }
             | Assigned { .. }
             | Transferred { .. }
+            | Reassigned { .. }
+            | Snoozed { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(event)),

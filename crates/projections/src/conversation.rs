@@ -26,9 +26,11 @@ pub enum Owner {
     Bot(BotId),
     Queue(QueueId),
     Agent(AgentId),
+    /// This agent put it away: nobody, until it comes back.
+    Snoozed(AgentId),
 }
 
-/// `bot:NAME`, `queue:TENANT/DESK/NAME`, `agent:TENANT/DESK/NAME`. Bots and agents are written as
+/// `bot:NAME`, `queue:TENANT/DESK/NAME`, `agent:TENANT/DESK/NAME`, `snoozed:TENANT/DESK/NAME`. Bots and agents are written as
 /// [`crate::Author`]s are.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,6 +38,7 @@ impl fmt::Display for Owner {
             Owner::Bot(bot) => write!(f, "bot:{bot}"),
             Owner::Queue(queue) => write!(f, "queue:{queue}"),
             Owner::Agent(agent) => write!(f, "agent:{agent}"),
+            Owner::Snoozed(agent) => write!(f, "snoozed:{agent}"),
         }
     }
 }
@@ -48,6 +51,7 @@ impl FromStr for Owner {
             Some(("bot", name)) => name.parse().ok().map(Owner::Bot),
             Some(("queue", name)) => name.parse().ok().map(Owner::Queue),
             Some(("agent", name)) => name.parse().ok().map(Owner::Agent),
+            Some(("snoozed", name)) => name.parse().ok().map(Owner::Snoozed),
             _ => None,
         };
         owner.ok_or_else(|| Unnamed::new("an owner", text))

@@ -175,12 +175,16 @@ kinds! {
     OptedIn = "opted_in",
     BotEngaged = "bot_engaged",
     BotReplied = "bot_replied",
-    /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed` or
-    /// `returned`; behind a space the queue.
+    /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed`, `returned`,
+    /// `reassigned` or `woke`; behind a space the queue.
     AgentWanted = "agent_wanted",
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.
     Transferred = "transferred",
+    /// By a supervisor; its body is as of a transfer.
+    Reassigned = "reassigned",
+    /// Detail: until when, in milliseconds since the Unix epoch.
+    Snoozed = "snoozed",
     Replied = "replied",
     /// Detail: `done` or `opted_out`.
     Closed = "closed",

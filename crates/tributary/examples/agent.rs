@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use wire::api::v1::{
     AgentMessage, DeskMessage, GetTimelineRequest, Presence,
-    agent_message::{self as say, Item, transfer::To},
+    agent_message::{self as say, Item, reassign, transfer::To},
     desk_client::DeskClient,
     desk_message::{self as hear, Item as Heard, message::Author},
     get_timeline_request::Of,
@@ -23,7 +23,13 @@ const HELP: &str = "\
   accept N              take the conversation that was offered
   decline N             leave it to someone else
   N TEXT                write to the customer
-  transfer N queue NAME, transfer N agent NAME
+  transfer N queue NAME, transfer N agent NAME, transfer N desk NAME
+                        give it away
+  snooze N MINUTES      put it away until then, or until the customer writes
+  wake N                have it back before
+  take CONVERSATION     (supervisors) make it yours, whoever has it
+  give CONVERSATION queue|agent|desk NAME
+                        (supervisors) give it to someone, whoever has it
   close N               it is done
   list                  what you hold
   done ASSIGNMENT       nothing is left to do about a conversation that is over
@@ -145,16 +151,41 @@ impl Desk {
                 Item::Close(say::Close { conversation, assignment })
             }
             "transfer" => {
-                let how = || "it is `transfer N queue NAME` or `transfer N agent NAME`".to_owned();
+                let how = || "it is `transfer N queue|agent|desk NAME`".to_owned();
                 let words: Vec<_> = rest.split_whitespace().collect();
                 let [number, kind, name] = words[..] else { return Err(how()) };
                 let (conversation, assignment) = rest_of(self.ours(number)?);
                 let to = match kind {
                     "queue" => To::Queue(self.full(name)),
                     "agent" => To::Agent(self.full(name)),
+                    "desk" => To::Desk(self.desk(name)),
                     _ => return Err(how()),
                 };
                 Item::Transfer(say::Transfer { conversation, assignment, to: Some(to), note: String::new() })
+            }
+            "snooze" => {
+                let how = || "it is `snooze N MINUTES`".to_owned();
+                let (number, minutes) = rest.split_once(' ').ok_or_else(how)?;
+                let minutes: u32 = minutes.trim().parse().map_err(|_| how())?;
+                let (conversation, assignment) = rest_of(self.ours(number)?);
+                let seconds = log::clock::now() / 1_000 + i64::from(minutes) * 60;
+                let until = Some(prost_types::Timestamp { seconds, nanos: 0 });
+                Item::Snooze(say::Snooze { conversation, assignment, until })
+            }
+            "wake" => Item::Wake(say::Wake { conversation: self.sleeping(rest)? }),
+            "take" => Item::Reassign(say::Reassign { conversation: rest.to_owned(), ..Default::default() }),
+            "give" => {
+                let how = || "it is `give CONVERSATION queue|agent|desk NAME`".to_owned();
+                let words: Vec<_> = rest.split_whitespace().collect();
+                let [conversation, kind, name] = words[..] else { return Err(how()) };
+                let to = match kind {
+                    "queue" => reassign::To::Queue(self.full(name)),
+                    "agent" => reassign::To::Agent(self.full(name)),
+                    "desk" => reassign::To::Desk(self.desk(name)),
+                    _ => return Err(how()),
+                };
+                let conversation = conversation.to_owned();
+                Item::Reassign(say::Reassign { conversation, to: Some(to), ..Default::default() })
             }
             "done" => Item::FinishWrapUp(say::FinishWrapUp { assignment: rest.to_owned() }),
             "away" => presence(Presence::Away),
@@ -173,6 +204,17 @@ impl Desk {
             }
             _ => return Err(format!("{word:?} is no command; `help` lists them")),
         })
+    }
+
+    /// A conversation that this agent has put away, by its number.
+    fn sleeping(&self, number: &str) -> Result<String, String> {
+        let named = number.parse().ok().and_then(|number: usize| {
+            self.numbers
+                .iter()
+                .find(|(_, known)| **known == number)
+                .map(|(conversation, _)| conversation.clone())
+        });
+        named.ok_or_else(|| format!("there is no conversation {number:?}"))
     }
 
     fn offered(&self, number: &str) -> Result<&Held, String> {
@@ -198,6 +240,14 @@ impl Desk {
         }
     }
 
+    /// A desk of this agent's tenant.
+    fn desk(&self, name: &str) -> String {
+        match self.me.split_once('/') {
+            Some((tenant, _)) if !name.contains('/') => format!("{tenant}/{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
     fn list(&self) {
         if self.held.is_empty() {
             say!("Nothing is offered to you and nothing is yours.");
@@ -218,6 +268,7 @@ impl Desk {
                 for assigned in welcome.assignments {
                     self.assign(assigned).await;
                 }
+                welcome.snoozed.iter().for_each(|snoozed| self.snoozed(snoozed));
             }
             Heard::Offered(offered) => self.offer(offered),
             Heard::OfferEnded(ended) => {
@@ -234,7 +285,9 @@ impl Desk {
             Heard::Assigned(assigned) => self.assign(assigned).await,
             Heard::Released(released) => {
                 if let Some(number) = self.number_of(&released.assignment) {
-                    say!("[{number}] is no longer yours");
+                    let by =
+                        if released.by.is_empty() { String::new() } else { format!(" by {}", released.by) };
+                    say!("[{number}] is no longer yours ({:?}{by})", released.why());
                     self.held.remove(&number);
                 }
             }
@@ -243,6 +296,11 @@ impl Desk {
                 say!("something may be left to do, until {until}; then or before: done {}", left.assignment);
             }
             Heard::WrapUpEnded(over) => say!("nothing is left to do about {}", over.assignment),
+            Heard::Snoozed(snoozed) => self.snoozed(&snoozed),
+            Heard::SnoozeEnded(ended) => {
+                let number = self.number(&ended.conversation);
+                say!("[{number}] is put away no more");
+            }
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {
@@ -264,6 +322,11 @@ impl Desk {
                 Some(hear::answer::Result::Accepted(_)) | None => {}
             },
         }
+    }
+
+    fn snoozed(&mut self, snoozed: &hear::Snoozed) {
+        let number = self.number(&snoozed.conversation);
+        say!("[{number}] is put away until {}, or until the customer writes", clock!(snoozed.until));
     }
 
     fn number(&mut self, conversation: &str) -> usize {
@@ -289,6 +352,9 @@ impl Desk {
 
     async fn assign(&mut self, assigned: hear::Assigned) {
         let number = self.number(&assigned.conversation);
+        if assigned.note.is_some() {
+            say!("[{number}] comes with a note: {}", text(assigned.note.as_ref()));
+        }
         say!("[{number}] yours, in {}: write with `{number} TEXT`. So far:", assigned.inbox);
         if let Err(error) = self.story(&assigned.conversation).await {
             say!("    (not to be had: {error})");

@@ -37,6 +37,8 @@ enum Owner {
     Bot,
     Queue,
     Agent(String, OfferId),
+    /// Put away by its agent.
+    Snoozed,
 }
 
 pub(super) fn conversations(
@@ -135,7 +137,7 @@ impl Conversation {
             What::Closed(_) => {
                 right(self.is_open, 3, "it ends twice")?;
                 right(
-                    matches!(self.owner, None | Some(Owner::Bot)),
+                    matches!(self.owner, None | Some(Owner::Bot | Owner::Snoozed)),
                     3,
                     "it ends while a queue or an agent holds it",
                 )?;
@@ -146,7 +148,7 @@ impl Conversation {
                 self.is_owned(Owner::Bot, engaged.owner_epoch)?;
             }
             What::AgentWanted(wanted) => {
-                let fits = self.is_open && matches!(self.owner, None | Some(Owner::Bot));
+                let fits = self.is_open && matches!(self.owner, None | Some(Owner::Bot | Owner::Snoozed));
                 right(fits, 3, "a queue takes what a queue or an agent holds")?;
                 self.is_owned(Owner::Queue, wanted.owner_epoch)?;
             }
@@ -159,6 +161,11 @@ impl Conversation {
                 let fits = matches!(&self.owner, Some(Owner::Agent(_, held)) if Some(held) == released.offer.as_ref());
                 right(fits, 3, "an agent lets go what it does not hold")?;
                 self.owner = None;
+            }
+            What::Snoozed(snoozed) => {
+                let fits = matches!(&self.owner, Some(Owner::Agent(_, held)) if Some(held) == snoozed.assignment.as_ref());
+                right(fits, 3, "an agent puts away what it does not hold")?;
+                self.is_owned(Owner::Snoozed, snoozed.owner_epoch)?;
             }
             What::Withdrawn(_) => {
                 right(self.owner == Some(Owner::Queue), 3, "a queue lets go what it does not hold")?;
@@ -208,7 +215,7 @@ fn conversation(what: &What) -> Option<&ConversationId> {
         What::BotEngaged(engaged) => engaged.conversation.as_ref(),
         What::TurnAsked(turn) | What::TurnAnswered(turn) => turn.turn.as_ref()?.conversation.as_ref(),
         What::AgentWanted(wanted) => wanted.conversation.as_ref(),
-        What::Assigned(assigned) => assigned.conversation.as_ref(),
+        What::Assigned(assigned) | What::Snoozed(assigned) => assigned.conversation.as_ref(),
         What::Released(of) | What::AssignmentRefused(of) => of.conversation.as_ref(),
         What::Replied(replied) => replied.conversation.as_ref(),
         What::MessageReceived(of) | What::BotReplied(of) | What::DeliveryNoted(of) => {

@@ -30,7 +30,7 @@ pub(crate) struct ConversationEvent {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct WhatOf {
-    #[prost(oneof = "What", tags = "1, 2, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 66, 80")]
+    #[prost(oneof = "What", tags = "1, 2, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 66, 68, 80")]
     pub(crate) kind: Option<What>,
 }
 
@@ -66,6 +66,8 @@ pub(crate) enum What {
     Withdrawn(Of),
     #[prost(message, tag = "66")]
     Replied(Replied),
+    #[prost(message, tag = "68")]
+    Snoozed(Assigned),
     #[prost(message, tag = "80")]
     DeliveryNoted(MessageOf),
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::{
-    AgentId, ConversationId, MessageId, OfferId, Party, Step, Timestamp, TurnId,
-    conversation::{Decider, Event, What},
+    AgentId, ConversationId, DeskId, MessageId, OfferId, Party, Step, Timestamp, TurnId,
+    conversation::{Decider, Event, HandOffReason, What},
 };
 
 use super::{Found, Invariant, book::Rules};
+use crate::town;
 
 #[derive(Default)]
 pub(crate) struct Conversations {
@@ -25,6 +26,8 @@ struct Conversation {
     owner: Option<Owner>,
     epoch: u32,
     turn: Option<TurnId>,
+    /// Of whom it waits for, or has, of people.
+    desk: Option<DeskId>,
 }
 
 #[derive(PartialEq)]
@@ -32,6 +35,8 @@ enum Owner {
     Bot,
     Queue,
     Agent(AgentId, OfferId),
+    /// Put away by the agent.
+    Snoozed(AgentId),
 }
 
 impl Conversations {
@@ -42,6 +47,18 @@ impl Conversations {
     pub(crate) fn turns(&self) -> impl Iterator<Item = TurnId> + use<'_> {
         let newest = self.turns.len().saturating_sub(6);
         self.turns[newest..].iter().copied()
+    }
+
+    pub(crate) fn open(&self) -> impl Iterator<Item = (ConversationId, u32)> + use<'_> {
+        let open = self.known.iter().filter(|(_, conversation)| conversation.is_open);
+        open.map(|(id, conversation)| (*id, conversation.epoch))
+    }
+
+    pub(crate) fn sleeping(&self) -> impl Iterator<Item = (ConversationId, AgentId)> + use<'_> {
+        self.known.iter().filter_map(|(id, conversation)| match &conversation.owner {
+            Some(Owner::Snoozed(agent)) => Some((*id, agent.clone())),
+            _ => None,
+        })
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = (ConversationId, AgentId, OfferId)> + use<'_> {
@@ -103,14 +120,34 @@ impl Conversations {
             }
             What::Closed { .. } => {
                 (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
+                conversation.desk = None;
             }
             What::MessageReceived { message, .. } => {
                 found.note("messages received");
+                let sleeps = matches!(owner, Some(Owner::Snoozed(_)));
+                found.require(!sleeps, OneOwner, format_args!("customer of {id} writes, and it stays away"));
                 let first = self.received.insert(*message);
                 found.require(first, OnceOnly, format_args!("message {message} is received a second time"));
             }
             What::BotEngaged { owner_epoch, .. } => conversation.own(id, Owner::Bot, *owner_epoch, found),
-            What::AgentWanted { owner_epoch, .. } => conversation.own(id, Owner::Queue, *owner_epoch, found),
+            What::AgentWanted { owner_epoch, queue, reason, agent, .. } => {
+                if *reason == HandOffReason::Woke {
+                    let back =
+                        matches!(owner, Some(Owner::Snoozed(by)) if agent.as_ref().is_none_or(|it| it == by));
+                    found.require(
+                        back,
+                        OneOwner,
+                        format_args!("conversation {id} comes back, and was not away"),
+                    );
+                }
+                conversation.own(id, Owner::Queue, *owner_epoch, found);
+                conversation.desk = Some(queue.desk.clone());
+            }
+            What::Reassigned { by, .. } => {
+                found.note("conversations reassigned");
+                let is_theirs = conversation.desk.as_ref().is_none_or(|desk| town::supervises(by, desk));
+                found.require(is_theirs, OneOwner, format_args!("{by} gives away {id}, which is not theirs"));
+            }
             What::Assigned { agent, assignment, owner_epoch, .. } => {
                 found.note("conversations assigned");
                 let waits = *owner == Some(Owner::Queue);
@@ -121,6 +158,13 @@ impl Conversations {
                 let held = matches!(owner, Some(Owner::Agent(_, held)) if held == assignment);
                 found.require(held, OneOwner, format_args!("conversation {id} is released by a stranger"));
                 conversation.owner = None;
+            }
+            What::Snoozed { agent, assignment, owner_epoch, .. } => {
+                found.note("conversations put away");
+                let held = *owner == Some(Owner::Agent(agent.clone(), assignment.clone()));
+                found.require(held, OneOwner, format_args!("conversation {id} is put away by a stranger"));
+                conversation.owner = None;
+                conversation.own(id, Owner::Snoozed(agent.clone()), *owner_epoch, found);
             }
             What::Withdrawn { .. } => {
                 let waits = *owner == Some(Owner::Queue);

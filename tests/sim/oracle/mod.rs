@@ -236,6 +236,16 @@ impl Oracle {
         self.conversations.iter().flat_map(|book| book.rules.held()).collect()
     }
 
+    /// Open conversations, and the owner epoch of each.
+    pub(crate) fn open(&self) -> Vec<(ConversationId, u32)> {
+        self.conversations.iter().flat_map(|book| book.rules.open()).collect()
+    }
+
+    /// What was put away, and by whom.
+    pub(crate) fn sleeping(&self) -> Vec<(ConversationId, domain::AgentId)> {
+        self.conversations.iter().flat_map(|book| book.rules.sleeping()).collect()
+    }
+
     /// The town is at rest, nothing is broken any more and everyone had time: nothing may be left undone.
     pub(crate) fn at_rest(&mut self, facts: &[(Peer, domain::FactId)]) {
         for peer in PEERS {

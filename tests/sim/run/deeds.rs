@@ -87,12 +87,32 @@ impl Town {
             }),
             Action::Transfers { which, to } => {
                 self.agent_acts(number, which, |conversation, agent, assignment| {
-                    let to = match to {
-                        town::AGENTS => Transfer::Queue(town::queue()),
-                        to => Transfer::Agent(town::agent(to)),
-                    };
+                    let to = whom(to);
                     conversation::Command::Transfer { conversation, agent, assignment, to, note: None }
                 })
+            }
+            Action::Reassigns { which, by, to, seen } => {
+                let open = self.watch.oracle.lock().unwrap().open();
+                let Some((conversation, owner_epoch)) = pick(&open, which).copied() else { return };
+                let owner_epoch =
+                    seen.map(|is_so| if is_so { owner_epoch } else { owner_epoch.wrapping_sub(1) });
+                let (by, to, note) = (town::agent(by), whom(to), None);
+                let reassign = conversation::Command::Reassign { conversation, by, owner_epoch, to, note };
+                let route = Route::Party(conversation.party);
+                self.post::<conversation::Decider>(&route, town::command(number), reassign);
+            }
+            Action::Snoozes { which, seconds } => {
+                let until = self.now() + Millis::seconds(seconds.into());
+                self.agent_acts(number, which, |conversation, agent, assignment| {
+                    conversation::Command::Snooze { conversation, agent, assignment, until }
+                })
+            }
+            Action::Wakes { which } => {
+                let sleeping = self.watch.oracle.lock().unwrap().sleeping();
+                let Some((conversation, agent)) = pick(&sleeping, which).cloned() else { return };
+                let route = Route::Party(conversation.party);
+                let wake = conversation::Command::Wake { conversation, agent };
+                self.post::<conversation::Decider>(&route, town::command(number), wake);
             }
             Action::Closes { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
                 conversation::Command::Close { conversation, agent, assignment }
@@ -164,7 +184,7 @@ impl Town {
     fn shows(&mut self, number: u32, agent: u8, presence: Presence) {
         let until = Timestamp(self.now().0 + 120_000);
         let shows = desk::Command::SetPresence { agent: town::agent(agent), presence, until };
-        self.post::<desk::Decider>(&Route::Desk(town::queue().desk), town::command(number), shows);
+        self.post::<desk::Decider>(&Route::Desk(town::agent(agent).desk), town::command(number), shows);
     }
 
     fn answers_offer(&mut self, number: u32, which: u32, yes: bool) {
@@ -198,6 +218,18 @@ impl Town {
         let told = self.outgoing.lock().unwrap().tell(which, outcome, &self.watch);
         let Some((party, report)) = told else { return };
         self.post::<delivery::Decider>(&town::lane(party), Origin::Report, report);
+    }
+}
+
+/// To whom a conversation is given.
+fn whom(to: u8) -> Transfer {
+    match to.checked_sub(town::AGENTS) {
+        None => Transfer::Agent(town::agent(to)),
+        Some(0) => Transfer::Queue(town::queue()),
+        Some(1) => Transfer::Agent(town::agent(town::AGENTS)),
+        Some(2) => Transfer::Queue(town::late_queue()),
+        Some(3) => Transfer::Desk(town::queue().desk),
+        Some(_) => Transfer::Desk(town::late_queue().desk),
     }
 }
 

@@ -163,6 +163,16 @@ pub(crate) fn transfer_to(held: &desk_message::Assigned, agent: &str) -> Say {
     })
 }
 
+/// Puts a conversation away for some seconds.
+pub(crate) fn snooze_for(held: &desk_message::Assigned, seconds: i64) -> Say {
+    let until = prost_types::Timestamp { seconds: log::clock::now() / 1_000 + seconds, nanos: 0 };
+    Say::Snooze(agent_message::Snooze {
+        conversation: held.conversation.clone(),
+        assignment: held.assignment.clone(),
+        until: Some(until),
+    })
+}
+
 pub(crate) fn close(held: &desk_message::Assigned) -> Say {
     Say::Close(agent_message::Close {
         conversation: held.conversation.clone(),

@@ -5,7 +5,7 @@ mod api;
 mod follower;
 mod providers;
 
-pub(crate) use agent::{Agent, Item, Outcome, accept, close, decline, reply, transfer_to};
+pub(crate) use agent::{Agent, Item, Outcome, accept, close, decline, reply, snooze_for, transfer_to};
 pub(crate) use api::Api;
 pub(crate) use follower::Follower;
 pub(crate) use providers::{Answer, Channel, Letter, Message, Providers, http};

@@ -40,6 +40,8 @@ enum Owner<'a> {
     Bot,
     Queue,
     Agent(&'a str, &'a str),
+    /// Put away by its agent.
+    Snoozed,
 }
 
 impl<'a> Story<'a> {
@@ -55,7 +57,7 @@ impl<'a> Story<'a> {
                 self.owns(Owner::Bot, engaged.owner_epoch)?;
             }
             Kind::AgentWanted(wanted) => {
-                let fits = self.open && matches!(self.owner, None | Some(Owner::Bot));
+                let fits = self.open && matches!(self.owner, None | Some(Owner::Bot | Owner::Snoozed));
                 right(fits, "a queue takes what an agent or a queue holds")?;
                 self.owns(Owner::Queue, wanted.owner_epoch)?;
             }
@@ -67,6 +69,11 @@ impl<'a> Story<'a> {
                 let fits = matches!(self.owner, Some(Owner::Agent(_, held)) if held == released.assignment);
                 right(fits, "an agent lets go what it does not hold")?;
                 self.owner = None;
+            }
+            Kind::Snoozed(snoozed) => {
+                let fits = matches!(self.owner, Some(Owner::Agent(_, held)) if held == snoozed.assignment);
+                right(fits, "an agent puts away what it does not hold")?;
+                self.owns(Owner::Snoozed, snoozed.owner_epoch)?;
             }
             Kind::Withdrawn(_) => {
                 right(self.owner == Some(Owner::Queue), "a queue lets go what it does not hold")?;

@@ -1,4 +1,4 @@
-//! An agent through all this: takes most offers, answers once, then closes or transfers, and at times says
+//! An agent through all this: takes most offers, answers once, then closes, transfers or puts away, and at times says
 //! something more when it is too late; or vanishes without a word. What was not answered when the stream broke is said again with the same id.
 
 use std::{
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wire::api::v1::{agent_message::Item as Say, desk_message::Assigned};
 
 use super::Random;
-use crate::clients::{Agent, Api, Item, Outcome, accept, close, decline, reply, transfer_to};
+use crate::clients::{Agent, Api, Item, Outcome, accept, close, decline, reply, snooze_for, transfer_to};
 
 /// What agents were told became of their replies, by their texts.
 #[derive(Default)]
@@ -133,8 +133,11 @@ impl Desk {
         let other = if self.name == "agent-1" { "agent-2" } else { "agent-1" };
         // The choice follows from the assignment, so that it is the same when it has to be repeated.
         let number: u64 = held.assignment.rsplit('/').next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let item =
-            if number % 6 == 5 { transfer_to(held, &format!("dev/support/{other}")) } else { close(held) };
+        let item = match number % 6 {
+            5 => transfer_to(held, &format!("dev/support/{other}")),
+            1 => snooze_for(held, 2),
+            _ => close(held),
+        };
         agent.say(&format!("done with {}", held.assignment), item).await;
         if number % 4 == 3 && self.late.insert(held.assignment.clone()) {
             let (id, text) =

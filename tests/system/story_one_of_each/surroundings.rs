@@ -106,6 +106,43 @@ pub(super) async fn refuses_bad_input(scene: &mut Scene) {
     assert_eq!(refused.code(), Code::PermissionDenied);
 }
 
+/// The story of a conversation that went from hand to hand, beside the running binary.
+pub(super) async fn tells_why(scene: &Scene, conversation: &str) {
+    let data = scene.place.data();
+    let data = data.to_str().unwrap();
+    let told = command(&["why", conversation, "--data", data], b"").await.well();
+    let mut lines = told.lines();
+    assert_eq!(lines.next(), Some(format!("Conversation {conversation}").as_str()));
+    // Each behind the one before; what stands between is told as well.
+    for sentence in [
+        "begins in inbox messenger",
+        "goes to bot welcome",
+        "waits for a person in queue dev/support/general: the bot handed it over",
+        "is offered to dev/support/agent-1 from dev/support/general",
+        "dev/support/agent-1 accepts offer",
+        "is dev/support/agent-1's",
+        "is transferred by dev/support/agent-1, with a note",
+        "wanting dev/support/agent-2",
+        "is offered to dev/support/agent-2",
+        "is dev/support/agent-2's",
+        "is put away by dev/support/agent-2 until",
+        "waits for a person in queue dev/support/general: it was put away until now, wanting dev/support/agent-2",
+        "is dev/support/agent-2's",
+        "is closed by dev/support/agent-2",
+        "is reopened: the customer wrote again",
+    ] {
+        let is_told = lines.any(|line| line.contains(sentence));
+        assert!(is_told, "{sentence:?} is not told, or not there:\n{told}");
+    }
+    assert!(told.contains("as wanted; of the agents, 1 free"), "{told}");
+    for word in ["Good day", "please take over", "Still there"] {
+        assert!(!told.contains(word), "what was written stays sealed:\n{told}");
+    }
+    let unknown = format!("{}-1", "00".repeat(16));
+    let none = command(&["why", &unknown, "--data", data], b"").await;
+    assert!(none.code == Some(1) && none.err.contains("there is no conversation"), "{none:?}");
+}
+
 /// The commands that read the same data, with the binary and without.
 pub(super) async fn tells_while_it_runs_and_after(scene: Scene) {
     let Scene { place, binary, .. } = scene;

@@ -204,6 +204,7 @@ mod tests {
             auto_accept: true,
             wrap_up: Some(Millis::seconds(45)),
             answer_within: Some(Millis::seconds(20)),
+            default: true,
         }
     }
 
@@ -217,6 +218,7 @@ mod tests {
             },
             skills: [("billing".parse().unwrap(), 5)].into(),
             languages: ["de".parse().unwrap()].into(),
+            supervises: ["acme/desk".parse().unwrap()].into(),
         }
     }
 

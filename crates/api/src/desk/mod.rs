@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use domain::{
-    AgentId, Code, CommandId, Content, ContentHash, ConversationId, OfferId, Rejection, Route, Timestamp,
-    conversation,
+    AgentId, Code, CommandId, Content, ContentHash, ConversationId, OfferId, Party, Rejection, Route, Sealed,
+    Timestamp, conversation,
     desk::{self, Presence},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -31,6 +31,7 @@ use crate::{
     server::Shared,
 };
 
+mod read;
 mod show;
 
 /// An agent whose stream broke stays present for this long, and so does one whose API node died.
@@ -116,7 +117,7 @@ impl Session {
     async fn begin(&mut self, hello: agent_message::Hello) -> Result<mpsc::Receiver<Update>, Status> {
         self.shared.hub.ready().await?;
         if hello.presence != pb::Presence::Unspecified as i32 {
-            self.presence = presence(hello.presence).map_err(malformed)?;
+            self.presence = read::presence(hello.presence).map_err(malformed)?;
         }
         // A hello is said once and never repeated.
         let mut once = [0; 16];
@@ -127,12 +128,16 @@ impl Session {
         let (holdings, updates) = self.shared.hub.join_agent(&self.agent);
         self.offers =
             holdings.offers.values().map(|offer| (offer.offer.clone(), offer.conversation)).collect();
-        let assigned = |held| show::assigned(&self.shared.hub, &self.opener.tenant, held);
+        let mut assignments = Vec::with_capacity(holdings.assignments.len());
+        for held in holdings.assignments.into_values() {
+            assignments.push(show::assigned(&self.shared.hub, &self.opener, held).await?);
+        }
         let welcome = desk_message::Welcome {
             agent: self.agent.to_string(),
             offers: holdings.offers.into_values().map(show::offered).collect(),
-            assignments: holdings.assignments.into_values().map(assigned).collect(),
+            assignments,
             wrap_ups: holdings.wrap_ups.into_values().map(show::wrap_up).collect(),
+            snoozed: holdings.snoozed.into_values().map(show::snoozed).collect(),
         };
         self.send(Item::Welcome(welcome)).await?;
         Ok(updates)
@@ -171,7 +176,7 @@ impl Session {
             }
             Some(Said::Presence(said)) => {
                 let ask = ask("presence", said.encode_to_vec());
-                self.presence = presence(said.presence)?;
+                self.presence = read::presence(said.presence)?;
                 self.set_presence(ask).boxed()
             }
             Some(Said::Accept(said)) => {
@@ -196,7 +201,7 @@ impl Session {
             }
             Some(Said::Reply(said)) => {
                 let ask = ask("reply", said.encode_to_vec());
-                let (conversation, assignment) = held(&said.conversation, &said.assignment)?;
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
                 let content = convert::written(said.text, said.attachments, said.quick_replies)?;
                 let message = ask.message(0);
                 let body =
@@ -207,26 +212,38 @@ impl Session {
             }
             Some(Said::Transfer(said)) => {
                 let ask = ask("transfer", said.encode_to_vec());
-                let (conversation, assignment) = held(&said.conversation, &said.assignment)?;
-                let to = self.target(said.to)?;
-                let note = match said.note.as_str() {
-                    "" => None,
-                    text => {
-                        let (item, content) = (
-                            of_party(conversation.party),
-                            Content { text: text.to_owned(), ..Content::default() },
-                        );
-                        let party = conversation.party;
-                        Some(content::seal(&self.shared.vault, &tenant, party, item, &content).await?)
-                    }
-                };
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let to = read::transfer(&tenant, said.to)?;
+                let note = self.note(conversation.party, said.note).await?;
                 let agent = agent.clone();
                 let transfer = conversation::Command::Transfer { conversation, agent, assignment, to, note };
                 to_conversation(ask, conversation, transfer)
             }
+            Some(Said::Snooze(said)) => {
+                let ask = ask("snooze", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, until) = (agent.clone(), read::time("until", said.until)?);
+                let snooze = conversation::Command::Snooze { conversation, agent, assignment, until };
+                to_conversation(ask, conversation, snooze)
+            }
+            Some(Said::Wake(said)) => {
+                let ask = ask("wake", said.encode_to_vec());
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let wake = conversation::Command::Wake { conversation, agent: agent.clone() };
+                to_conversation(ask, conversation, wake)
+            }
+            Some(Said::Reassign(said)) => {
+                let ask = ask("reassign", said.encode_to_vec());
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let to = read::reassign(&agent, said.to)?;
+                let note = self.note(conversation.party, said.note).await?;
+                let (by, owner_epoch) = (agent.clone(), said.owner_epoch);
+                let reassign = conversation::Command::Reassign { conversation, by, owner_epoch, to, note };
+                to_conversation(ask, conversation, reassign)
+            }
             Some(Said::Close(said)) => {
                 let ask = ask("close", said.encode_to_vec());
-                let (conversation, assignment) = held(&said.conversation, &said.assignment)?;
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
                 let close = conversation::Command::Close { conversation, agent: agent.clone(), assignment };
                 to_conversation(ask, conversation, close)
             }
@@ -282,24 +299,14 @@ impl Session {
         }
     }
 
-    fn target(&self, to: Option<agent_message::transfer::To>) -> Result<conversation::Transfer, Rejection> {
-        use agent_message::transfer::To;
-        let (to, desk) = match to {
-            None => return Err(convert::invalid("say which `queue` or `agent` to transfer to")),
-            Some(To::Queue(queue)) => {
-                let queue: domain::QueueId = convert::parse("queue", &queue)?;
-                (conversation::Transfer::Queue(queue.clone()), queue.desk)
-            }
-            Some(To::Agent(agent)) => {
-                let agent: AgentId = convert::parse("agent", &agent)?;
-                (conversation::Transfer::Agent(agent.clone()), agent.desk)
-            }
-        };
-        if desk.tenant == self.principal.tenant {
-            Ok(to)
-        } else {
-            Err(Rejection::new(Code::NotFound, "there is no such queue or agent"))
+    /// What is left for the next agent, if anything.
+    async fn note(&self, party: Party, text: String) -> Result<Option<Sealed>, Status> {
+        if text.is_empty() {
+            return Ok(None);
         }
+        let (vault, tenant) = (&self.shared.vault, &self.principal.tenant);
+        let content = Content { text, ..Content::default() };
+        content::seal(vault, tenant, party, of_party(party), &content).await.map(Some)
     }
 
     async fn tell(&mut self, update: Update) -> Result<(), Status> {
@@ -322,21 +329,5 @@ impl Session {
 
     async fn send(&self, item: Item) -> Result<(), Status> {
         self.outlet.send(pb::DeskMessage { item: Some(item) }).await
-    }
-}
-
-/// The conversation and the assignment under which the agent holds it.
-fn held(conversation: &str, assignment: &str) -> Result<(ConversationId, OfferId), Rejection> {
-    Ok((convert::parse("conversation", conversation)?, convert::parse("assignment", assignment)?))
-}
-
-fn presence(number: i32) -> Result<Presence, Rejection> {
-    match pb::Presence::try_from(number) {
-        Ok(pb::Presence::Available) => Ok(Presence::Available),
-        Ok(pb::Presence::Away) => Ok(Presence::Away),
-        Ok(pb::Presence::Offline) => Ok(Presence::Offline),
-        Ok(pb::Presence::Unspecified) | Err(_) => {
-            Err(convert::invalid(format!("`presence`: {number} is none")))
-        }
     }
 }

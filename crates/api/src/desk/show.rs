@@ -1,17 +1,17 @@
 //! What an agent is told, as messages of the stream.
 
-use domain::{ConversationId, MessageId, TenantId, conversation::Progress};
+use domain::{ConversationId, MessageId, conversation::Progress};
 use tonic::Status;
 use wire::api::v1::{
     self as pb,
-    desk_message::{self, Item, answer, message::Author, offer_ended::How},
+    desk_message::{self, Item, answer, message::Author, offer_ended::How, released::Why},
 };
 
 use crate::{
     commands::Outcome,
-    content::Opener,
+    content::{Opener, of_party},
     convert,
-    hub::{Assignment, Ending, Hub, Offer, Update, WrapUp},
+    hub::{Assignment, Ending, Hub, Left, Offer, Snooze, Update, WrapUp},
 };
 
 /// The message that the update is; none where the agent need not be told.
@@ -28,14 +28,29 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             };
             Item::OfferEnded(desk_message::OfferEnded { offer: offer.to_string(), how: how.into() })
         }
-        Update::Assigned(assignment) => Item::Assigned(assigned(hub, &opener.tenant, assignment)),
-        Update::Released(assignment) => Item::Released(desk_message::Released {
-            assignment: assignment.assignment.to_string(),
-            conversation: assignment.conversation.to_string(),
-        }),
+        Update::Assigned(assignment) => Item::Assigned(assigned(hub, opener, assignment).await?),
+        Update::Released(assignment, why) => {
+            let (why, by) = match why {
+                Left::Closed => (Why::Closed, None),
+                Left::Transferred => (Why::Transferred, None),
+                Left::AgentGone => (Why::AgentGone, None),
+                Left::Reassigned(by) => (Why::Reassigned, Some(by)),
+                Left::Snoozed => (Why::Snoozed, None),
+            };
+            Item::Released(desk_message::Released {
+                assignment: assignment.assignment.to_string(),
+                conversation: assignment.conversation.to_string(),
+                why: why.into(),
+                by: by.map(|agent| agent.to_string()).unwrap_or_default(),
+            })
+        }
         Update::WrapUp(left) => Item::WrapUp(wrap_up(left)),
         Update::WrapUpEnded(assignment) => {
             Item::WrapUpEnded(desk_message::WrapUpEnded { assignment: assignment.to_string() })
+        }
+        Update::Snoozed(snooze) => Item::Snoozed(snoozed(snooze)),
+        Update::SnoozeEnded(conversation) => {
+            Item::SnoozeEnded(desk_message::SnoozeEnded { conversation: conversation.to_string() })
         }
         Update::Said { conversation, message, by_agent, body, at } => {
             let author = if by_agent { Author::Agent } else { Author::Customer };
@@ -69,6 +84,13 @@ pub(super) fn wrap_up(left: WrapUp) -> desk_message::WrapUp {
     }
 }
 
+pub(super) fn snoozed(snooze: Snooze) -> desk_message::Snoozed {
+    desk_message::Snoozed {
+        conversation: snooze.conversation.to_string(),
+        until: convert::time(snooze.until),
+    }
+}
+
 pub(super) fn offered(offer: Offer) -> desk_message::Offered {
     desk_message::Offered {
         offer: offer.offer.to_string(),
@@ -79,14 +101,23 @@ pub(super) fn offered(offer: Offer) -> desk_message::Offered {
     }
 }
 
-pub(super) fn assigned(hub: &Hub, tenant: &TenantId, assignment: Assignment) -> desk_message::Assigned {
-    let channel = hub.channel(tenant, &assignment.inbox);
-    desk_message::Assigned {
+pub(super) async fn assigned(
+    hub: &Hub,
+    opener: &Opener,
+    assignment: Assignment,
+) -> Result<desk_message::Assigned, Status> {
+    let channel = hub.channel(&opener.tenant, &assignment.inbox);
+    let note = match &assignment.note {
+        Some(note) => Some(opener.body(of_party(assignment.conversation.party), note).await?),
+        None => None,
+    };
+    Ok(desk_message::Assigned {
         assignment: assignment.assignment.to_string(),
         conversation: assignment.conversation.to_string(),
         inbox: assignment.inbox.to_string(),
         channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
-    }
+        note,
+    })
 }
 
 fn delivery(

@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 45] = [
+pub(super) const KINDS: [&str; 47] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -44,6 +44,8 @@ pub(super) const KINDS: [&str; 45] = [
     "replied",
     "delivery_noted",
     "closed",
+    "reassigned",
+    "snoozed",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -98,6 +100,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Replied { .. } => "replied",
                 DeliveryNoted { .. } => "delivery_noted",
                 Closed { .. } => "closed",
+                Reassigned { .. } => "reassigned",
+                Snoozed { .. } => "snoozed",
             }
         }
         AnyEvent::Desk(event) => {
@@ -200,7 +204,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
-        AgentWanted { queue, owner_epoch, reason, since, again, agent, agent_until, .. } => {
+        AgentWanted { queue, owner_epoch, reason, since, again, agent, agent_until, by_request, .. } => {
             Kind::AgentWanted(event::AgentWanted {
                 queue: queue.to_string(),
                 owner_epoch: *owner_epoch,
@@ -209,6 +213,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
                 again: *again,
                 agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
                 agent_until: agent_until.and_then(time),
+                by_request: *by_request,
             })
         }
         Assigned { agent, assignment, owner_epoch, .. } => Kind::Assigned(event::Assigned {
@@ -221,12 +226,17 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         }
         Released { assignment, .. } => Kind::Released(event::Released { assignment: assignment.to_string() }),
         Withdrawn { queue, .. } => Kind::Withdrawn(event::Withdrawn { queue: queue.to_string() }),
-        Transferred { conversation, by, note } => Kind::Transferred(event::Transferred {
-            by: by.to_string(),
-            note: match note {
-                Some(note) => Some(opener.body(of_party(conversation.party), note).await?),
-                None => None,
-            },
+        Transferred { conversation, by, note } => {
+            Kind::Transferred(given(opener, *conversation, by, note.as_ref()).await?)
+        }
+        Reassigned { conversation, by, note } => {
+            Kind::Reassigned(given(opener, *conversation, by, note.as_ref()).await?)
+        }
+        Snoozed { agent, assignment, owner_epoch, until, .. } => Kind::Snoozed(event::Snoozed {
+            agent: agent.to_string(),
+            assignment: assignment.to_string(),
+            owner_epoch: *owner_epoch,
+            until: time(*until),
         }),
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
             agent: agent.to_string(),
@@ -247,6 +257,20 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             .to_owned(),
         }),
     }))
+}
+
+/// Away by someone, with what was left for whoever gets it.
+async fn given(
+    opener: &Opener,
+    conversation: domain::ConversationId,
+    by: &domain::AgentId,
+    note: Option<&domain::Sealed>,
+) -> Result<event::Transferred, Status> {
+    let note = match note {
+        Some(note) => Some(opener.body(of_party(conversation.party), note).await?),
+        None => None,
+    };
+    Ok(event::Transferred { by: by.to_string(), note })
 }
 
 async fn contact(opener: &Opener, event: &contact::Event) -> Result<Kind, Status> {
@@ -309,6 +333,8 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::AgentGone => pb::HandOffReason::AgentGone,
         HandOffReason::Overflowed => pb::HandOffReason::Overflowed,
         HandOffReason::Returned => pb::HandOffReason::Returned,
+        HandOffReason::Reassigned => pb::HandOffReason::Reassigned,
+        HandOffReason::Woke => pb::HandOffReason::Woke,
     }
 }
 

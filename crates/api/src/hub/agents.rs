@@ -29,6 +29,8 @@ pub(crate) struct Assignment {
     pub(crate) assignment: OfferId,
     pub(crate) conversation: ConversationId,
     pub(crate) inbox: InboxId,
+    /// What whoever gave it away last left for this agent.
+    pub(crate) note: Option<Sealed>,
 }
 
 /// What is left to do about a conversation that is over.
@@ -47,6 +49,24 @@ pub(crate) enum Ending {
     Withdrawn,
 }
 
+/// How an agent came to hold a conversation no more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Left {
+    Closed,
+    Transferred,
+    AgentGone,
+    /// By this supervisor.
+    Reassigned(AgentId),
+    Snoozed,
+}
+
+/// What an agent has put away.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Snooze {
+    pub(crate) conversation: ConversationId,
+    pub(crate) until: Timestamp,
+}
+
 /// What a session is told.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Update {
@@ -58,9 +78,11 @@ pub(crate) enum Update {
         how: Ending,
     },
     Assigned(Assignment),
-    Released(Assignment),
+    Released(Assignment, Left),
     WrapUp(WrapUp),
     WrapUpEnded(OfferId),
+    Snoozed(Snooze),
+    SnoozeEnded(ConversationId),
     Said {
         conversation: ConversationId,
         message: MessageId,
@@ -87,6 +109,7 @@ pub(crate) struct Holdings {
     pub(crate) offers: BTreeMap<OfferId, Offer>,
     pub(crate) assignments: BTreeMap<OfferId, Assignment>,
     pub(crate) wrap_ups: BTreeMap<OfferId, WrapUp>,
+    pub(crate) snoozed: BTreeMap<ConversationId, Snooze>,
 }
 
 #[derive(Default)]
@@ -94,6 +117,10 @@ pub(super) struct Agents {
     agents: HashMap<AgentId, Agent>,
     /// Who holds a conversation.
     holders: HashMap<ConversationId, (AgentId, OfferId)>,
+    /// Who has put a conversation away.
+    sleepers: HashMap<ConversationId, AgentId>,
+    /// Left with a conversation for its next agent.
+    notes: HashMap<ConversationId, Sealed>,
 }
 
 #[derive(Default)]
@@ -118,12 +145,22 @@ impl Agents {
         holding.map(|(id, agent)| (id.clone(), agent.holdings.clone()))
     }
 
+    pub(super) fn notes(&self) -> impl Iterator<Item = (ConversationId, Sealed)> {
+        self.notes.iter().map(|(conversation, note)| (*conversation, note.clone()))
+    }
+
     /// Begins with what was held before. Sessions that have joined stay, and are told of what comes from here on.
-    pub(super) fn restore(&mut self, holdings: Vec<(AgentId, Holdings)>) {
+    pub(super) fn restore(
+        &mut self,
+        holdings: Vec<(AgentId, Holdings)>,
+        notes: Vec<(ConversationId, Sealed)>,
+    ) {
+        self.notes = notes.into_iter().collect();
         for (id, holdings) in holdings {
             for held in holdings.assignments.values() {
                 self.holders.insert(held.conversation, (id.clone(), held.assignment.clone()));
             }
+            self.sleepers.extend(holdings.snoozed.keys().map(|conversation| (*conversation, id.clone())));
             self.agents.entry(id).or_default().holdings = holdings;
         }
     }
@@ -171,20 +208,44 @@ impl Agents {
     pub(super) fn fold_conversation(&mut self, at: Timestamp, event: &conversation::Event) {
         match &event.what {
             What::Assigned { conversation, agent, assignment, .. } => {
-                self.release(*conversation);
                 self.holders.insert(*conversation, (agent.clone(), assignment.clone()));
                 let assigned = Assignment {
                     assignment: assignment.clone(),
                     conversation: *conversation,
                     inbox: event.inbox.clone(),
+                    note: self.notes.remove(conversation),
                 };
                 self.change(agent, |agent| {
                     agent.holdings.assignments.insert(assignment.clone(), assigned.clone());
                     Some(Update::Assigned(assigned))
                 });
             }
-            What::Released { conversation, .. } | What::Closed { conversation, .. } => {
-                self.release(*conversation);
+            // Why an agent was released stands behind it, in the same step.
+            What::Transferred { conversation, note, .. } => {
+                self.release(*conversation, Left::Transferred);
+                self.leave(*conversation, note.as_ref());
+            }
+            What::Reassigned { conversation, by, note } => {
+                self.release(*conversation, Left::Reassigned(by.clone()));
+                self.leave(*conversation, note.as_ref());
+            }
+            What::Snoozed { conversation, agent, until, .. } => {
+                self.release(*conversation, Left::Snoozed);
+                let snooze = Snooze { conversation: *conversation, until: *until };
+                self.sleepers.insert(*conversation, agent.clone());
+                self.change(agent, |agent| {
+                    agent.holdings.snoozed.insert(snooze.conversation, snooze.clone());
+                    Some(Update::Snoozed(snooze))
+                });
+            }
+            What::AgentWanted { conversation, .. } => {
+                self.release(*conversation, Left::AgentGone);
+                self.wake(*conversation);
+            }
+            What::Closed { conversation, .. } => {
+                self.release(*conversation, Left::Closed);
+                self.wake(*conversation);
+                self.notes.remove(conversation);
             }
             What::MessageReceived { conversation, message, content, sent_at, .. } => {
                 self.tell_holder(*conversation, || Update::Said {
@@ -230,9 +291,26 @@ impl Agents {
         });
     }
 
-    fn release(&mut self, conversation: ConversationId) {
+    fn release(&mut self, conversation: ConversationId, why: Left) {
         let Some((agent, assignment)) = self.holders.remove(&conversation) else { return };
-        self.change(&agent, |agent| agent.holdings.assignments.remove(&assignment).map(Update::Released));
+        self.change(&agent, |agent| {
+            Some(Update::Released(agent.holdings.assignments.remove(&assignment)?, why))
+        });
+    }
+
+    fn wake(&mut self, conversation: ConversationId) {
+        let Some(agent) = self.sleepers.remove(&conversation) else { return };
+        self.change(&agent, |agent| {
+            agent.holdings.snoozed.remove(&conversation)?;
+            Some(Update::SnoozeEnded(conversation))
+        });
+    }
+
+    /// Who takes it next finds the latest note.
+    fn leave(&mut self, conversation: ConversationId, note: Option<&Sealed>) {
+        if let Some(note) = note {
+            self.notes.insert(conversation, note.clone());
+        }
     }
 
     fn tell_holder(&mut self, conversation: ConversationId, update: impl FnOnce() -> Update) {
@@ -258,7 +336,10 @@ impl Agents {
 
 impl Holdings {
     fn is_empty(&self) -> bool {
-        self.offers.is_empty() && self.assignments.is_empty() && self.wrap_ups.is_empty()
+        self.offers.is_empty()
+            && self.assignments.is_empty()
+            && self.wrap_ups.is_empty()
+            && self.snoozed.is_empty()
     }
 }
 
@@ -295,6 +376,26 @@ mod tests {
         What::Assigned { conversation, agent, assignment, owner_epoch: 2, command }
     }
 
+    fn closed() -> What {
+        let by = conversation::Closer::Agent(ann());
+        What::Closed { conversation: conversation(), by, reason: conversation::CloseReason::Done }
+    }
+
+    fn wanted(reason: conversation::HandOffReason) -> What {
+        What::AgentWanted {
+            conversation: conversation(),
+            channel: Channel::Sms,
+            queue: "acme/desk/all".parse().unwrap(),
+            owner_epoch: 3,
+            reason,
+            since: Timestamp(5),
+            again: false,
+            agent: None,
+            agent_until: None,
+            by_request: false,
+        }
+    }
+
     fn told(updates: &mut mpsc::Receiver<Update>) -> Vec<Update> {
         std::iter::from_fn(|| updates.try_recv().ok()).collect()
     }
@@ -311,7 +412,7 @@ mod tests {
 
         let presence = Presence::Away;
         agents.fold_desk(&desk::Event::PresenceSet { agent: ann(), presence, until: Timestamp(9) });
-        happened(&mut agents, What::Released { conversation: conversation(), assignment: offer(1) });
+        happened(&mut agents, closed());
         // The end of an offer nobody here knows is nothing to tell.
         let (agent, command) = (ann(), domain::CommandId([3; 16]));
         agents.fold_desk(&desk::Event::Accepted {
@@ -321,7 +422,71 @@ mod tests {
             command,
         });
         let told = told(&mut updates);
-        assert!(matches!(&told[..], [Update::Present(Presence::Away), Update::Released(_)]), "{told:?}");
+        let [Update::Present(Presence::Away), Update::Released(_, Left::Closed)] = &told[..] else {
+            panic!("{told:?}");
+        };
+    }
+
+    #[test]
+    fn who_loses_a_conversation_hears_why_and_who_gets_it_finds_the_note() {
+        use conversation::HandOffReason::{AgentGone, Reassigned, Transferred};
+        let note = Sealed { subject: conversation().party, bytes: vec![1].into() };
+        let (conversation, by, note) = (conversation(), "acme/desk/sue".parse().unwrap(), Some(note));
+        let reassigned = What::Reassigned { conversation, by, note: note.clone() };
+        let transferred = What::Transferred { conversation, by: ann(), note: None };
+        let away = vec![wanted(AgentGone)];
+        for (number, (events, why)) in [
+            (vec![reassigned, wanted(Reassigned)], Left::Reassigned("acme/desk/sue".parse().unwrap())),
+            (vec![transferred, wanted(Transferred)], Left::Transferred),
+            (away, Left::AgentGone),
+            (vec![closed()], Left::Closed),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut agents = Agents::default();
+            happened(&mut agents, assigned(offer(1)));
+            let (_, mut updates) = agents.join(&ann());
+            happened(&mut agents, What::Released { conversation, assignment: offer(1) });
+            events.into_iter().for_each(|what| happened(&mut agents, what));
+            let [Update::Released(left, how)] = &told(&mut updates)[..] else { panic!("{why:?}") };
+            assert_eq!((&left.assignment, how), (&offer(1), &why));
+            // A hub that starts again in between has not forgotten it.
+            let mut later = Agents::default();
+            later.restore(agents.holdings().collect(), agents.notes().collect());
+            happened(&mut later, assigned(offer(2)));
+            let (holdings, _) = later.join(&ann());
+            let found = holdings.assignments[&offer(2)].note.clone();
+            assert_eq!(found, note.clone().filter(|_| number == 0));
+        }
+    }
+
+    #[test]
+    fn what_is_put_away_is_known_until_it_comes_back() {
+        let conversation = conversation();
+        let snoozed = |until| {
+            let (agent, assignment) = (ann(), offer(1));
+            What::Snoozed { conversation, agent, assignment, owner_epoch: 3, until }
+        };
+        for comes_back in [wanted(conversation::HandOffReason::Woke), closed()] {
+            let mut agents = Agents::default();
+            happened(&mut agents, assigned(offer(1)));
+            let (_, mut updates) = agents.join(&ann());
+            happened(&mut agents, snoozed(Timestamp(90)));
+            let snooze = Snooze { conversation, until: Timestamp(90) };
+            let [Update::Released(_, Left::Snoozed), Update::Snoozed(told_of)] = &told(&mut updates)[..]
+            else {
+                panic!("it is held no more, and put away");
+            };
+            assert_eq!(*told_of, snooze);
+            let mut later = Agents::default();
+            later.restore(agents.holdings().collect(), agents.notes().collect());
+            let (holdings, mut updates) = later.join(&ann());
+            assert_eq!(holdings.snoozed.into_values().collect::<Vec<_>>(), [snooze]);
+            happened(&mut later, comes_back);
+            assert_eq!(told(&mut updates), [Update::SnoozeEnded(conversation)]);
+            assert_eq!(later.holdings().count(), 0);
+        }
     }
 
     #[test]
@@ -360,7 +525,7 @@ mod tests {
         let mut agents = Agents::default();
         drop(agents.join(&ann()));
         happened(&mut agents, assigned(offer(1)));
-        happened(&mut agents, What::Released { conversation: conversation(), assignment: offer(1) });
+        happened(&mut agents, closed());
         assert!(agents.agents.is_empty() && agents.holders.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{AgentId, Peer, Policy};
+use domain::{AgentId, ConversationId, Peer, Policy, Sealed};
 use projections::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 use wire::{Point, STATE_VERSION};
@@ -21,7 +21,7 @@ use super::{Holdings, Turn};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB4";
+const MAGIC: &[u8; 8] = b"TRIBHUB5";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -32,6 +32,7 @@ pub(super) struct Views {
     pub(super) agents: Vec<(AgentId, Holdings)>,
     pub(super) turns: Vec<Arc<Turn>>,
     pub(super) policies: Vec<Arc<Policy>>,
+    pub(super) notes: Vec<(ConversationId, Sealed)>,
     pub(super) statistics: Statistics,
 }
 
@@ -45,9 +46,12 @@ impl Views {
     pub(super) fn len(&self) -> usize {
         self.agents
             .iter()
-            .map(|(_, held)| 1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len())
+            .map(|(_, held)| {
+                1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len() + held.snoozed.len()
+            })
             .sum::<usize>()
             + self.turns.len()
+            + self.notes.len()
             + self.statistics.len()
     }
 }
@@ -196,7 +200,7 @@ mod tests {
         assert!(with(&[&whole[42..], b"more"].concat()).is_none());
         let of_point = |point: Vec<u8>| {
             let nothing: [(); 0] = [];
-            let no_lists = (nothing.as_slice(), nothing.as_slice(), nothing.as_slice());
+            let no_lists = [nothing.as_slice(); 4];
             postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists, Statistics::default()))
                 .unwrap()
         };

@@ -41,7 +41,7 @@ mod answers;
 mod kept;
 mod turns;
 
-pub(crate) use agents::{Assignment, Ending, Holdings, Offer, Update, WrapUp};
+pub(crate) use agents::{Assignment, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
 pub(crate) use answers::Waiting;
 pub(crate) use turns::Turn;
 
@@ -175,7 +175,7 @@ impl Hub {
         for (peer, read_to) in &self.0.read_to {
             read_to.send_replace(views.point(*peer));
         }
-        lock(&self.0.agents).restore(views.agents);
+        lock(&self.0.agents).restore(views.agents, views.notes);
         lock(&self.0.turns).restore(views.turns);
         lock(&self.0.policies)
             .extend(views.policies.into_iter().map(|policy| (policy.tenant.clone(), policy)));
@@ -189,10 +189,12 @@ impl Hub {
         let views = {
             let _alone = self.0.folding.write().unwrap_or_else(PoisonError::into_inner);
             self.0.unkept.store(0, Ordering::Relaxed);
+            let agents = lock(&self.0.agents);
             let points = self.0.read_to.iter().map(|(peer, read_to)| (*peer, *read_to.borrow()));
             kept::Views {
                 read_to: points.collect(),
-                agents: lock(&self.0.agents).holdings().collect(),
+                agents: agents.holdings().collect(),
+                notes: agents.notes().collect(),
                 turns: lock(&self.0.turns).pending().collect(),
                 policies: lock(&self.0.policies).values().cloned().collect(),
                 statistics: lock(&self.0.statistics).clone(),
@@ -384,6 +386,7 @@ mod tests {
             again: false,
             agent: None,
             agent_until: None,
+            by_request: false,
         };
         conversation::Event { tenant: "acme".parse().unwrap(), inbox: "chat".parse().unwrap(), what }
     }

@@ -8,10 +8,10 @@ use wire::api::v1::{
     agent_message::{self, Item as Say},
     body,
     desk_client::DeskClient,
-    desk_message::{self, Item, answer, offer_ended::How},
+    desk_message::{self, Item, answer, offer_ended::How, released::Why},
 };
 
-use super::world::{World, soon};
+use super::world::{World, now, soon};
 
 struct Agent {
     say: mpsc::Sender<pb::AgentMessage>,
@@ -38,7 +38,11 @@ fn hello() -> pb::AgentMessage {
 
 impl Agent {
     async fn connect(world: &World) -> Agent {
-        let (say, hear) = open(world, "ann", hello()).await.unwrap();
+        Agent::connect_as(world, "ann").await
+    }
+
+    async fn connect_as(world: &World, token: &'static str) -> Agent {
+        let (say, hear) = open(world, token, hello()).await.unwrap();
         let welcome = desk_message::Welcome::default();
         let mut agent = Agent { say, hear, welcome };
         agent.welcome = match agent.next().await {
@@ -68,6 +72,13 @@ impl Agent {
                 other => before.push(other),
             }
         }
+    }
+
+    /// Says something that is done.
+    async fn done(&mut self, id: &str, item: Say) {
+        self.say(id, item).await;
+        let (_, result) = self.until_answer(id).await;
+        assert!(matches!(result, answer::Result::Accepted(_)), "{id}: {result:?}");
     }
 
     async fn offer(&mut self) -> desk_message::Offered {
@@ -231,6 +242,193 @@ async fn what_makes_no_sense_is_rejected_and_the_stream_goes_on() {
     ] {
         ann.say(id, item.clone()).await;
         assert_eq!(rejected(ann.until_answer(id).await.1), code, "{id}: {item:?}");
+    }
+}
+
+async fn next_released(agent: &mut Agent) -> desk_message::Released {
+    loop {
+        if let Item::Released(released) = agent.next().await {
+            return released;
+        }
+    }
+}
+
+async fn next_assigned(agent: &mut Agent) -> desk_message::Assigned {
+    loop {
+        if let Item::Assigned(assigned) = agent.next().await {
+            return assigned;
+        }
+    }
+}
+
+fn said_in(note: Option<pb::Body>) -> Option<String> {
+    match note?.state? {
+        body::State::Content(content) => Some(content.text),
+        other => panic!("an agent sees what is left: {other:?}"),
+    }
+}
+
+fn take(conversation: &str, note: &str) -> Say {
+    Say::Reassign(agent_message::Reassign {
+        conversation: conversation.into(),
+        note: note.into(),
+        ..Default::default()
+    })
+}
+
+#[tokio::test]
+async fn a_supervisor_takes_a_conversation_and_gives_it_back_with_a_note() {
+    let world = World::led().await;
+    let (mut ann, mut sue) = (Agent::connect(&world).await, Agent::connect_as(&world, "sue").await);
+    world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    let anns = ann.accept("accept", &offered.offer).await;
+    assert_eq!(anns.note, None);
+
+    ann.say("take", take(&anns.conversation, "")).await;
+    assert_eq!(rejected(ann.until_answer("take").await.1), "forbidden");
+    let conversation = anns.conversation.clone();
+    let stale = agent_message::Reassign { conversation, owner_epoch: Some(1), ..Default::default() };
+    sue.say("stale", Say::Reassign(stale)).await;
+    assert_eq!(rejected(sue.until_answer("stale").await.1), "stale");
+    sue.done("take", take(&anns.conversation, "I know her")).await;
+    let released = next_released(&mut ann).await;
+    assert_eq!((released.why(), released.by.as_str()), (Why::Reassigned, "acme/desk/sue"));
+    let sues = next_assigned(&mut sue).await;
+    assert_eq!(sues.conversation, anns.conversation);
+    assert_eq!(said_in(sues.note.clone()).as_deref(), Some("I know her"));
+
+    let back = agent_message::Transfer {
+        conversation: sues.conversation.clone(),
+        assignment: sues.assignment.clone(),
+        to: Some(agent_message::transfer::To::Desk("acme/desk".into())),
+        note: "She is calm now".into(),
+    };
+    sue.done("back", Say::Transfer(back)).await;
+    let offered = ann.offer().await;
+    let anns = ann.accept("again", &offered.offer).await;
+    assert_eq!(said_in(anns.note.clone()).as_deref(), Some("She is calm now"));
+    // Also who connects again finds it.
+    drop(ann);
+    let ann = Agent::connect(&world).await;
+    assert_eq!(ann.welcome.assignments, [anns]);
+}
+
+/// Puts a conversation away for some seconds from now.
+fn snooze(held: &desk_message::Assigned, seconds: i64) -> Say {
+    let until = prost_types::Timestamp { seconds: now().0 / 1_000 + seconds, nanos: 0 };
+    Say::Snooze(agent_message::Snooze {
+        conversation: held.conversation.clone(),
+        assignment: held.assignment.clone(),
+        until: Some(until),
+    })
+}
+
+#[tokio::test]
+async fn what_an_agent_puts_away_comes_back_when_the_customer_writes_or_the_agent_wants_it() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    let conversation = world.write("acme", "alice", "hello").await.to_string();
+    let offered = ann.offer().await;
+    let held = ann.accept("accept", &offered.offer).await;
+
+    for (id, wrong) in [("past", snooze(&held, -5)), ("late", snooze(&held, 400 * 86_400))] {
+        ann.say(id, wrong).await;
+        assert_eq!(rejected(ann.until_answer(id).await.1), "invalid");
+    }
+    ann.say("snooze", snooze(&held, 3_600)).await;
+    let (before, result) = ann.until_answer("snooze").await;
+    assert!(matches!(result, answer::Result::Accepted(_)), "{result:?}");
+    let [Item::Released(released), Item::Snoozed(snoozed)] = &before[..] else { panic!("{before:?}") };
+    assert_eq!((released.why(), &snoozed.conversation), (Why::Snoozed, &conversation));
+    drop(ann);
+    let mut ann = Agent::connect(&world).await;
+    assert_eq!((&ann.welcome.assignments[..], &ann.welcome.snoozed[..]), (&[][..], &[snoozed.clone()][..]));
+
+    world.write("acme", "alice", "are you there?").await;
+    let mut heard = Vec::new();
+    let offered = loop {
+        match ann.next().await {
+            Item::Offered(offered) => break offered,
+            other => heard.push(other),
+        }
+    };
+    let ended = |item: &Item| matches!(item, Item::SnoozeEnded(ended) if ended.conversation == conversation);
+    assert!(heard.iter().any(ended), "{heard:?}");
+    let held = ann.accept("again", &offered.offer).await;
+
+    ann.done("snooze again", snooze(&held, 3_600)).await;
+    let wake = agent_message::Wake { conversation: conversation.clone() };
+    ann.done("wake", Say::Wake(wake)).await;
+    assert_eq!(next_assigned(&mut ann).await.conversation, conversation);
+}
+
+/// Everything that an agent can say about a conversation, and what refuses it once it is another's, or closed.
+fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&'static str; 2])> {
+    // Exhaustive, so that nothing is forgotten.
+    let _: fn(&Say) = |say| match say {
+        Say::Hello(_) | Say::Presence(_) => {}
+        Say::Accept(_) | Say::Decline(_) | Say::FinishWrapUp(_) => {}
+        Say::Reply(_) | Say::Transfer(_) | Say::Close(_) | Say::Snooze(_) => {}
+        Say::Wake(_) | Say::Reassign(_) => {}
+    };
+    let (conversation, assignment) = (held.conversation.clone(), held.assignment.clone());
+    let owners = ["not_owner", "closed"];
+    // Until the desk has heard that the assignment is over, it says that there is nothing to finish.
+    let desks = ["offer_ended", "invalid"];
+    vec![
+        ("accept", Say::Accept(agent_message::Accept { offer: assignment.clone() }), desks),
+        ("decline", Say::Decline(agent_message::Decline { offer: assignment.clone() }), desks),
+        ("finish", Say::FinishWrapUp(agent_message::FinishWrapUp { assignment: assignment.clone() }), desks),
+        ("reply", reply(held, "Still there?"), owners),
+        (
+            "transfer",
+            Say::Transfer(agent_message::Transfer {
+                conversation: conversation.clone(),
+                assignment: assignment.clone(),
+                to: Some(agent_message::transfer::To::Queue("acme/desk/all".into())),
+                note: String::new(),
+            }),
+            owners,
+        ),
+        (
+            "close",
+            Say::Close(agent_message::Close { conversation: conversation.clone(), assignment }),
+            owners,
+        ),
+        ("snooze", snooze(held, 3_600), owners),
+        ("wake", Say::Wake(agent_message::Wake { conversation: conversation.clone() }), owners),
+        ("reassign", take(&conversation, ""), ["forbidden", "closed"]),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_is_said_about_what_one_has_no_more_is_refused() {
+    let world = World::led().await;
+    let (mut ann, mut sue) = (Agent::connect(&world).await, Agent::connect_as(&world, "sue").await);
+    world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    let anns = ann.accept("accept", &offered.offer).await;
+    sue.done("take", take(&anns.conversation, "")).await;
+    let sues = next_assigned(&mut sue).await;
+    let close =
+        agent_message::Close { conversation: sues.conversation.clone(), assignment: sues.assignment.clone() };
+    for round in ["another's", "closed"] {
+        for (name, say, codes) in everything_about(&anns) {
+            let id = format!("{round} {name}");
+            ann.say(&id, say).await;
+            let code = rejected(ann.until_answer(&id).await.1);
+            assert!(codes.contains(&code.as_str()), "{id}: {code}");
+        }
+        if round != "closed" {
+            sue.done("close", Say::Close(close.clone())).await;
+        }
+    }
+    for (name, say, codes) in everything_about(&sues) {
+        let id = format!("sue's {name}");
+        sue.say(&id, say).await;
+        let code = rejected(sue.until_answer(&id).await.1);
+        assert!(codes.contains(&code.as_str()), "{id}: {code}");
     }
 }
 

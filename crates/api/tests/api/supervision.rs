@@ -185,7 +185,7 @@ async fn silence_is_broken_and_nothing_is_said_twice() {
 }
 
 #[tokio::test]
-async fn only_an_administrator_watches_and_only_what_is_there() {
+async fn administrators_and_supervisors_watch_and_only_what_is_theirs() {
     let world = World::led().await;
     known(&world).await;
     for token in ["ann", "reader", "acme-helper"] {
@@ -200,6 +200,14 @@ async fn only_an_administrator_watches_and_only_what_is_there() {
         let mut stream = ask(&world, "admin", &[desk]).await.unwrap();
         let told = soon("the desk", stream.message()).await.unwrap().unwrap();
         assert_eq!(told.queues.len(), 1, "{told:?}");
+    }
+    // Sue supervises the desk; her token is an agent's like Ann's.
+    for desks in [&[][..], &["desk"]] {
+        let mut stream = ask(&world, "sue", desks).await.unwrap();
+        let told = soon("what she supervises", stream.message()).await.unwrap().unwrap();
+        assert!(
+            !told.queues.is_empty() && told.queues.iter().all(|queue| queue.queue.starts_with("acme/desk/"))
+        );
     }
     let mut other = ask(&world, "other-admin", &[]).await.unwrap();
     let told = soon("the other tenant's desk", other.message()).await.unwrap().unwrap();

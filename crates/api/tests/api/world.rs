@@ -190,6 +190,7 @@ fn tokens() -> Tokens {
         principal("acme", "admin", Role::Admin, true),
         principal("acme", "reader", Role::Reader, false),
         principal("acme", "ann", agent("acme/desk/ann"), true),
+        principal("acme", "sue", agent("acme/desk/sue"), true),
         principal("acme", "stranger", agent("acme/desk/stranger"), true),
         principal("acme", "acme-helper", bot("helper"), false),
         principal("other", "other-admin", Role::Admin, true),
@@ -198,7 +199,7 @@ fn tokens() -> Tokens {
     ])
 }
 
-/// Conversations of `acme` go to the queue, those of `other` to its bot `helper`.
+/// Conversations of `acme` go to the queue, those of `other` to its bot `helper`. Ann serves, Sue supervises.
 pub(crate) fn policy(tenant: &str) -> Policy {
     let queue: domain::QueueId = format!("{tenant}/desk/all").parse().unwrap();
     let bot: domain::BotId = "helper".parse().unwrap();
@@ -216,12 +217,17 @@ pub(crate) fn policy(tenant: &str) -> Policy {
         capacity: Capacity { total: 5, ..Capacity::default() },
         ..Agent::default()
     };
+    let supervised = BTreeSet::from([queue.desk.clone()]);
+    let supervisor = Agent { queues: BTreeSet::new(), supervises: supervised, ..agent.clone() };
     Policy {
         tenant: tenant.parse().unwrap(),
         version: 1,
         inboxes: BTreeMap::from([(format!("{tenant}-chat").parse().unwrap(), inbox)]),
         queues: BTreeMap::from([(queue, Queue { offer_timeout: Millis::seconds(30), ..Queue::default() })]),
-        agents: BTreeMap::from([(format!("{tenant}/desk/ann").parse().unwrap(), agent)]),
+        agents: BTreeMap::from([
+            (format!("{tenant}/desk/ann").parse().unwrap(), agent.clone()),
+            (format!("{tenant}/desk/sue").parse().unwrap(), supervisor),
+        ]),
         bots: BTreeMap::from([(bot, Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream })]),
         hours: BTreeMap::new(),
     }

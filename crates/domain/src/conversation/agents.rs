@@ -1,14 +1,14 @@
 //! People: a conversation is assigned to one of them, who answers it and gives it away.
 
 use crate::{
-    AgentId, Code, CommandId, Context, ConversationId, MessageId, OfferId, QueueId, Rejection, Sealed,
-    Timestamp,
+    AgentId, Code, CommandId, Context, ConversationId, DeskId, MessageId, OfferId, Policy, QueueId,
+    Rejection, Sealed, Timestamp,
 };
 
 use super::{
     CloseReason, Closer, Conversations, HandOffReason, Owner, Transfer, What,
     decide::{Decided, NOTHING},
-    draft::{Draft, Found, Wish, no_conversation, policy, queue_still_there},
+    draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -67,29 +67,48 @@ pub(super) fn transfer(
 ) -> Decided {
     let (found, own) = held(state, id, agent, assignment)?;
     let policy = policy(context, &found.customer.endpoint.tenant)?;
-    let (queue, wanted) = match to {
-        Transfer::Queue(queue) => (queue, None),
-        Transfer::Agent(to) => {
-            let known = policy.agents.get(to);
-            let known =
-                known.ok_or_else(|| Rejection::new(Code::NotFound, format!("there is no agent {to}")))?;
-            // If that agent is not there, someone else at the same desk is the next best: of the conversation's own
-            // queue, if that can be.
-            let at_desk = Some(own).filter(|own| own.desk == to.desk);
-            let queue = known.queues.get(own).or_else(|| known.queues.first()).or(at_desk);
-            let nowhere = || Rejection::new(Code::Invalid, format!("agent {to} serves no queue to wait in"));
-            (queue.ok_or_else(nowhere)?, Some(to.clone()))
-        }
-    };
-    if !policy.queues.contains_key(queue) {
-        return Err(Rejection::new(Code::NotFound, format!("there is no queue {queue}")));
-    }
+    let (queue, wanted) = destination(policy, to, own)?;
     Ok(found
         .draft()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
         .and(What::Transferred { conversation: id, by: agent.clone(), note })
         .and(found.wanted(queue, HandOffReason::Transferred, Wish::only(wanted), context.now))
         .finish())
+}
+
+/// Where a conversation waits that is given to someone, and the one agent wanted. `own`: where it waited before.
+pub(super) fn destination<'a>(
+    policy: &'a Policy,
+    to: &'a Transfer,
+    own: &'a QueueId,
+) -> Result<(&'a QueueId, Option<AgentId>), Rejection> {
+    let not_found = |what: String| Rejection::new(Code::NotFound, what);
+    let (queue, wanted) = match to {
+        Transfer::Queue(queue) => (queue, None),
+        Transfer::Desk(desk) => (queue_of_desk(policy, desk)?, None),
+        Transfer::Agent(to) => {
+            let known = policy.agents.get(to).ok_or_else(|| not_found(format!("there is no agent {to}")))?;
+            // If that agent is not there, someone else at the same desk is the next best: of the conversation's own
+            // queue, if that can be.
+            let at_desk = Some(own).filter(|own| own.desk == to.desk);
+            let queue = known.queues.get(own).or_else(|| known.queues.first()).or(at_desk);
+            (queue.map_or_else(|| queue_of_desk(policy, &to.desk), Ok)?, Some(to.clone()))
+        }
+    };
+    match policy.queues.contains_key(queue) {
+        true => Ok((queue, wanted)),
+        false => Err(not_found(format!("there is no queue {queue}"))),
+    }
+}
+
+fn queue_of_desk<'a>(policy: &'a Policy, desk: &'a DeskId) -> Result<&'a QueueId, Rejection> {
+    policy.default_queue(desk).ok_or_else(|| match policy.queues_at(desk).next() {
+        Some((one, _)) => Rejection::new(
+            Code::Invalid,
+            format!("desk {desk} has several queues and none is its default: name one, such as {one}"),
+        ),
+        None => Rejection::new(Code::NotFound, format!("there is no desk {desk} with a queue to wait in")),
+    })
 }
 
 pub(super) fn close(
@@ -123,7 +142,7 @@ pub(super) fn give_back(
     Ok(found
         .draft()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
-        .and(found.wanted(queue, HandOffReason::AgentGone, Wish::anyone(), context.now))
+        .and(found.wanted(queue, HandOffReason::AgentGone, Wish::anyone().again(), context.now))
         .finish())
 }
 
@@ -137,7 +156,7 @@ pub(super) fn overflow(
 ) -> Decided {
     let Some(found) = Found::find(state, id) else { return NOTHING };
     let queue = match found.conversation.owner() {
-        Some(Owner::Queue { queue }) if found.conversation.owner_epoch == owner_epoch => queue,
+        Some(Owner::Queue { queue, .. }) if found.conversation.owner_epoch == owner_epoch => queue,
         _ => return NOTHING,
     };
     Ok(found
@@ -148,18 +167,15 @@ pub(super) fn overflow(
 }
 
 /// A conversation in the hands of the agent who asks, and the queue it was taken from.
-fn held<'a>(
+pub(super) fn held<'a>(
     state: &'a Conversations,
     id: ConversationId,
     agent: &AgentId,
     assignment: &OfferId,
 ) -> Result<(Found<'a>, &'a QueueId), Rejection> {
-    // The tenant is part of the check: an id of another tenant's conversation is as good as none.
-    let found = Found::find(state, id)
-        .filter(|found| found.customer.endpoint.tenant == agent.desk.tenant)
-        .ok_or_else(|| no_conversation(id))?;
+    let found = Found::of_tenant(state, id, &agent.desk.tenant)?;
     match found.conversation.owner() {
-        None => Err(Rejection::new(Code::Closed, "the conversation is closed")),
+        None => Err(is_closed()),
         Some(Owner::Agent { agent: owner, assignment: held, queue })
             if **owner == *agent && **held == *assignment =>
         {

@@ -5,7 +5,7 @@ use crate::{BotId, Code, Context, ConversationId, MessageId, Millis, Rejection, 
 use super::{
     BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What,
     decide::{Decided, NOTHING},
-    draft::{Found, Wish, no_conversation, policy, queue_of_inbox},
+    draft::{Found, Wish, is_closed, policy, queue_of_inbox},
 };
 
 /// A bot's answer may do this much; more is a mistake in the bot.
@@ -37,15 +37,13 @@ pub(super) fn answer(
     actions: &[BotAction],
 ) -> Decided {
     let id = turn.conversation;
-    // Another tenant is not even told that there is such a conversation.
-    let found = Found::find(state, id).filter(|found| found.customer.endpoint.tenant == *tenant);
-    let found = found.ok_or_else(|| no_conversation(id))?;
+    let found = Found::of_tenant(state, id, tenant)?;
     let owner = found.conversation.owner();
     if matches!(owner, Some(Owner::Bot { bot: asked, .. }) if asked != bot) {
         return Err(Rejection::new(Code::NotOwner, "the conversation is another bot's"));
     }
     let Some(owner) = owner else {
-        return Err(Rejection::new(Code::Closed, "the conversation is closed"));
+        return Err(is_closed());
     };
     let (Owner::Bot { queue: kept, turn: Some(open), .. }, true) =
         (owner, turn.owner_epoch == found.conversation.owner_epoch)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, ConversationId, InboxId, MessageId, OfferId, Party, QueueId, Sealed,
-    TenantId, Timestamp, TurnId,
+    AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
+    Sealed, TenantId, Timestamp, TurnId,
 };
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -79,6 +79,27 @@ pub enum Command {
         agent: AgentId,
         assignment: OfferId,
     },
+    /// An agent puts the conversation away until then, or until the customer writes.
+    Snooze {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        until: Timestamp,
+    },
+    /// The agent who put it away wants it back.
+    Wake {
+        conversation: ConversationId,
+        agent: AgentId,
+    },
+    /// A supervisor gives the conversation to someone, whoever has it.
+    Reassign {
+        conversation: ConversationId,
+        by: AgentId,
+        /// The owner epoch that the supervisor saw: under another, nothing is done.
+        owner_epoch: Option<u32>,
+        to: Transfer,
+        note: Option<Sealed>,
+    },
 
     // Relays, from the desk and from delivery.
     /// An agent accepted the offer of this conversation.
@@ -128,11 +149,16 @@ impl Command {
             Command::Reply { conversation, .. }
             | Command::Transfer { conversation, .. }
             | Command::Close { conversation, .. }
+            | Command::Snooze { conversation, .. }
+            | Command::Wake { conversation, .. }
+            | Command::Reassign { conversation, .. }
             | Command::Assign { conversation, .. }
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
             | Command::Progress { conversation, .. }
-            | Command::TimerFired(TimerId::BotSilent(conversation)) => Some(conversation.party),
+            | Command::TimerFired(TimerId::BotSilent(conversation) | TimerId::Snoozed(conversation)) => {
+                Some(conversation.party)
+            }
         }
     }
 }
@@ -226,6 +252,8 @@ pub enum BotAction {
 pub enum Transfer {
     Queue(QueueId),
     Agent(AgentId),
+    /// To where the desk's conversations wait.
+    Desk(DeskId),
 }
 
 /// How far a message on its way out has come.
@@ -246,4 +274,6 @@ pub enum Progress {
 pub enum TimerId {
     /// The bot has not answered its turn.
     BotSilent(ConversationId),
+    /// The conversation was put away until now.
+    Snoozed(ConversationId),
 }

@@ -40,6 +40,8 @@ pub struct KnownBy {
     pub agent: Arc<AgentId>,
     /// When the agent let go of it.
     pub at: Timestamp,
+    /// The queue it came from. None in what was kept before that was.
+    pub queue: Option<Arc<QueueId>>,
 }
 
 /// An inbox of a tenant.
@@ -138,6 +140,8 @@ pub enum Owner {
     },
     Queue {
         queue: Arc<QueueId>,
+        /// Since when the customer has been waiting for a person.
+        since: Timestamp,
     },
     Agent {
         agent: Arc<AgentId>,
@@ -145,6 +149,24 @@ pub enum Owner {
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
     },
+    /// An agent who put it away, and holds nothing of it meanwhile.
+    Snoozed {
+        agent: Arc<AgentId>,
+        /// Where it waits for that agent, or for others, once it is back.
+        queue: Arc<QueueId>,
+    },
+}
+
+impl Owner {
+    /// Where it waits, or did before, or will.
+    pub fn queue(&self) -> &QueueId {
+        match self {
+            Owner::Bot { queue, .. }
+            | Owner::Queue { queue, .. }
+            | Owner::Agent { queue, .. }
+            | Owner::Snoozed { queue, .. } => queue,
+        }
+    }
 }
 
 /// The turn that the bot has not answered yet.

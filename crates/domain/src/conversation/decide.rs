@@ -2,7 +2,7 @@
 
 use crate::{Context, Rejection};
 
-use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts};
+use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts, snooze, supervisors};
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
 
@@ -42,6 +42,15 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         }
         Command::Close { conversation, agent, assignment } => {
             agents::close(state, *conversation, agent, assignment)
+        }
+        Command::Snooze { conversation, agent, assignment, until } => {
+            snooze::snooze(state, context, *conversation, agent, assignment, *until)
+        }
+        Command::Wake { conversation, agent } => snooze::wake(state, context, *conversation, agent),
+        Command::TimerFired(TimerId::Snoozed(conversation)) => snooze::over(state, context, *conversation),
+
+        Command::Reassign { conversation, by, owner_epoch, to, note } => {
+            supervisors::reassign(state, context, *conversation, by, *owner_epoch, to, note.clone())
         }
         Command::Overflow { conversation, owner_epoch, to, since } => {
             agents::overflow(state, *conversation, *owner_epoch, to, *since)

@@ -68,6 +68,16 @@ impl<'a> Found<'a> {
         Some(Found { id, customer, conversation })
     }
 
+    /// An id of another tenant's conversation is as good as none.
+    pub(super) fn of_tenant(
+        state: &'a Conversations,
+        id: ConversationId,
+        tenant: &TenantId,
+    ) -> Result<Self, Rejection> {
+        let found = Found::find(state, id).filter(|found| found.customer.endpoint.tenant == *tenant);
+        found.ok_or_else(|| no_conversation(id))
+    }
+
     pub(super) fn draft(&self) -> Draft {
         Draft::of(self.customer)
     }
@@ -103,6 +113,10 @@ pub(super) struct Wish {
     agent: Option<AgentId>,
     /// That agent is waited for until then; without it, for as long as the agent is there.
     until: Option<Timestamp>,
+    /// That agent asked for it.
+    by_request: bool,
+    /// Who had a person already goes before those who never had.
+    again: bool,
 }
 
 impl Wish {
@@ -111,7 +125,21 @@ impl Wish {
     }
 
     pub(super) fn only(agent: Option<AgentId>) -> Self {
-        Wish { agent, until: None }
+        Wish { agent, ..Wish::default() }
+    }
+
+    /// That agent, for so long; then anyone.
+    pub(super) fn of(agent: &AgentId, until: Timestamp) -> Self {
+        Wish { agent: Some(agent.clone()), until: Some(until), ..Wish::default() }
+    }
+
+    /// The agent wanted is who asked.
+    pub(super) fn by_request(self) -> Self {
+        Wish { by_request: self.agent.is_some(), ..self }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Wish { again: true, ..self }
     }
 
     /// The agent who knows the customer from not long ago, if the queue waits for such.
@@ -123,9 +151,22 @@ impl Wish {
             let agent = AgentId::clone(&known_by.agent);
             let still = agent.desk == queue.desk && policy.agents.contains_key(&agent);
             let recent = context.now - known_by.at <= sticky.within;
-            (still && recent).then(|| Wish { agent: Some(agent), until: Some(context.now + sticky.grace) })
+            (still && recent).then(|| Wish::of(&agent, context.now + sticky.grace))
         };
         wish().unwrap_or_default()
+    }
+
+    /// Where a closed conversation goes on, and with whom: with the agent who had it, from the queue it came from or else
+    /// from the inbox's, whichever waits for such.
+    pub(super) fn goes_on<'a>(
+        context: &Context,
+        customer: &'a Customer,
+        of_inbox: &'a QueueId,
+    ) -> (&'a QueueId, Self) {
+        let came_from = customer.known_by.as_ref().and_then(|known_by| known_by.queue.as_deref());
+        let queues = came_from.into_iter().chain([of_inbox]);
+        let mut wishes = queues.map(|queue| (queue, Wish::familiar(context, customer, queue)));
+        wishes.find(|(_, wish)| wish.is_for_someone()).unwrap_or((of_inbox, Wish::anyone()))
     }
 
     pub(super) fn is_for_someone(&self) -> bool {
@@ -150,15 +191,19 @@ pub(super) fn wanted(
         owner_epoch,
         reason,
         since,
-        // Only who had a person already goes before those who never had.
-        again: reason == HandOffReason::AgentGone,
+        again: wish.again,
         agent: wish.agent,
         agent_until: wish.until,
+        by_request: wish.by_request,
     }
 }
 
 pub(super) fn no_conversation(id: ConversationId) -> Rejection {
     Rejection::new(Code::NotFound, format!("there is no open conversation {id}"))
+}
+
+pub(super) fn is_closed() -> Rejection {
+    Rejection::new(Code::Closed, "the conversation is closed")
 }
 
 /// The tenant's policy in force.

@@ -134,6 +134,8 @@ pub enum What {
         agent: Option<AgentId>,
         /// That agent is waited for until then.
         agent_until: Option<Timestamp>,
+        /// That agent asked for it, and is not asked again.
+        by_request: bool,
     },
     /// An agent owns the conversation.
     Assigned {
@@ -161,6 +163,21 @@ pub enum What {
         owner_epoch: u32,
     },
     Transferred {
+        conversation: ConversationId,
+        by: AgentId,
+        note: Option<Sealed>,
+    },
+    /// The agent put the conversation away, and holds it no more. It is the agent's to come back to: then, or when the
+    /// customer writes before.
+    Snoozed {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        owner_epoch: u32,
+        until: Timestamp,
+    },
+    /// A supervisor gave it to someone; to whom stands behind this.
+    Reassigned {
         conversation: ConversationId,
         by: AgentId,
         note: Option<Sealed>,
@@ -230,6 +247,10 @@ pub enum HandOffReason {
     Overflowed,
     /// It was with an agent not long ago, and goes on with that one if that can be.
     Returned,
+    /// A supervisor gave it to someone.
+    Reassigned,
+    /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
+    Woke,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -272,6 +293,8 @@ impl Event {
             | Released { conversation, .. }
             | Withdrawn { conversation, .. }
             | Transferred { conversation, .. }
+            | Reassigned { conversation, .. }
+            | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }
             | Closed { conversation, .. } => Some(*conversation),
@@ -322,7 +345,8 @@ impl Event {
                 again,
                 agent,
                 agent_until,
-                ..
+                by_request,
+                reason: _,
             } => to_desk(
                 &queue.desk,
                 desk::Command::Enqueue {
@@ -334,6 +358,7 @@ impl Event {
                     again: *again,
                     agent: agent.clone(),
                     agent_until: *agent_until,
+                    by_request: *by_request,
                 },
             ),
             What::Assigned { assignment, command, .. } => to_desk(
@@ -345,6 +370,9 @@ impl Event {
             }
             What::Released { assignment, .. } => {
                 to_desk(&assignment.desk, desk::Command::Release { assignment: assignment.clone() })
+            }
+            What::Snoozed { assignment, .. } => {
+                to_desk(&assignment.desk, desk::Command::PutAway { assignment: assignment.clone() })
             }
             What::Withdrawn { conversation, queue, owner_epoch } => to_desk(
                 &queue.desk,

@@ -9,6 +9,7 @@ use super::{
     Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, wanted},
+    snooze,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -21,7 +22,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     }
     let policy = policy(context, &from.tenant)?;
     let inbox = inbox(policy, &from.tenant, &from.inbox)?;
-    let latest = state.customer(from.party).and_then(|customer| customer.latest.as_ref());
+    let customer = state.customer(from.party);
+    let latest = customer.and_then(|customer| customer.latest.as_ref());
     let mut draft = Draft::seen(state, context, from);
 
     // Where the message belongs: the open conversation, a closed one that goes on, or a new one.
@@ -30,6 +32,15 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let mut turns = latest.map_or(0, |latest| latest.turns);
     let bot_to_ask = match latest.map(|latest| &latest.stage) {
         Some(Stage::Open(Owner::Bot { bot, turn: None, .. })) => Some(bot),
+        // What was put away comes back.
+        Some(Stage::Open(owner @ Owner::Snoozed { agent, .. })) => {
+            if let Some(customer) = customer {
+                let (queue, wish) = snooze::back_to(context, customer, owner.queue(), agent);
+                let reason = HandOffReason::Woke;
+                draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
+            }
+            None
+        }
         // A bot that is thinking is asked about this when it has answered.
         Some(Stage::Open(_)) => None,
         closed_or_none => {
@@ -47,10 +58,12 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
             owner_epoch += 1;
-            let customer = state.customer(from.party);
-            let wish = customer.map(|customer| Wish::familiar(context, customer, &inbox.queue));
-            let wish = wish.unwrap_or_default();
             // What goes on goes on with the person who had it, past the bot.
+            let (queue, wish) = match customer {
+                Some(customer) if goes_on => Wish::goes_on(context, customer, &inbox.queue),
+                Some(customer) => (&inbox.queue, Wish::familiar(context, customer, &inbox.queue)),
+                None => (&inbox.queue, Wish::anyone()),
+            };
             let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
             draft.push(match greeter {
                 Some(bot) => What::BotEngaged {
@@ -62,7 +75,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 None => {
                     let reason =
                         if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
-                    wanted(id, from.channel, owner_epoch, &inbox.queue, reason, wish, context.now)
+                    wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
             });
             greeter
@@ -135,8 +148,8 @@ pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspon
     let conversation = ConversationId { party, number: latest.number };
     match owner {
         Owner::Agent { .. } => return draft.finish(),
-        Owner::Bot { .. } => {}
-        Owner::Queue { queue } => {
+        Owner::Bot { .. } | Owner::Snoozed { .. } => {}
+        Owner::Queue { queue, .. } => {
             let (queue, owner_epoch) = ((**queue).clone(), latest.owner_epoch);
             draft.push(What::Withdrawn { conversation, queue, owner_epoch });
         }

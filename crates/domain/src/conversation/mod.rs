@@ -14,7 +14,9 @@ mod event;
 mod facts;
 mod names;
 mod receipts;
+mod snooze;
 mod state;
+mod supervisors;
 #[cfg(test)]
 mod tests;
 
@@ -65,7 +67,8 @@ impl Aggregate for Decider {
         Command::TimerFired(timer)
     }
 
-    fn tenant_of(state: &Conversations, TimerId::BotSilent(id): &TimerId) -> Option<TenantId> {
+    fn tenant_of(state: &Conversations, timer: &TimerId) -> Option<TenantId> {
+        let (TimerId::BotSilent(id) | TimerId::Snoozed(id)) = timer;
         state.customer(id.party).map(|customer| customer.endpoint.tenant.clone())
     }
 

@@ -66,6 +66,7 @@ impl Names {
         customer.endpoint = self.endpoint(&customer.endpoint);
         if let Some(known_by) = &mut customer.known_by {
             known_by.agent = self.agent(&known_by.agent);
+            known_by.queue = known_by.queue.as_ref().map(|queue| self.queue(queue));
         }
         let Some(Stage::Open(owner)) = customer.latest.as_mut().map(|latest| &mut latest.stage) else {
             return;
@@ -75,10 +76,14 @@ impl Names {
                 *bot = self.bot(bot);
                 *queue = self.queue(queue);
             }
-            Owner::Queue { queue } => *queue = self.queue(queue),
+            Owner::Queue { queue, .. } => *queue = self.queue(queue),
             Owner::Agent { agent, assignment, queue } => {
                 *agent = self.agent(agent);
                 **assignment = self.offer(assignment);
+                *queue = self.queue(queue);
+            }
+            Owner::Snoozed { agent, queue } => {
+                *agent = self.agent(agent);
                 *queue = self.queue(queue);
             }
         }

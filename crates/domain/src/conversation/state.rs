@@ -1,10 +1,10 @@
 //! What is known of each customer address, as a fold of its events.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
+use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
     Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
@@ -38,7 +38,8 @@ impl Conversations {
     /// The turns that bots have not answered yet.
     pub fn open_turns(&self) -> impl Iterator<Item = (TurnId, &Customer, &BotId, &Turn)> {
         // Every unanswered turn has its timer, and only those have.
-        self.timers.ids().filter_map(|TimerId::BotSilent(id)| {
+        self.timers.ids().filter_map(|timer| {
+            let TimerId::BotSilent(id) = timer else { return None };
             let (customer, conversation) = self.conversation(*id)?;
             let Some(Owner::Bot { bot, turn: Some(turn), .. }) = conversation.owner() else { return None };
             let turn_id =
@@ -133,14 +134,14 @@ impl Conversations {
                 }
                 self.timers.cancel(&TimerId::BotSilent(turn.conversation));
             }
-            What::AgentWanted { conversation, queue, owner_epoch, .. } => {
+            What::AgentWanted { conversation, queue, owner_epoch, since, .. } => {
                 let queue = self.customers.names.queue(queue);
-                self.own(*conversation, *owner_epoch, Owner::Queue { queue }, at);
+                self.own(*conversation, *owner_epoch, Owner::Queue { queue, since: *since }, at);
             }
             What::Assigned { conversation, agent, assignment, owner_epoch, .. } => {
                 // Only a waiting conversation is ever assigned.
                 let waiting = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Queue { queue }) => Some(queue.clone()),
+                    Stage::Open(Owner::Queue { queue, .. }) => Some(queue.clone()),
                     _ => None,
                 });
                 if let Some(queue) = waiting {
@@ -151,19 +152,20 @@ impl Conversations {
                 }
             }
             What::Released { conversation, .. } => {
-                let owner = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Agent { agent, .. }) => Some(agent.clone()),
-                    _ => None,
-                });
-                if let (Some(agent), Some(customer)) = (owner, self.customers.get_mut(conversation.party)) {
-                    customer.known_by = Some(Box::new(KnownBy { agent, at }));
+                self.lets_go(*conversation, at);
+            }
+            What::Snoozed { conversation, owner_epoch, until, .. } => {
+                // Only who holds a conversation puts it away.
+                if let Some((agent, queue)) = self.lets_go(*conversation, at) {
+                    self.own(*conversation, *owner_epoch, Owner::Snoozed { agent, queue }, at);
+                    self.timers.set(TimerId::Snoozed(*conversation), *until);
                 }
             }
             What::Closed { conversation, .. } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
                 }
-                self.timers.cancel(&TimerId::BotSilent(*conversation));
+                self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
@@ -195,6 +197,7 @@ impl Conversations {
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
+            | What::Reassigned { .. }
             | What::Replied { .. }
             | What::DeliveryNoted { .. } => {}
         }
@@ -210,8 +213,23 @@ impl Conversations {
             conversation.stage = Stage::Open(owner);
             conversation.owner_epoch = owner_epoch;
         }
-        self.timers.cancel(&TimerId::BotSilent(id));
+        self.forget_timers(id);
         self.settle(id.party, at);
+    }
+
+    /// An owner's timers are the owner's.
+    fn forget_timers(&mut self, id: ConversationId) {
+        self.timers.cancel(&TimerId::BotSilent(id));
+        self.timers.cancel(&TimerId::Snoozed(id));
+    }
+
+    /// Notes who knows the customer now, if an agent has the conversation: that one, and from which queue.
+    fn lets_go(&mut self, id: ConversationId, at: Timestamp) -> Option<(Arc<AgentId>, Arc<QueueId>)> {
+        let Stage::Open(Owner::Agent { agent, queue, .. }) = &self.get_mut(id)?.stage else { return None };
+        let (agent, queue) = (agent.clone(), queue.clone());
+        let known_by = KnownBy { agent: agent.clone(), at, queue: Some(queue.clone()) };
+        self.customers.get_mut(id.party)?.known_by = Some(Box::new(known_by));
+        Some((agent, queue))
     }
 
     /// Notes whether the customer is quiet now, and if so since when.

@@ -86,7 +86,7 @@ fn seconds(n: i64) -> Timestamp {
 }
 
 /// One inbox: who greets in it, and where its conversations wait for a person. Ann serves sales and support, Bob
-/// support, Dee the night's care; Cid and Eve serve no queue.
+/// support, Dee the night's care; Cid and Eve serve no queue, nor does Sue, who supervises the team.
 fn policy(version: u64, greeter: Option<&str>, waits_in: &str) -> Policy {
     let capacity = || Capacity { total: 5, ..Capacity::default() };
     let serving = |queues: &[&str]| Agent {
@@ -116,6 +116,7 @@ fn policy(version: u64, greeter: Option<&str>, waits_in: &str) -> Policy {
             (agent("cid"), serving(&[])),
             (agent("dee"), serving(&["care"])),
             (agent("eve"), serving(&[])),
+            (agent("sue"), Agent { supervises: [desk("team")].into(), ..serving(&[]) }),
         ]
         .into(),
         bots: greeter.map(|name| (bot(name), stream())).into_iter().collect(),

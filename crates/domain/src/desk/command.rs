@@ -20,6 +20,8 @@ pub enum Command {
         agent: Option<AgentId>,
         /// That agent is waited for until then.
         agent_until: Option<Timestamp>,
+        /// That agent asked for it, and is not asked again.
+        by_request: bool,
     },
     /// A conversation no longer waits.
     Withdraw {
@@ -38,6 +40,10 @@ pub enum Command {
     },
     /// The agent no longer holds the conversation.
     Release {
+        assignment: OfferId,
+    },
+    /// The agent has put the conversation away: nothing is left to do for now.
+    PutAway {
         assignment: OfferId,
     },
 

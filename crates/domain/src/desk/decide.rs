@@ -22,7 +22,17 @@ const NOTHING: Decided = Ok(Vec::new());
 
 pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Decided {
     match command {
-        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until } => {
+        Command::Enqueue {
+            conversation,
+            owner_epoch,
+            channel,
+            queue,
+            since,
+            again,
+            agent,
+            agent_until,
+            by_request,
+        } => {
             let known = context.policies.of(&queue.desk.tenant).and_then(|policy| policy.queues.get(queue));
             let enqueued = Event::Enqueued {
                 conversation: *conversation,
@@ -34,6 +44,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
                 again: *again,
                 agent: agent.clone(),
                 agent_until: *agent_until,
+                by_request: *by_request,
             };
             Ok(enqueue(state, context, *conversation, *owner_epoch, &queue.desk, enqueued))
         }
@@ -42,7 +53,8 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
         }
         Command::Confirm { offer, command } => confirm(state, context, offer, *command),
         Command::Refuse { offer, command } => refuse(state, context, offer, *command),
-        Command::Release { assignment } => release(state, context, assignment),
+        Command::Release { assignment } => release(state, context, assignment, true),
+        Command::PutAway { assignment } => release(state, context, assignment, false),
         Command::SetPresence { agent, presence, until } => {
             set_presence(state, context, agent, *presence, *until)
         }
@@ -228,14 +240,14 @@ fn accepting<'a>(state: &'a Desks, id: &OfferId, command: CommandId) -> Option<&
     state.offer(id).filter(|offer| offer.stage == OfferStage::Accepting(command))
 }
 
-fn release(state: &Desks, context: &Context, assignment: &OfferId) -> Decided {
+fn release(state: &Desks, context: &Context, assignment: &OfferId, is_over: bool) -> Decided {
     let held = |offer: &&Offer| matches!(offer.stage, OfferStage::Assigned | OfferStage::GivingBack);
     let Some(offer) = state.offer(assignment).filter(held) else { return NOTHING };
     let mut draft = Draft::new(state, context, assignment.desk.clone());
     let queue = draft.queue_id(&offer.queue);
     let limit = draft.policy().and_then(|policy| policy.queues.get(&queue)?.wrap_up);
     match limit {
-        Some(limit) if draft.agent(&offer.agent).presence != Presence::Offline => {
+        Some(limit) if is_over && draft.agent(&offer.agent).presence != Presence::Offline => {
             draft.push(Event::WrapUpBegan {
                 assignment: assignment.clone(),
                 agent: draft.agent_id(&offer.agent),

@@ -19,6 +19,7 @@ pub enum Event {
         again: bool,
         agent: Option<AgentId>,
         agent_until: Option<Timestamp>,
+        by_request: bool,
     },
     /// Nobody could be asked for now.
     Waits {
@@ -81,7 +82,7 @@ pub enum Event {
         /// None in what was decided before reasons were kept.
         why: Option<Why>,
     },
-    /// The queue's rule said yes for the agent; the conversation is asked.
+    /// The agent is not asked, by the queue's rule or because it was the agent who asked; the conversation is.
     AcceptedByRule {
         offer: OfferId,
         conversation: ConversationId,
@@ -190,7 +191,7 @@ pub enum OverflowBecause {
     NoAgent,
 }
 
-/// The command id under which a rule accepts an offer: nobody's own, and the same every time.
+/// The command id under which an offer is accepted without asking: nobody's own, and the same every time.
 pub fn acceptance_by_rule(offer: &OfferId) -> CommandId {
     let desk = fnv1a([offer.desk.tenant.as_str().as_bytes(), b"/", offer.desk.name.as_bytes()]);
     let mut id = [0; 16];

@@ -86,13 +86,25 @@ impl Desks {
 impl Desk {
     pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::Enqueued { conversation, owner_epoch, channel, queue, since, again, agent, .. } => {
+            Event::Enqueued {
+                conversation,
+                owner_epoch,
+                channel,
+                queue,
+                since,
+                again,
+                agent,
+                agent_until: _,
+                by_request,
+                priority: _,
+            } => {
                 self.leave(*conversation);
                 let waiting = Waiting {
                     owner_epoch: *owner_epoch,
                     channel: *channel,
                     queue: queue.name.clone(),
                     wanted: agent.as_ref().filter(|agent| agent.desk == queue.desk).map(|a| a.name.clone()),
+                    by_request: *by_request,
                     since: *since,
                     again: *again,
                     offer: None,

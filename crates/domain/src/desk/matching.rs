@@ -66,8 +66,8 @@ pub(super) fn offer_all(draft: &mut Draft, scope: Scope) {
                 let expires_at = draft.context.now + queue.offer_timeout.max(SHORTEST_OFFER);
                 let agent = &index.agents[agent as usize].id;
                 if let Some(offer) = draft.offer(place, agent, expires_at, why)
-                    && queue.auto_accept
                     && let Some(waiting) = draft.waiting(place.conversation)
+                    && (queue.auto_accept || waiting.is_asked_for_by(&agent.name))
                 {
                     let (conversation, owner_epoch) = (place.conversation, waiting.owner_epoch);
                     let agent = agent.clone();

@@ -86,6 +86,8 @@ pub struct Waiting {
     pub queue: Arc<str>,
     /// The only agent wanted, until that agent is gone, has refused, or has been waited for long enough.
     pub wanted: Option<Arc<str>>,
+    /// The agent wanted asked for it, and is not asked again.
+    pub by_request: bool,
     pub since: Timestamp,
     /// It was with this desk before.
     pub again: bool,
@@ -269,6 +271,11 @@ impl Waiting {
 
     pub(super) fn place(&self, conversation: ConversationId) -> Place {
         Place { newcomer: !self.again, since: self.since, conversation }
+    }
+
+    /// Whether this agent asked for it, as long as that agent is wanted.
+    pub(super) fn is_asked_for_by(&self, agent: &str) -> bool {
+        self.by_request && self.wanted.as_deref() == Some(agent)
     }
 
     /// Whether this agent declined the conversation, or let its offer expire, and it was not forgotten since.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, LanguageId, QueueId, SkillId};
+use crate::{Channel, DeskId, LanguageId, QueueId, SkillId};
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Agent {
@@ -14,6 +14,8 @@ pub struct Agent {
     /// How well the agent knows what: levels from 1.
     pub skills: BTreeMap<SkillId, u8>,
     pub languages: BTreeSet<LanguageId>,
+    /// The desks whose conversations this agent may give to anyone, whoever has them.
+    pub supervises: BTreeSet<DeskId>,
 }
 
 /// How much an agent may hold (offers included) at once.

@@ -58,6 +58,19 @@ impl Policy {
     pub fn desks(&self) -> BTreeSet<DeskId> {
         self.queues.keys().map(|queue| queue.desk.clone()).collect()
     }
+
+    pub fn queues_at<'a>(&'a self, desk: &DeskId) -> impl Iterator<Item = (&'a QueueId, &'a Queue)> {
+        let first = QueueId { desk: desk.clone(), name: "".into() };
+        self.queues.range(first..).take_while(move |(queue, _)| queue.desk == *desk)
+    }
+
+    /// Where what goes to a desk as such waits: in its default queue, or in its only one.
+    pub fn default_queue<'a>(&'a self, desk: &DeskId) -> Option<&'a QueueId> {
+        let mut queues = self.queues_at(desk);
+        let only = queues.next().filter(|_| queues.next().is_none());
+        let default = self.queues_at(desk).find(|(_, queue)| queue.default);
+        default.or(only).map(|(queue, _)| queue)
+    }
 }
 
 /// The policies in force at one partition, one a tenant.

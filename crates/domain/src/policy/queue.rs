@@ -31,6 +31,8 @@ pub struct Queue {
     pub wrap_up: Option<Millis>,
     /// The service level: people are to answer within this time.
     pub answer_within: Option<Millis>,
+    /// Conversations that go to the desk as such wait here.
+    pub default: bool,
 }
 
 /// Linear ageing: for every so much waiting one more point of priority, up to a most.

@@ -72,6 +72,7 @@ fn check_queues(policy: &Policy, problems: &mut Vec<Problem>) {
 }
 
 fn check_agents(policy: &Policy, problems: &mut Vec<Problem>) {
+    let desks = policy.desks();
     for (name, agent) in &policy.agents {
         let at = format!("agents.{name}");
         if name.desk.tenant != policy.tenant {
@@ -90,6 +91,9 @@ fn check_agents(policy: &Policy, problems: &mut Vec<Problem>) {
         for (skill, _) in agent.skills.iter().filter(|(_, level)| **level == 0) {
             let at = format!("{at}.skills.{skill}");
             problems.push(Problem::new(at, "levels begin at 1; who does not have a skill leaves it out"));
+        }
+        for desk in agent.supervises.iter().filter(|desk| !desks.contains(*desk)) {
+            problems.push(Problem::new(format!("{at}.supervises"), format!("there is no desk {desk}")));
         }
         check_capacity(&at, agent, policy, problems);
     }

@@ -196,6 +196,35 @@ fn everything_belongs_to_the_documents_tenant() {
 }
 
 #[test]
+fn a_desk_has_one_default_queue_and_is_there_to_be_supervised() {
+    let with = |queues: &[(&str, bool)], supervises: &str| {
+        let mut policy = sample("acme");
+        for (name, default) in queues {
+            let queue = Queue { offer_timeout: Millis::seconds(30), default: *default, ..Queue::default() };
+            policy.queues.insert(name.parse().unwrap(), queue);
+            let agent = policy.agents.values_mut().next().unwrap();
+            agent.queues.insert(name.parse().unwrap());
+        }
+        policy.agents.values_mut().for_each(|agent| agent.supervises = [supervises.parse().unwrap()].into());
+        let problems = check(&policy).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let default = policy.default_queue(&"acme/support".parse().unwrap()).map(ToString::to_string);
+        (problems, default)
+    };
+    let queue = |name: &str| Some(format!("acme/support/{name}"));
+    assert_eq!(with(&[], "acme/support"), (vec![], queue("general")));
+    assert_eq!(with(&[("acme/support/vip", false)], "acme/support"), (vec![], None));
+    assert_eq!(with(&[("acme/support/vip", true)], "acme/support"), (vec![], queue("vip")));
+    let (problems, _) = with(&[("acme/support/sales", true), ("acme/support/vip", true)], "acme/nowhere");
+    assert_eq!(
+        problems,
+        [
+            "queues.acme/support/vip.default: queue acme/support/sales is the default of desk acme/support already",
+            "agents.acme/support/ann.supervises: there is no desk acme/nowhere",
+        ]
+    );
+}
+
+#[test]
 fn an_agent_serves_queues_of_the_home_desk() {
     let problems = problems_of(|policy| {
         let elsewhere: crate::QueueId = "acme/sales/leads".parse().unwrap();

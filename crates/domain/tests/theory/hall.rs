@@ -138,6 +138,7 @@ impl Hall {
             again: false,
             agent: None,
             agent_until: None,
+            by_request: false,
         });
     }
 

@@ -97,6 +97,16 @@ pub(super) fn conversation(
             let author = Author::Agent(by.clone()).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Transferred) }.insert(db)
         }
+        Happened::Snoozed { conversation, agent, until, .. } => {
+            own(db, *conversation, at, &Owner::Snoozed(agent.clone()))?;
+            let author = Author::Agent(agent.clone()).to_string();
+            let detail = Some(until.0.to_string().into());
+            New { author: Some(&author), detail, ..new(EntryKind::Snoozed) }.insert(db)
+        }
+        Happened::Reassigned { by, note, .. } => {
+            let author = Author::Agent(by.clone()).to_string();
+            New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Reassigned) }.insert(db)
+        }
         Happened::BotReplied { conversation, message, outgoing } => {
             // Only the bot that owns a conversation may write in it, and an owner is written as an author is.
             let bot = owner(db, *conversation)?.filter(|owner| owner.starts_with("bot:"));
@@ -298,5 +308,7 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::AgentGone => "agent_gone",
         HandOffReason::Overflowed => "overflowed",
         HandOffReason::Returned => "returned",
+        HandOffReason::Reassigned => "reassigned",
+        HandOffReason::Woke => "woke",
     }
 }

@@ -80,6 +80,7 @@ impl Floor {
                 again: false,
                 agent: None,
                 agent_until: None,
+                by_request: false,
             },
         )
     }

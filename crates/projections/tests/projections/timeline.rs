@@ -118,6 +118,49 @@ async fn a_story_is_told_in_order() {
 }
 
 #[tokio::test]
+async fn a_supervisors_hand_shows_with_what_it_left() {
+    let mut world = World::new();
+    world.say(100, hello(1, 100)).await;
+    let (conversation, note) = (first(1), Some(sealed(1, "sealed note")));
+    let reassigned = What::Reassigned { conversation, by: agent(), note };
+    world.say(110, [reassigned, wanted(conversation, HandOffReason::Reassigned)]).await;
+    world.project().await;
+    let timeline = world.timeline(TimelineOf::Conversation(conversation)).await;
+    assert_eq!(
+        lines(&timeline[3..]),
+        [
+            "110 reassigned agent:acme/support/ann",
+            "110 agent_wanted system (reassigned acme/support/general)",
+        ]
+    );
+    let note = Body { item: MessageId(party(1).0), sealed: sealed(1, "sealed note") };
+    assert_eq!(timeline[3].body, Some(note));
+}
+
+#[tokio::test]
+async fn what_is_put_away_shows_by_whom_and_until_when() {
+    let mut world = World::new();
+    let conversation = first(1);
+    world.say(100, hello(1, 100)).await;
+    world.say(110, [wanted(conversation, HandOffReason::BotSilent), assigned(conversation)]).await;
+    let (assignment, until) = (offer(), Timestamp(900));
+    let snoozed = What::Snoozed { conversation, agent: agent(), assignment, owner_epoch: 4, until };
+    world.say(120, [snoozed]).await;
+    world.project().await;
+    let found = world.store.conversation(&acme(), conversation).await.unwrap().unwrap();
+    assert_eq!(found.owner, Some(Owner::Snoozed(agent())));
+    world.say(900, [wanted(conversation, HandOffReason::Woke)]).await;
+    world.project().await;
+    let timeline = world.timeline(TimelineOf::Conversation(conversation)).await;
+    assert_eq!(
+        lines(&timeline[5..]),
+        ["120 snoozed agent:acme/support/ann (900)", "900 agent_wanted system (woke acme/support/general)"]
+    );
+    let found = world.store.conversation(&acme(), conversation).await.unwrap().unwrap();
+    assert_eq!(found.owner, Some(Owner::Queue(queue())));
+}
+
+#[tokio::test]
 async fn a_conversation_shows_its_owner_until_it_is_closed() {
     let mut world = World::new();
     let owner = async |world: &World| {

@@ -266,6 +266,7 @@ pub(crate) fn wanted(id: ConversationId, reason: HandOffReason) -> What {
         again: false,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 

@@ -38,6 +38,8 @@ enum Owner {
     Bot(BotId),
     Queue,
     Agent(AgentId, OfferId),
+    /// An agent who put it away.
+    Snoozed,
 }
 
 impl Checks<Decider> for Conversations {
@@ -111,7 +113,14 @@ impl Conversations {
             What::BotEngaged { bot, owner_epoch, .. } => {
                 conversation.own(id, Owner::Bot(bot.clone()), *owner_epoch, found);
             }
-            What::AgentWanted { owner_epoch, .. } => conversation.own(id, Owner::Queue, *owner_epoch, found),
+            What::AgentWanted { owner_epoch, .. } => {
+                found.require(
+                    !matches!(conversation.owner, Some(Owner::Queue)),
+                    3,
+                    format_args!("conversation {id} comes to wait while it waits elsewhere"),
+                );
+                conversation.own(id, Owner::Queue, *owner_epoch, found);
+            }
             What::Assigned { agent, assignment, owner_epoch, .. } => {
                 found.require(
                     matches!(conversation.owner, Some(Owner::Queue)),
@@ -128,6 +137,16 @@ impl Conversations {
                     format_args!("conversation {id} is released from {assignment}, which does not hold it"),
                 );
                 conversation.owner = None;
+            }
+            What::Snoozed { agent, assignment, owner_epoch, .. } => {
+                let holds = matches!(&conversation.owner, Some(Owner::Agent(owner, held)) if owner == agent && held == assignment);
+                found.require(
+                    holds,
+                    3,
+                    format_args!("conversation {id} is put away by {agent}, who does not hold it"),
+                );
+                conversation.owner = None;
+                conversation.own(id, Owner::Snoozed, *owner_epoch, found);
             }
             What::Withdrawn { .. } => {
                 let waits = matches!(conversation.owner, Some(Owner::Queue));
@@ -191,13 +210,15 @@ impl Conversations {
             | What::Returned { .. }
             | What::AssignmentRefused { .. }
             | What::Transferred { .. }
+            | What::Reassigned { .. }
             | What::DeliveryNoted { .. } => {}
         }
     }
 }
 
 impl Conversation {
-    /// Another owner. A bot's or queue's ownership ends by this; an agent must have been released before.
+    /// Another owner. A bot's ownership ends by this, and a queue's by an assignment; an agent must have been released
+    /// before.
     fn own(&mut self, id: ConversationId, owner: Owner, owner_epoch: u32, found: &mut Found) {
         if let Some(Owner::Agent(agent, assignment)) = &self.owner {
             found.add(

@@ -231,6 +231,10 @@ fn queue_id(tenant: &TenantId, text: &str) -> Result<QueueId, domain::BadId> {
     QueueId::new(DeskId::new(tenant.clone(), desk).map_err(|_| bad())?, name).map_err(|_| bad())
 }
 
+fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
+    DeskId::new(tenant.clone(), name)
+}
+
 /// `mon-fri 09:00-17:00`.
 fn spans(text: &str) -> Option<Vec<policy::OpenSpan>> {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

@@ -134,7 +134,7 @@ pub struct Rejection {
 /// What a timer is for. Each aggregate has its own choices and knows no other's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerId {
-    #[prost(oneof = "timer_id::Kind", tags = "1, 20, 21, 22, 23, 24, 25, 26, 40")]
+    #[prost(oneof = "timer_id::Kind", tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40")]
     pub kind: ::core::option::Option<timer_id::Kind>,
 }
 /// Nested message and enum types in `TimerId`.
@@ -144,6 +144,9 @@ pub mod timer_id {
         /// Conversation: the bot of this conversation has not answered its turn.
         #[prost(message, tag = "1")]
         BotSilent(super::ConversationId),
+        /// Conversation: this conversation was put away until now.
+        #[prost(message, tag = "2")]
+        Snoozed(super::ConversationId),
         /// Desk: the lease of this agent (TENANT/DESK/AGENT) ends.
         #[prost(string, tag = "20")]
         Lease(::prost::alloc::string::String),
@@ -632,7 +635,7 @@ pub struct MailThread {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 41, 43, 42, 60"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -748,6 +751,44 @@ pub mod conversation_command {
         #[prost(message, optional, tag = "3")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
+    /// An agent puts the conversation away until then, or until the customer writes.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snooze {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(int64, tag = "4")]
+        pub until: i64,
+    }
+    /// The agent who put it away wants it back.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Wake {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// A supervisor gives the conversation to someone, whoever has it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reassign {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        /// The owner epoch that the supervisor saw: under another, nothing is done.
+        #[prost(uint32, optional, tag = "3")]
+        pub owner_epoch: ::core::option::Option<u32>,
+        #[prost(message, optional, tag = "4")]
+        pub to: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
     /// An agent accepted the offer of this conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Assign {
@@ -819,6 +860,12 @@ pub mod conversation_command {
         Transfer(Transfer),
         #[prost(message, tag = "23")]
         Close(Close),
+        #[prost(message, tag = "24")]
+        Reassign(Reassign),
+        #[prost(message, tag = "25")]
+        Snooze(Snooze),
+        #[prost(message, tag = "26")]
+        Wake(Wake),
         /// Relays, from the desk and from delivery.
         #[prost(message, tag = "40")]
         Assign(Assign),
@@ -897,7 +944,7 @@ pub mod bot_action {
 /// Whom an agent gives a conversation to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TransferTo {
-    #[prost(oneof = "transfer_to::Kind", tags = "1, 2")]
+    #[prost(oneof = "transfer_to::Kind", tags = "1, 2, 3")]
     pub kind: ::core::option::Option<transfer_to::Kind>,
 }
 /// Nested message and enum types in `TransferTo`.
@@ -910,6 +957,9 @@ pub mod transfer_to {
         /// TENANT/DESK/AGENT.
         #[prost(string, tag = "2")]
         Agent(::prost::alloc::string::String),
+        /// TENANT/DESK: to where the desk's conversations wait.
+        #[prost(string, tag = "3")]
+        Desk(::prost::alloc::string::String),
     }
 }
 /// Something that happened to a customer's conversations.
@@ -927,7 +977,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1134,6 +1184,9 @@ pub mod conversation_what {
         /// That agent is waited for until then.
         #[prost(int64, optional, tag = "9")]
         pub agent_until: ::core::option::Option<i64>,
+        /// That agent asked for it, and is not asked again.
+        #[prost(bool, tag = "10")]
+        pub by_request: bool,
     }
     /// An agent owns the conversation. Relayed to the desk.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1182,6 +1235,32 @@ pub mod conversation_what {
     /// An agent gave the conversation away; to whom stands behind this.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Transferred {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// The agent put the conversation away until then, or until the customer writes. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(uint32, tag = "4")]
+        pub owner_epoch: u32,
+        #[prost(int64, tag = "5")]
+        pub until: i64,
+    }
+    /// A supervisor gave the conversation to someone; to whom stands behind this.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reassigned {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
         /// TENANT/DESK/AGENT.
@@ -1279,6 +1358,10 @@ pub mod conversation_what {
         Transferred(Transferred),
         #[prost(message, tag = "66")]
         Replied(Replied),
+        #[prost(message, tag = "67")]
+        Reassigned(Reassigned),
+        #[prost(message, tag = "68")]
+        Snoozed(Snoozed),
         /// What we sent.
         #[prost(message, tag = "80")]
         DeliveryNoted(DeliveryNoted),
@@ -1315,6 +1398,9 @@ pub struct KnownBy {
     /// When the agent let go of it.
     #[prost(int64, tag = "2")]
     pub at: i64,
+    /// TENANT/DESK/QUEUE: where it came from. Absent in what was kept before that was.
+    #[prost(string, optional, tag = "3")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A conversation that has ended, and may go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1392,6 +1478,8 @@ pub enum HandOffReason {
     AgentGone = 5,
     Overflowed = 6,
     Returned = 7,
+    Reassigned = 8,
+    Woke = 9,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1408,6 +1496,8 @@ impl HandOffReason {
             Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
             Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
             Self::Returned => "HAND_OFF_REASON_RETURNED",
+            Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
+            Self::Woke => "HAND_OFF_REASON_WOKE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1421,6 +1511,8 @@ impl HandOffReason {
             "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
             "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
+            "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
+            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             _ => None,
         }
     }
@@ -1776,6 +1868,9 @@ pub struct Queue {
     /// The service level target.
     #[prost(uint64, optional, tag = "11")]
     pub answer_within: ::core::option::Option<u64>,
+    /// Conversations that go to the desk as such wait here.
+    #[prost(bool, tag = "12")]
+    pub default: bool,
 }
 /// For every so much waiting one more point of priority, up to a most.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1841,6 +1936,9 @@ pub struct Agent {
     >,
     #[prost(string, repeated, tag = "4")]
     pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// TENANT/DESK: whose conversations this agent may give to anyone.
+    #[prost(string, repeated, tag = "5")]
+    pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// How much an agent may hold at once.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1970,7 +2068,7 @@ impl Selection {
 pub struct DeskCommand {
     #[prost(
         oneof = "desk_command::Kind",
-        tags = "1, 2, 3, 4, 5, 20, 21, 22, 23, 40, 42, 41"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41"
     )]
     pub kind: ::core::option::Option<desk_command::Kind>,
 }
@@ -1999,6 +2097,9 @@ pub mod desk_command {
         /// That agent is waited for until then.
         #[prost(int64, optional, tag = "8")]
         pub agent_until: ::core::option::Option<i64>,
+        /// That agent asked for it, and is not asked again.
+        #[prost(bool, tag = "9")]
+        pub by_request: bool,
     }
     /// A conversation no longer waits.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2027,6 +2128,12 @@ pub mod desk_command {
     /// The agent no longer holds the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Release {
+        #[prost(message, optional, tag = "1")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// The agent has put the conversation away: nothing is left to do for now.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PutAway {
         #[prost(message, optional, tag = "1")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
@@ -2091,6 +2198,8 @@ pub mod desk_command {
         Refuse(Refuse),
         #[prost(message, tag = "5")]
         Release(Release),
+        #[prost(message, tag = "6")]
+        PutAway(PutAway),
         /// From agents.
         #[prost(message, tag = "20")]
         SetPresence(SetPresence),
@@ -2144,6 +2253,9 @@ pub mod desk_event {
         /// That agent is waited for until then.
         #[prost(int64, optional, tag = "9")]
         pub agent_until: ::core::option::Option<i64>,
+        /// That agent asked for it, and is not asked again.
+        #[prost(bool, tag = "10")]
+        pub by_request: bool,
     }
     /// Nobody could be asked for now.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2259,7 +2371,7 @@ pub mod desk_event {
         #[prost(message, optional, tag = "8")]
         pub why: ::core::option::Option<super::Why>,
     }
-    /// The queue's rule said yes for the agent. Relayed to the conversation, which answers.
+    /// The agent is not asked, by the queue's rule or as who asked for it. Relayed to the conversation, which answers.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct AcceptedByRule {
         #[prost(message, optional, tag = "1")]

@@ -1491,6 +1491,9 @@ pub mod policy {
         /// The service level: people are to answer within this time.
         #[prost(message, optional, tag = "11")]
         pub answer_within: ::core::option::Option<::prost_types::Duration>,
+        /// Conversations that are transferred to the desk as such wait here. One queue a desk; not needed where it has only one.
+        #[prost(bool, tag = "12")]
+        pub default: bool,
     }
     /// Linear ageing: for every so much waiting one more point of priority, up to a most.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1569,6 +1572,9 @@ pub mod policy {
         >,
         #[prost(string, repeated, tag = "6")]
         pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// The desks (TENANT/DESK) that this agent supervises: the agent may take or reassign their conversations.
+        #[prost(string, repeated, tag = "7")]
+        pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Bot {
@@ -2157,7 +2163,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2283,6 +2289,9 @@ pub mod event {
         /// That agent is waited for until then; absent: for as long as the agent is there.
         #[prost(message, optional, tag = "7")]
         pub agent_until: ::core::option::Option<::prost_types::Timestamp>,
+        /// That agent asked for it, and is not asked again.
+        #[prost(bool, tag = "8")]
+        pub by_request: bool,
     }
     /// An agent owns the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2312,6 +2321,7 @@ pub mod event {
         #[prost(string, tag = "1")]
         pub queue: ::prost::alloc::string::String,
     }
+    /// An agent gave the conversation to someone or, as `reassigned`, a supervisor did.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Transferred {
         #[prost(string, tag = "1")]
@@ -2319,6 +2329,18 @@ pub mod event {
         /// What the agent left for the next one. Absent where nothing was left.
         #[prost(message, optional, tag = "2")]
         pub note: ::core::option::Option<super::Body>,
+    }
+    /// An agent put the conversation away, until then or until the customer writes; nobody has it in hand meanwhile.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        #[prost(message, optional, tag = "4")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// An agent wrote to the customer.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2601,6 +2623,10 @@ pub mod event {
         DeliveryNoted(DeliveryNoted),
         #[prost(message, tag = "31")]
         Closed(Closed),
+        #[prost(message, tag = "32")]
+        Reassigned(Transferred),
+        #[prost(message, tag = "33")]
+        Snoozed(Snoozed),
         /// Desks.
         #[prost(message, tag = "50")]
         Enqueued(Enqueued),
@@ -2626,7 +2652,7 @@ pub mod event {
         AssignmentEnded(OfferStep),
         #[prost(message, tag = "61")]
         GivingBack(OfferStep),
-        /// The queue's rule accepted for the agent.
+        /// The queue's rule accepted for the agent, or the agent had asked for it.
         #[prost(message, tag = "62")]
         OfferAcceptedByRule(OfferStep),
         #[prost(message, tag = "63")]
@@ -2744,6 +2770,10 @@ pub enum HandOffReason {
     Overflowed = 6,
     /// The customer wrote again to the agent who had it not long ago.
     Returned = 7,
+    /// A supervisor gave it to someone.
+    Reassigned = 8,
+    /// An agent had put it away, until now or until the customer wrote.
+    Woke = 9,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2760,6 +2790,8 @@ impl HandOffReason {
             Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
             Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
             Self::Returned => "HAND_OFF_REASON_RETURNED",
+            Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
+            Self::Woke => "HAND_OFF_REASON_WOKE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2773,6 +2805,8 @@ impl HandOffReason {
             "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
             "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
+            "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
+            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             _ => None,
         }
     }
@@ -3140,7 +3174,7 @@ pub struct AgentMessage {
     /// reconnect. Not needed for `hello`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub item: ::core::option::Option<agent_message::Item>,
 }
 /// Nested message and enum types in `AgentMessage`.
@@ -3190,10 +3224,10 @@ pub mod agent_message {
         pub conversation: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub assignment: ::prost::alloc::string::String,
-        /// For the next agent; sealed like a message.
+        /// For the next agent, who finds it in `assigned`; sealed like a message.
         #[prost(string, tag = "5")]
         pub note: ::prost::alloc::string::String,
-        #[prost(oneof = "transfer::To", tags = "3, 4")]
+        #[prost(oneof = "transfer::To", tags = "3, 4, 6")]
         pub to: ::core::option::Option<transfer::To>,
     }
     /// Nested message and enum types in `Transfer`.
@@ -3204,6 +3238,9 @@ pub mod agent_message {
             Queue(::prost::alloc::string::String),
             #[prost(string, tag = "4")]
             Agent(::prost::alloc::string::String),
+            /// A desk (TENANT/DESK): to its default queue, or its only one.
+            #[prost(string, tag = "6")]
+            Desk(::prost::alloc::string::String),
         }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3218,6 +3255,57 @@ pub mod agent_message {
     pub struct FinishWrapUp {
         #[prost(string, tag = "1")]
         pub assignment: ::prost::alloc::string::String,
+    }
+    /// Puts the conversation away: it takes no room until then, or until the customer writes, and is then offered to this
+    /// agent before anyone else.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snooze {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        /// At most a year from now.
+        #[prost(message, optional, tag = "3")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The agent who put a conversation away wants it back, and is not asked: `assigned` follows as soon as there is room.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Wake {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+    }
+    /// Gives a conversation to someone, whoever has it: a bot, a queue, or an agent, who is told in `released`. Only an
+    /// agent who supervises its desk may; anyone else is refused as `forbidden`. Answered once it has left whoever had it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reassign {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        /// Its owner epoch as the supervisor saw it (in `assigned` and `agent_wanted` events): if it has another owner by
+        /// now, this is refused as `stale`. Absent: whoever has it now.
+        #[prost(uint32, optional, tag = "2")]
+        pub owner_epoch: ::core::option::Option<u32>,
+        /// For the next agent; sealed like a message.
+        #[prost(string, tag = "6")]
+        pub note: ::prost::alloc::string::String,
+        /// Absent: this agent takes it, and is not asked: `assigned` follows at once, or as soon as there is room within
+        /// half a minute; then anyone will do.
+        #[prost(oneof = "reassign::To", tags = "3, 4, 5")]
+        pub to: ::core::option::Option<reassign::To>,
+    }
+    /// Nested message and enum types in `Reassign`.
+    pub mod reassign {
+        /// Absent: this agent takes it, and is not asked: `assigned` follows at once, or as soon as there is room within
+        /// half a minute; then anyone will do.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum To {
+            #[prost(string, tag = "3")]
+            Queue(::prost::alloc::string::String),
+            #[prost(string, tag = "4")]
+            Agent(::prost::alloc::string::String),
+            /// A desk (TENANT/DESK): to its default queue, or its only one.
+            #[prost(string, tag = "5")]
+            Desk(::prost::alloc::string::String),
+        }
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Item {
@@ -3237,11 +3325,20 @@ pub mod agent_message {
         Close(Close),
         #[prost(message, tag = "9")]
         FinishWrapUp(FinishWrapUp),
+        #[prost(message, tag = "10")]
+        Reassign(Reassign),
+        #[prost(message, tag = "11")]
+        Snooze(Snooze),
+        #[prost(message, tag = "12")]
+        Wake(Wake),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskMessage {
-    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(
+        oneof = "desk_message::Item",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
@@ -3257,6 +3354,22 @@ pub mod desk_message {
         pub assignments: ::prost::alloc::vec::Vec<Assigned>,
         #[prost(message, repeated, tag = "4")]
         pub wrap_ups: ::prost::alloc::vec::Vec<WrapUp>,
+        #[prost(message, repeated, tag = "5")]
+        pub snoozed: ::prost::alloc::vec::Vec<Snoozed>,
+    }
+    /// This agent has put the conversation away.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The conversation is put away no more: it waits for this agent, is closed, or a supervisor gave it to someone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SnoozeEnded {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
     }
     /// The conversation is over for the agent, whose room it takes until `finish_wrap_up`, or until the time is over.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3345,7 +3458,7 @@ pub mod desk_message {
         }
     }
     /// The conversation is the agent's. What was said before is in `Timelines.Get`.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Assigned {
         #[prost(string, tag = "1")]
         pub assignment: ::prost::alloc::string::String,
@@ -3356,6 +3469,9 @@ pub mod desk_message {
         /// Unspecified where the workspace no longer has the inbox.
         #[prost(enumeration = "super::Channel", tag = "4")]
         pub channel: i32,
+        /// What whoever gave it away last left for this agent. Absent where nothing was left.
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Body>,
     }
     /// The conversation is the agent's no more.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3364,6 +3480,67 @@ pub mod desk_message {
         pub assignment: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub conversation: ::prost::alloc::string::String,
+        #[prost(enumeration = "released::Why", tag = "3")]
+        pub why: i32,
+        /// The supervisor who took or gave it away; empty for every other reason.
+        #[prost(string, tag = "4")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// Nested message and enum types in `Released`.
+    pub mod released {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            PartialOrd,
+            Ord,
+            ::prost::Enumeration
+        )]
+        #[repr(i32)]
+        pub enum Why {
+            Unspecified = 0,
+            /// It is closed.
+            Closed = 1,
+            /// This agent gave it away.
+            Transferred = 2,
+            /// The agent was offline, and it went back to its queue.
+            AgentGone = 3,
+            /// A supervisor took it, or gave it to someone else.
+            Reassigned = 4,
+            /// This agent put it away: `snoozed` says so too.
+            Snoozed = 5,
+        }
+        impl Why {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::Unspecified => "WHY_UNSPECIFIED",
+                    Self::Closed => "WHY_CLOSED",
+                    Self::Transferred => "WHY_TRANSFERRED",
+                    Self::AgentGone => "WHY_AGENT_GONE",
+                    Self::Reassigned => "WHY_REASSIGNED",
+                    Self::Snoozed => "WHY_SNOOZED",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "WHY_UNSPECIFIED" => Some(Self::Unspecified),
+                    "WHY_CLOSED" => Some(Self::Closed),
+                    "WHY_TRANSFERRED" => Some(Self::Transferred),
+                    "WHY_AGENT_GONE" => Some(Self::AgentGone),
+                    "WHY_REASSIGNED" => Some(Self::Reassigned),
+                    "WHY_SNOOZED" => Some(Self::Snoozed),
+                    _ => None,
+                }
+            }
+        }
     }
     /// Said in a conversation that is this agent's.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3478,6 +3655,10 @@ pub mod desk_message {
         WrapUp(WrapUp),
         #[prost(message, tag = "10")]
         WrapUpEnded(WrapUpEnded),
+        #[prost(message, tag = "11")]
+        Snoozed(Snoozed),
+        #[prost(message, tag = "12")]
+        SnoozeEnded(SnoozeEnded),
     }
 }
 /// Generated client implementations.

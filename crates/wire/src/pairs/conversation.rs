@@ -15,6 +15,9 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reply { conversation, agent, assignment, message, body },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },
+    Snooze { conversation, agent, assignment, until },
+    Wake { conversation, agent },
+    Reassign { conversation, by, owner_epoch, to, note },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
@@ -35,6 +38,7 @@ choice! { domain::conversation::BotAction => BotAction, bot_action {
 choice! { domain::conversation::Transfer => TransferTo, transfer_to {
     Queue(queue),
     Agent(agent),
+    Desk(desk),
 }}
 
 message! {
@@ -59,12 +63,16 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
-    AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until },
+    AgentWanted {
+        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+    },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
     Released { conversation, assignment },
     Withdrawn { conversation, queue, owner_epoch },
     Transferred { conversation, by, note },
+    Reassigned { conversation, by, note },
+    Snoozed { conversation, agent, assignment, owner_epoch, until },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     Closed { conversation, by, reason },
@@ -72,7 +80,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by }
-    KnownBy => KnownBy { agent, at }
+    KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }
@@ -86,9 +94,9 @@ choice! { domain::conversation::Closer => Closer, closer {
 
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }
 
-timers! { domain::conversation::TimerId => Conversation { BotSilent } }
+timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed } }

@@ -5,11 +5,12 @@ use domain::desk::{Considered, Why};
 use crate::message::{choice, enumeration, message, timers};
 
 choice! { domain::desk::Command => DeskCommand, desk_command {
-    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until },
+    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request },
     Withdraw { conversation, owner_epoch },
     Confirm { offer, command },
     Refuse { offer, command },
     Release { assignment },
+    PutAway { assignment },
     SetPresence { agent, presence, until },
     Accept { agent, offer },
     Decline { agent, offer },
@@ -20,7 +21,9 @@ choice! { domain::desk::Command => DeskCommand, desk_command {
 }}
 
 choice! { domain::desk::Event => DeskEvent, desk_event {
-    Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until },
+    Enqueued {
+        conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request
+    },
     Waits { conversation, queue, why },
     Stranded { conversation, queue, because },
     PreferenceEnded { conversation, queue, agent, because },

@@ -20,13 +20,13 @@ message! {
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     Queue => Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within,
+        answer_within, default,
     }
     Ageing => Ageing { every, most }
     Relaxation => Relaxation { after, needs }
     Overflow => Overflow { to, after, refusals }
     Sticky => Sticky { within, grace }
-    Agent => Agent { queues, capacity, skills, languages }
+    Agent => Agent { queues, capacity, skills, languages, supervises }
     Capacity => Capacity { total, per_channel, weights }
     Bot => Bot { answer_within, kind }
     Flow => Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }

@@ -149,6 +149,12 @@ impl Sample for Arc<AgentId> {
     }
 }
 
+impl Sample for Arc<QueueId> {
+    fn sample(dice: &mut Dice) -> Self {
+        Arc::new(dice.any())
+    }
+}
+
 impl<T: Sample> Sample for Box<T> {
     fn sample(dice: &mut Dice) -> Self {
         Box::new(dice.any())

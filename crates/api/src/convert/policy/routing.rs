@@ -36,6 +36,7 @@ pub(super) fn queue_message(queue: &Queue) -> doc::Queue {
         auto_accept: queue.auto_accept,
         wrap_up: queue.wrap_up.and_then(duration),
         answer_within: queue.answer_within.and_then(duration),
+        default: queue.default,
     }
 }
 
@@ -76,6 +77,7 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
         auto_accept: queue.auto_accept,
         wrap_up: optional(&of("wrap_up"), queue.wrap_up)?,
         answer_within: optional(&of("answer_within"), queue.answer_within)?,
+        default: queue.default,
     })
 }
 
@@ -87,6 +89,7 @@ pub(super) fn agent_message(agent: &Agent) -> doc::Agent {
         weights: by_channel(&agent.capacity.weights),
         skills: agent.skills.iter().map(|(skill, level)| (skill.to_string(), (*level).into())).collect(),
         languages: agent.languages.iter().map(ToString::to_string).collect(),
+        supervises: agent.supervises.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -101,6 +104,7 @@ pub(super) fn agent(at: &str, agent: doc::Agent) -> Result<Agent, Rejection> {
         },
         skills: levels(&format!("{at}.skills"), agent.skills)?,
         languages: names(&format!("{at}.languages"), &agent.languages)?,
+        supervises: names(&format!("{at}.supervises"), &agent.supervises)?,
     })
 }
 

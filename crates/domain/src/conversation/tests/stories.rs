@@ -5,3 +5,5 @@ mod bots;
 mod customers;
 mod memory;
 mod receipts;
+mod snooze;
+mod supervisors;

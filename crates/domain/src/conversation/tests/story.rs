@@ -173,6 +173,15 @@ pub(super) fn close(number: u32, name: &str, assignment: u64) -> Command {
     Command::Close { conversation: id(number), agent: agent(name), assignment: offer(assignment) }
 }
 
+/// Ann puts the first conversation away, which she has by offer 1.
+pub(super) fn snooze(until: i64) -> Command {
+    Command::Snooze { conversation: id(1), agent: agent("ann"), assignment: offer(1), until: seconds(until) }
+}
+
+pub(super) fn wake(name: &str) -> Command {
+    Command::Wake { conversation: id(1), agent: agent(name) }
+}
+
 pub(super) fn give_back(number: u32, assignment: u64) -> Command {
     Command::GiveBack { conversation: id(number), assignment: offer(assignment) }
 }
@@ -267,6 +276,7 @@ pub(super) fn wanted(number: u32, owner_epoch: u32, to: &str, reason: HandOffRea
         again: reason == HandOffReason::AgentGone,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -280,8 +290,25 @@ pub(super) fn assigned(number: u32, owner_epoch: u32, name: &str, n: u64) -> Wha
     }
 }
 
+/// To an agent of the night's, by an offer made there.
+pub(super) fn assigned_at_night(number: u32, owner_epoch: u32, name: &str, n: u64) -> What {
+    let assignment = OfferId { desk: desk("night"), number: n };
+    let (conversation, agent, command) = (id(number), agent(name), command_id(7));
+    What::Assigned { conversation, agent, assignment, owner_epoch, command }
+}
+
 pub(super) fn released(number: u32, assignment: u64) -> What {
     What::Released { conversation: id(number), assignment: offer(assignment) }
+}
+
+pub(super) fn snoozed(owner_epoch: u32, until: i64) -> What {
+    What::Snoozed {
+        conversation: id(1),
+        agent: agent("ann"),
+        assignment: offer(1),
+        owner_epoch,
+        until: seconds(until),
+    }
 }
 
 pub(super) fn sent(n: u128, provider_id: &str) -> What {

@@ -30,6 +30,8 @@ enum Owned {
     Bot(BotId),
     Queue(QueueId),
     Agent(AgentId, OfferId),
+    /// Put away by the agent, until then.
+    Snoozed(AgentId, Timestamp),
 }
 
 /// A conversation as a desk was asked to find someone for it.
@@ -246,6 +248,26 @@ impl World {
         assert!(events == 2 || events == 0, "it leaves one queue for another, or is left alone");
     }
 
+    /// A customer's latest conversation, its owner epoch, and the desk that has it, as far as that is known.
+    pub(super) fn latest(&self, customer: u8) -> Option<(ConversationId, u32, Option<DeskId>)> {
+        let of_party = self.book.iter().rev().find(|(id, _)| id.party == party(customer));
+        of_party.map(|(id, entry)| {
+            let desk = match &entry.owner {
+                Some(Owned::Queue(queue)) => Some(queue.desk.clone()),
+                Some(Owned::Agent(agent, _) | Owned::Snoozed(agent, _)) => Some(agent.desk.clone()),
+                Some(Owned::Bot(_)) | None => None,
+            };
+            (*id, entry.owner_epoch, desk)
+        })
+    }
+
+    pub(super) fn put_away_by(&self, conversation: ConversationId) -> Option<&AgentId> {
+        match &self.book.get(&conversation)?.owner {
+            Some(Owned::Snoozed(agent, _)) => Some(agent),
+            _ => None,
+        }
+    }
+
     /// Another aggregate says something: how many events follow.
     pub(super) fn relay(&mut self, source: Peer, command: Command) -> usize {
         let number = self.sent_back.get(&source).copied().unwrap_or(0) + 1;
@@ -269,7 +291,8 @@ impl World {
 
     /// Everything on its way arrives and every bot's time passes: nobody is left with a turn or without an owner.
     pub(super) fn wind_up(mut self) {
-        self.pass(PATIENCE);
+        // Longer than anything is put away.
+        self.pass(Millis::seconds(4_000).max(PATIENCE));
         self.fire_all();
         while self.on_their_way.values().any(|queue| !queue.is_empty()) {
             self.deliver(0, true);
@@ -280,7 +303,8 @@ impl World {
         assert_eq!(self.partition.next_due(), None, "timers that guard nothing");
         assert_eq!(self.state().open_turns().count(), 0, "turns that nobody answers");
         for (id, entry) in self.book.iter().filter(|(_, entry)| entry.is_open) {
-            assert!(!matches!(entry.owner, Some(Owned::Queue(_))), "{id} waits though everyone accepts");
+            let waits = matches!(entry.owner, Some(Owned::Queue(_) | Owned::Snoozed(..)));
+            assert!(!waits, "{id} waits though everyone accepts");
         }
         self.replay_equals_live();
     }

@@ -133,6 +133,16 @@ enum Action {
         /// An agent, and for how many seconds that one is waited for.
         wanted: Option<(usize, Option<u64>)>,
     },
+    /// A supervisor gives it to someone, whoever has it.
+    Reassign {
+        conversation: u8,
+        queue: usize,
+        wanted: Option<(usize, Option<u64>)>,
+        by_request: bool,
+    },
+    PutAway {
+        conversation: u8,
+    },
     Close {
         conversation: u8,
     },
@@ -214,10 +224,17 @@ fn plan() -> impl Strategy<Value = Plan> {
 fn action() -> impl Strategy<Value = Action> {
     let presence =
         prop_oneof![5 => Just(Presence::Available), 1 => Just(Presence::Away), 1 => Just(Presence::Offline)];
+    let wanted = || (0..5_usize, prop::option::of(1..60_u64));
     prop_oneof![
-        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, (0..5_usize, prop::option::of(1..60_u64)))).prop_map(
+        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, wanted())).prop_map(
             |(conversation, channel, queue, wanted)| Action::WantAgent { conversation, channel, queue, wanted }
         ),
+        3 => (0..12_u8, 0..3_usize, prop::option::weighted(0.8, wanted()), any::<bool>()).prop_map(
+            |(conversation, queue, wanted, by_request)| {
+                Action::Reassign { conversation, queue, wanted, by_request }
+            }
+        ),
+        1 => (0..12_u8).prop_map(|conversation| Action::PutAway { conversation }),
         2 => (0..12_u8).prop_map(|conversation| Action::Close { conversation }),
         8 => Just(Action::Deliver),
         5 => Just(Action::Answer),
@@ -247,13 +264,23 @@ fn pick(world: &World, which: usize) -> Option<(OfferId, AgentId)> {
     all.get(which % all.len().max(1)).cloned()
 }
 
+/// An agent, and until when that one is waited for.
+fn wish(world: &World, wanted: Option<(usize, Option<u64>)>) -> Option<(AgentId, Option<Timestamp>)> {
+    let until = |seconds: Option<u64>| seconds.map(|seconds| world.now() + Millis::seconds(seconds));
+    wanted.map(|(agent, seconds)| (agents()[agent].clone(), until(seconds)))
+}
+
 fn act(world: &mut World, version: u64, action: &Action) {
     match action {
         Action::WantAgent { conversation: n, channel, queue, wanted } => {
-            let until = |seconds: Option<u64>| seconds.map(|seconds| world.now() + Millis::seconds(seconds));
-            let wanted = wanted.map(|(agent, seconds)| (agents()[agent].clone(), until(seconds)));
+            let wanted = wish(world, *wanted);
             world.want_agent(conversation(*n), CHANNELS[*channel], queues()[*queue].clone(), wanted);
         }
+        Action::Reassign { conversation: n, queue, wanted, by_request } => {
+            let wanted = wish(world, *wanted);
+            world.reassign(conversation(*n), queues()[*queue].clone(), wanted, *by_request);
+        }
+        Action::PutAway { conversation: n } => world.put_away(conversation(*n)),
         Action::Close { conversation: n } => world.close(conversation(*n)),
         Action::Deliver => world.deliver(),
         Action::Answer => world.answer(),

@@ -285,6 +285,7 @@ fn a_conversation_waits_for_the_agent_it_wants_as_long_as_that_agent_is_there() 
         again: false,
         agent: Some(agent("ann")),
         agent_until: None,
+        by_request: false,
     };
     let wanted = waits(1, "support", Sms, 0, false, Some("ann"));
     given([present("bob", Available), present("ann", Away)])
@@ -302,6 +303,52 @@ fn a_conversation_waits_for_the_agent_it_wants_as_long_as_that_agent_is_there() 
         // Who refuses is not insisted on.
         .when(decline("ann", 1))
         .then([declined(1, 1, "ann"), offered(2, 1, "support", "bob", 0)]);
+}
+
+#[test]
+fn who_asked_for_a_conversation_is_not_asked_about_it() {
+    let asks = Command::Enqueue {
+        conversation: conversation(1),
+        owner_epoch: 1,
+        channel: Sms,
+        queue: queue("support"),
+        since: seconds(0),
+        again: false,
+        agent: Some(agent("bob")),
+        agent_until: Some(seconds(20)),
+        by_request: true,
+    };
+    let mut asked = waits(1, "support", Sms, 0, false, Some("bob"));
+    if let Event::Enqueued { agent_until, by_request, .. } = &mut asked {
+        (*agent_until, *by_request) = (Some(seconds(20)), true);
+    }
+    let accepted_at_once = |number| Event::AcceptedByRule {
+        offer: offer(number),
+        conversation: conversation(1),
+        owner_epoch: 1,
+        agent: agent("bob"),
+    };
+    given([present("ann", Available), present("bob", Available)]).when(asks.clone()).then([
+        asked.clone(),
+        offered(1, 1, "support", "bob", 0),
+        accepted_at_once(1),
+    ]);
+    // There is no room until there is some.
+    let full = || {
+        given([present("bob", Available), enqueued(2, "support"), offered(1, 2, "support", "bob", 0)])
+            .when(asks.clone())
+            .then([asked.clone()])
+    };
+    full().at(10).when(decline("bob", 1)).then([
+        declined(1, 2, "bob"),
+        offered(2, 1, "support", "bob", 10),
+        accepted_at_once(2),
+    ]);
+    // After a while anyone will do, and is asked; so is who had asked.
+    full()
+        .and([present("ann", Available)])
+        .when_time_comes()
+        .then([no_longer_wanted(1, "bob", PreferenceEnded::GraceOver), offered(2, 1, "support", "ann", 20)]);
 }
 
 #[test]
@@ -380,6 +427,7 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
         again: false,
         agent: None,
         agent_until: None,
+        by_request: false,
     };
     let waiting = || {
         given([present("bob", Available), enqueued(1, "support"), enqueued(2, "support")])
@@ -400,6 +448,7 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
             again: false,
             agent: None,
             agent_until: None,
+            by_request: false,
         },
         Event::Stranded {
             conversation: conversation(1),

@@ -122,6 +122,7 @@ pub(super) fn enqueue(n: u8, to: &str) -> Command {
         again: false,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -147,6 +148,7 @@ pub(super) fn waits(
         again,
         agent: wanted.map(agent),
         agent_until: None,
+        by_request: false,
     }
 }
 

@@ -46,7 +46,17 @@ impl Known {
         self.owner = Owner::Desk(queue.clone());
         let (owner_epoch, channel) = (self.owner_epoch, self.channel);
         let (agent, agent_until) = agent.map_or((None, None), |(agent, until)| (Some(agent), until));
-        Command::Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until }
+        Command::Enqueue {
+            conversation,
+            owner_epoch,
+            channel,
+            queue,
+            since,
+            again,
+            agent,
+            agent_until,
+            by_request: false,
+        }
     }
 }
 
@@ -156,6 +166,37 @@ impl World {
         let known = self.conversations.entry(id).or_insert(new);
         if !matches!(known.owner, Owner::Agent(..)) {
             self.to_desk.push_back(known.waits(id, queue, self.now, false, agent));
+        }
+    }
+
+    /// The conversation is given to someone, whoever has it; perhaps to who asks for it.
+    pub(super) fn reassign(
+        &mut self,
+        conversation: ConversationId,
+        queue: QueueId,
+        agent: Option<(AgentId, Option<Timestamp>)>,
+        requested: bool,
+    ) {
+        let Some(known) = self.conversations.get_mut(&conversation) else { return };
+        let (leaves, again) = match known.owner.clone() {
+            Owner::Nobody => return,
+            Owner::Desk(_) => (Command::Withdraw { conversation, owner_epoch: known.owner_epoch }, false),
+            Owner::Agent(assignment, _) => (Command::Release { assignment }, true),
+        };
+        let mut waits = known.waits(conversation, queue, self.now, again, agent);
+        if let Command::Enqueue { by_request, .. } = &mut waits {
+            *by_request = requested;
+        }
+        self.to_desk.extend([leaves, waits]);
+    }
+
+    /// Its agent puts the conversation away.
+    pub(super) fn put_away(&mut self, conversation: ConversationId) {
+        if let Some(known) = self.conversations.get_mut(&conversation)
+            && let Owner::Agent(assignment, _) = known.owner.clone()
+        {
+            known.owner = Owner::Nobody;
+            self.to_desk.push_back(Command::PutAway { assignment });
         }
     }
 

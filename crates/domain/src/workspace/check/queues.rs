@@ -24,6 +24,12 @@ pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, pr
     if queue.answer_within.is_some_and(|target| !WAITING.contains(&target)) {
         wrong("answer_within", "must be between 1 second and 30 days".into());
     }
+    let before = || policy.queues_at(&name.desk).take_while(move |(other, _)| *other < name);
+    if queue.default
+        && let Some((other, _)) = before().find(|(_, other)| other.default)
+    {
+        wrong("default", format!("queue {other} is the default of desk {} already", name.desk));
+    }
     if let Some(ageing) = queue.ageing
         && (ageing.most == 0 || !WAITING.contains(&ageing.every))
     {

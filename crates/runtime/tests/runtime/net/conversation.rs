@@ -46,6 +46,7 @@ fn wanted(owner_epoch: u32) -> What {
         again: false,
         agent: None,
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -65,6 +66,15 @@ fn assigned(number: u64, owner_epoch: u32) -> What {
 
 fn released(number: u64) -> What {
     What::Released { conversation: id(), assignment: offer(number) }
+}
+
+fn snoozed(number: u64, owner_epoch: u32) -> What {
+    let (agent, assignment, until) = (ann(), offer(number), Timestamp(90_000));
+    What::Snoozed { conversation: id(), agent, assignment, owner_epoch, until }
+}
+
+fn withdrawn(owner_epoch: u32) -> What {
+    What::Withdrawn { conversation: id(), queue: queue(), owner_epoch }
 }
 
 fn closed() -> What {
@@ -117,13 +127,21 @@ async fn an_open_conversation_has_exactly_one_owner() {
         &[assigned(1, 3)],
         &[released(1), wanted(4)],
         &[assigned(2, 5)],
-        &[released(2), closed()],
-        &[What::Reopened { conversation: id() }, bot(6), received(2)],
+        &[snoozed(2, 6)],
+        &[wanted(7), received(2)],
+        &[withdrawn(7), wanted(8)],
+        &[assigned(3, 9)],
+        &[released(3), closed()],
+        &[What::Reopened { conversation: id() }, bot(10), received(3)],
     ];
     assert_eq!(broken_by(good).await, NONE);
 
     let none: &[What] = &[opened(), received(1)];
     assert_eq!(broken_by(&[none]).await, [3]);
+    let strangers: &[&[What]] = &[&[opened(), wanted(1)], &[assigned(1, 2)], &[snoozed(2, 3)]];
+    assert_eq!(broken_by(strangers).await, [3]);
+    let waits_twice: &[&[What]] = &[&[opened(), wanted(1)], &[wanted(2)]];
+    assert_eq!(broken_by(waits_twice).await, [3]);
     let two: &[&[What]] = &[&[opened(), wanted(1)], &[assigned(1, 2)], &[assigned(2, 3)]];
     assert_eq!(broken_by(two).await, [3]);
     let held_by_both: &[&[What]] = &[&[opened(), wanted(1)], &[assigned(1, 2)], &[wanted(3)]];

@@ -103,6 +103,7 @@ impl Tell for conversation::Decider {
                 again,
                 agent,
                 agent_until,
+                by_request,
                 ..
             } => Told::new("agent_wanted")
                 .with("reason", word(reason))
@@ -112,7 +113,8 @@ impl Tell for conversation::Decider {
                 .with("since", time(*since))
                 .flag("again", *again)
                 .maybe("agent", agent.as_ref())
-                .maybe("agent_until", agent_until.map(time)),
+                .maybe("agent_until", agent_until.map(time))
+                .flag("by_request", *by_request),
             What::Assigned { agent, assignment, owner_epoch, command, .. } => Told::new("assigned")
                 .with("agent", agent)
                 .with("assignment", assignment)
@@ -127,6 +129,14 @@ impl Tell for conversation::Decider {
             }
             What::Transferred { by, note, .. } => {
                 Told::new("transferred").with("by", by).maybe("note", note.as_ref().map(sealed))
+            }
+            What::Snoozed { agent, assignment, owner_epoch, until, .. } => Told::new("snoozed")
+                .with("agent", agent)
+                .with("assignment", assignment)
+                .number("owner_epoch", *owner_epoch)
+                .with("until", time(*until)),
+            What::Reassigned { by, note, .. } => {
+                Told::new("reassigned").with("by", by).maybe("note", note.as_ref().map(sealed))
             }
             What::Replied { agent, message, outgoing, .. } => {
                 leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)

@@ -286,6 +286,7 @@ impl<'a> Replay<'a> {
             again,
             agent: agent.clone(),
             agent_until,
+            by_request: false,
         });
         let wanted = What::AgentWanted {
             conversation,
@@ -297,6 +298,7 @@ impl<'a> Replay<'a> {
             again,
             agent,
             agent_until,
+            by_request: false,
         };
         self.say(case, wanted);
     }

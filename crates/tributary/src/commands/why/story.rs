@@ -26,6 +26,8 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::AgentGone => "its agent is gone",
                 HandOffReason::Overflowed => "it got nobody in the queue before",
                 HandOffReason::Returned => "it goes on with who had it before",
+                HandOffReason::Reassigned => "a supervisor gave it there",
+                HandOffReason::Woke => "it was put away until now",
             };
             let whom = match (agent, agent_until) {
                 (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),
@@ -40,6 +42,12 @@ pub(super) fn of(event: &Event) -> Telling {
         What::Withdrawn { queue, .. } => format!("leaves queue {queue}"),
         What::Transferred { by, note, .. } => {
             format!("is transferred by {by}{}", if note.is_some() { ", with a note" } else { "" })
+        }
+        What::Snoozed { agent, until, .. } => {
+            format!("is put away by {agent} until {}, or until the customer writes", time(*until))
+        }
+        What::Reassigned { by, note, .. } => {
+            format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })
         }
         What::Closed { by, reason, .. } => {
             let by = match by {
@@ -89,7 +97,7 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
             (conversation, format!("is offered to {agent} from {queue} until {until} (offer {offer}){why}"))
         }
         AcceptedByRule { conversation, offer, agent, .. } => {
-            (conversation, format!("offer {offer} is accepted for {agent}: the queue does not ask"))
+            (conversation, format!("offer {offer} is accepted for {agent}, who is not asked"))
         }
         AcceptRequested { conversation, offer, agent, .. } => {
             (conversation, format!("{agent} accepts offer {offer}"))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{Channel, Millis, TenantId, policy};
 use serde::Deserialize;
 
-use super::{super::span::Span, Wrong, queue_id};
+use super::{super::span::Span, Wrong, desk_id, queue_id};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +26,8 @@ pub(super) struct Queue {
     auto_accept: bool,
     wrap_up: Option<Span>,
     answer_within: Option<Span>,
+    #[serde(default)]
+    default: bool,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +92,8 @@ pub(super) struct Agent {
     skills: BTreeMap<String, u8>,
     #[serde(default)]
     languages: BTreeSet<String>,
+    #[serde(default)]
+    supervises: Vec<String>,
 }
 
 impl Queue {
@@ -118,6 +122,7 @@ impl Queue {
             auto_accept: self.auto_accept,
             wrap_up: self.wrap_up.map(|span| span.0),
             answer_within: self.answer_within.map(|span| span.0),
+            default: self.default,
         })
     }
 }
@@ -131,6 +136,7 @@ impl Needs {
 impl Agent {
     pub(super) fn policy(self, tenant: &TenantId) -> Result<policy::Agent, Wrong> {
         let queues: Result<_, _> = self.queues.iter().map(|queue| queue_id(tenant, queue)).collect();
+        let supervises: Result<_, _> = self.supervises.iter().map(|desk| desk_id(tenant, desk)).collect();
         Ok(policy::Agent {
             queues: queues?,
             capacity: policy::Capacity {
@@ -140,6 +146,7 @@ impl Agent {
             },
             skills: levels(self.skills)?,
             languages: names(self.languages)?,
+            supervises: supervises?,
         })
     }
 }

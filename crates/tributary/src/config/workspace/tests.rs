@@ -94,10 +94,12 @@ answer_within = "20s"
 
 [queues."support/general"]
 auto_accept = true
+default = true
 
 [agents."support/anna"]
 queues = ["support/billing", "support/general"]
 capacity = 4
+supervises = ["support"]
 weights = { messenger = 2 }
 skills = { billing = 5 }
 languages = ["de", "en"]
@@ -122,6 +124,9 @@ fn routing_is_read_whole() {
     let anna = &policy.agents[&"acme/support/anna".parse().unwrap()];
     assert_eq!((anna.capacity.weight(Channel::Messenger), anna.capacity.weight(Channel::Sms)), (2, 1));
     assert!(billing.needs.met_by(anna));
+    assert_eq!(anna.supervises, ["acme/support".parse().unwrap()].into());
+    let default = policy.default_queue(&"acme/support".parse().unwrap());
+    assert_eq!(default.map(ToString::to_string).as_deref(), Some("acme/support/general"));
 }
 
 /// Each is found before anything changes, and names its line.
@@ -147,8 +152,10 @@ fn routing_that_cannot_work_names_its_line() {
             "round for ever",
         ),
         ("\"support/general\"]\ncapacity", "]\ncapacity", 23, "no agent serves this queue"),
-        ("messenger = 2", "messenger = 5", 29, "never fit"),
-        ("capacity = 4", "capacity = 0", 28, "must be at least 1"),
+        ("messenger = 2", "messenger = 5", 31, "never fit"),
+        ("capacity = 4", "capacity = 0", 29, "must be at least 1"),
+        ("supervises = [\"support\"]", "supervises = [\"night\"]", 30, "there is no desk"),
+        ("priority = 5", "default = true", 25, "is the default of desk"),
         ("selection = \"most_skilled\"", "selection = \"most_skiled\"", 17, "most_skilled"),
         ("wrap_up = \"30s\"", "wrap_up = \"30d\"", 20, "between 1 second and 1 hour"),
     ] {

@@ -28,7 +28,7 @@ structs! {
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by }
-    conversation::KnownBy { agent, at }
+    conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }
@@ -38,14 +38,14 @@ structs! {
     desk::Considered { free, refused, full, away, offline, unable }
     policy::Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within,
+        answer_within, default,
     }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
     policy::Overflow { to, after, refusals }
     policy::Sticky { within, grace }
-    policy::Agent { queues, capacity, skills, languages }
+    policy::Agent { queues, capacity, skills, languages, supervises }
     policy::Capacity { total, per_channel, weights }
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
@@ -73,6 +73,9 @@ choices! {
         Reply { conversation, agent, assignment, message, body },
         Transfer { conversation, agent, assignment, to, note },
         Close { conversation, agent, assignment },
+        Snooze { conversation, agent, assignment, until },
+        Wake { conversation, agent },
+        Reassign { conversation, by, owner_epoch, to, note },
         Assign { conversation, owner_epoch, offer, agent, command },
         GiveBack { conversation, assignment },
         Overflow { conversation, owner_epoch, to, since },
@@ -80,14 +83,14 @@ choices! {
         TimerFired(timer),
     }
     conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
-    conversation::Transfer { Queue(queue), Agent(agent) }
+    conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
     conversation::Progress { Sent { provider_id }, Failed { code, reason }, Unknown }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
-    conversation::TimerId { BotSilent(conversation) }
+    conversation::TimerId { BotSilent(conversation), Snoozed(conversation) }
     conversation::What {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
@@ -106,26 +109,33 @@ choices! {
         TurnAsked { turn, bot, content, message, answer_by },
         TurnAnswered { turn },
         BotReplied { conversation, message, outgoing },
-        AgentWanted { conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until },
+        AgentWanted {
+            conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+        },
         Assigned { conversation, agent, assignment, owner_epoch, command },
         AssignmentRefused { conversation, offer, command },
         Released { conversation, assignment },
         Withdrawn { conversation, queue, owner_epoch },
         Transferred { conversation, by, note },
+        Reassigned { conversation, by, note },
+        Snoozed { conversation, agent, assignment, owner_epoch, until },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
         Closed { conversation, by, reason },
     }
-    conversation::HandOffReason { NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned }
+    conversation::HandOffReason {
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
+    }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::CloseReason { Done, OptedOut }
 
     desk::Command {
-        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until },
+        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request },
         Withdraw { conversation, owner_epoch },
         Confirm { offer, command },
         Refuse { offer, command },
         Release { assignment },
+        PutAway { assignment },
         SetPresence { agent, presence, until },
         Accept { agent, offer },
         Decline { agent, offer },
@@ -140,7 +150,9 @@ choices! {
         WrapUp(assignment),
     }
     desk::Event {
-        Enqueued { conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until },
+        Enqueued {
+            conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request
+        },
         Waits { conversation, queue, why },
         Stranded { conversation, queue, because },
         PreferenceEnded { conversation, queue, agent, because },

@@ -4,7 +4,7 @@ use super::super::{story::*, *};
 use crate::conversation::{CloseReason, Closer, Command, HandOffReason, Transfer, What};
 use crate::{Code, Policy, policy::Sticky};
 
-use HandOffReason::{AgentGone, BotSilent, Transferred};
+use HandOffReason::{AgentGone, BotSilent, Overflowed, Transferred};
 
 fn refused(number: u32, n: u64) -> What {
     What::AssignmentRefused { conversation: id(number), offer: offer(n), command: command_id(7) }
@@ -18,17 +18,18 @@ fn given_away() -> What {
     What::Transferred { conversation: id(1), by: agent("ann"), note: Some(sealed(1, 99)) }
 }
 
-fn wanted_from(name: &str, waits_in: &str) -> What {
+fn wanted_from(name: &str, waits_in: &str, owner_epoch: u32) -> What {
     What::AgentWanted {
         conversation: id(1),
         channel: Channel::Sms,
         queue: queue(waits_in),
-        owner_epoch: 3,
+        owner_epoch,
         reason: Transferred,
         since: seconds(0),
         again: false,
         agent: Some(agent(name)),
         agent_until: None,
+        by_request: false,
     }
 }
 
@@ -106,6 +107,7 @@ fn wanted_again(number: u32, owner_epoch: u32, reason: HandOffReason, at: i64) -
         again: false,
         agent: Some(agent("ann")),
         agent_until: Some(seconds(at + 20)),
+        by_request: false,
     }
 }
 
@@ -133,6 +135,60 @@ fn who_writes_again_soon_goes_back_to_the_same_agent_past_the_bot() {
         reopened(),
         wanted(1, 3, "support", HandOffReason::NoBot, 400),
         message_received(1, 2),
+    ]);
+}
+
+#[test]
+fn what_is_reopened_goes_back_to_the_desk_that_had_it() {
+    let held = OfferId { desk: desk("night"), number: 1 };
+    let by_dee =
+        || What::Closed { conversation: id(1), by: Closer::Agent(agent("dee")), reason: CloseReason::Done };
+    let over = || {
+        waiting()
+            .and([wanted(1, 2, "care", Overflowed, 0), assigned_at_night(1, 3, "dee", 1)])
+            .at(10)
+            .and([What::Released { conversation: id(1), assignment: held.clone() }, by_dee()])
+    };
+    let dees = |owner_epoch, at| What::AgentWanted {
+        conversation: id(1),
+        channel: Channel::Sms,
+        queue: queue("care"),
+        owner_epoch,
+        reason: HandOffReason::Returned,
+        since: seconds(at),
+        again: false,
+        agent: Some(agent("dee")),
+        agent_until: Some(seconds(at + 20)),
+        by_request: false,
+    };
+    let reopened = || What::Reopened { conversation: id(1) };
+    over().under(sticky(Some("greeter"))).at(400).when(receive(2)).then([
+        reopened(),
+        dees(4, 400),
+        message_received(1, 2),
+    ]);
+    // Its queue does not wait for whom it knows, or is gone; the inbox's does, but Dee works elsewhere.
+    let mut forgetful = sticky(None);
+    forgetful.queues.get_mut(&queue("care")).unwrap().sticky = None;
+    let mut gone = sticky(None);
+    gone.queues.remove(&queue("care"));
+    for policy in [forgetful, gone] {
+        over().under(policy).at(400).when(receive(2)).then([
+            reopened(),
+            wanted(1, 4, "support", HandOffReason::NoBot, 400),
+            message_received(1, 2),
+        ]);
+    }
+    // Another conversation is another matter: it begins at its inbox's.
+    let later = 11 + REOPENS.0 as i64 / 1_000;
+    let mut long = sticky(None);
+    let sticky = Sticky { within: Millis::hours(24), grace: Millis::seconds(20) };
+    long.queues.values_mut().for_each(|queue| queue.sticky = Some(sticky));
+    let began = What::Opened { conversation: id(2), policy_version: 2 };
+    over().under(long).at(later).when(receive(2)).then([
+        began,
+        wanted(2, 1, "support", HandOffReason::NoBot, later),
+        message_received(2, 2),
     ]);
 }
 
@@ -200,12 +256,47 @@ fn an_agent_transfers_to_a_queue() {
 #[test]
 fn an_agent_transfers_to_an_agent() {
     let to = |name| transfer(Transfer::Agent(agent(name)));
-    // Bob serves the queue it came from; Dee only another; Cid none, but at the same desk.
-    for (name, waits_in) in [("bob", "support"), ("dee", "care"), ("cid", "support")] {
-        with_ann().when(to(name)).then([released(1, 1), given_away(), wanted_from(name, waits_in)]);
+    // Bob serves the queue it came from; Dee only another; Cid none, but at the same desk; Eve none either, at a desk
+    // with one queue.
+    for (name, waits_in) in [("bob", "support"), ("dee", "care"), ("cid", "support"), ("eve", "care")] {
+        with_ann().when(to(name)).then([released(1, 1), given_away(), wanted_from(name, waits_in, 3)]);
     }
-    // Nobody at Eve's desk could take it in Eve's place.
-    with_ann().when(to("eve")).then_rejected(Code::Invalid);
+    // From the night there is no telling who at the team should take it in Cid's place.
+    let of_dee = |to| Command::Transfer {
+        conversation: id(1),
+        agent: agent("dee"),
+        assignment: OfferId { desk: desk("night"), number: 1 },
+        to: Transfer::Agent(agent(to)),
+        note: None,
+    };
+    let with_dee = || waiting().and([wanted(1, 2, "care", Overflowed, 0), assigned_at_night(1, 3, "dee", 1)]);
+    with_dee().when(of_dee("cid")).then_rejected(Code::Invalid);
+    with_dee().under(with_default("support")).when(of_dee("cid")).then([
+        What::Released { conversation: id(1), assignment: OfferId { desk: desk("night"), number: 1 } },
+        What::Transferred { conversation: id(1), by: agent("dee"), note: None },
+        wanted_from("cid", "support", 4),
+    ]);
+}
+
+/// One of the team's two queues is its default.
+fn with_default(name: &str) -> Policy {
+    let mut policy = policy(2, None, "support");
+    policy.queues.get_mut(&queue(name)).unwrap().default = true;
+    policy
+}
+
+#[test]
+fn an_agent_transfers_to_a_desk() {
+    let to = |name| transfer(Transfer::Desk(desk(name)));
+    let waits = |name| [released(1, 1), given_away(), wanted(1, 3, name, Transferred, 5)];
+    with_ann().at(5).when(to("night")).then(waits("care"));
+    with_ann().at(5).under(with_default("sales")).when(to("team")).then(waits("sales"));
+    // With several queues, a desk says where; and a desk has one.
+    with_ann()
+        .when(to("team"))
+        .then_rejected(Code::Invalid)
+        .when(to("nowhere"))
+        .then_rejected(Code::NotFound);
 }
 
 #[test]

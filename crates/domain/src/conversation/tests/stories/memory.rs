@@ -6,8 +6,8 @@ use super::super::{story::*, *};
 use crate::{
     Aggregate, Policies,
     conversation::{
-        CloseReason, ClosedConversation, Closer, Command, Decider, Event, HandOffReason, ReceiptKind,
-        Received, Tombstone, What,
+        CloseReason, ClosedConversation, Closer, Command, Decider, Event, HandOffReason, KnownBy,
+        ReceiptKind, Received, Tombstone, What,
     },
 };
 
@@ -64,13 +64,15 @@ fn all_that_is_known_is_kept() {
     let (_, returned) =
         leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }]).at(60));
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
-    let Tombstone { channel, address, opted_out, latest, sent, early, known_by: _ } = *tombstone;
+    let Tombstone { channel, address, opted_out, latest, sent, early, known_by } = *tombstone;
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected =
         ClosedConversation { number: 1, owner_epoch: 2, turns: 0, closed_at: seconds(10), thread: None };
     assert_eq!(latest, Some(latest_expected));
     assert_eq!(sent.iter().map(|sent| sent.message).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(early.len(), 1);
+    let (agent, queue) = (Arc::new(agent("ann")), Some(Arc::new(queue("support"))));
+    assert_eq!(known_by, Some(KnownBy { agent, at: seconds(10), queue }));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{super::*, Entry, Owned, TOPOLOGY, World};
 use crate::{
     Cause, Lane, Partition, Peer, Recorded, Relay, Route, Step, contact,
-    conversation::{Command, Decider, Event, Owner, What},
+    conversation::{Command, Decider, Event, HandOffReason, Owner, TimerId, What},
     delivery, desk,
 };
 
@@ -26,6 +26,7 @@ impl World {
         self.steps.push((self.now, step));
         self.state_is_what_the_book_says();
         self.timers_guard_open_turns();
+        self.what_sleeps_does_not_sleep_on();
         self.outboxes_hold_what_is_on_its_way();
     }
 
@@ -46,6 +47,13 @@ impl World {
             return;
         }
         let entry = self.book.get_mut(&id).expect("only what was opened goes on");
+        if let What::AgentWanted { reason: HandOffReason::Woke, agent, .. } = &event.what {
+            let Some(Owned::Snoozed(by, _)) = &entry.owner else { panic!("it was not put away: {event:?}") };
+            assert!(agent.as_ref().is_none_or(|agent| agent == by), "it comes back to another: {event:?}");
+        }
+        if let (What::AgentWanted { .. }, Some(Owned::Queue(queue))) = (&event.what, &entry.owner) {
+            panic!("{queue} is not told that it waits there no more: {event:?}");
+        }
         let mut own = |owner: Owned, owner_epoch: u32| {
             assert!(entry.is_open, "{event:?}");
             assert!(owner_epoch > entry.owner_epoch, "the epoch grows with every owner: {event:?}");
@@ -65,6 +73,13 @@ impl World {
             What::Released { assignment, .. } => {
                 let Some(Owned::Agent(_, held)) = entry.owner.take() else { panic!("{event:?}") };
                 assert_eq!(held, *assignment);
+            }
+            What::Snoozed { agent, assignment, owner_epoch, until, .. } => {
+                let held = entry.owner.take();
+                assert_eq!(held, Some(Owned::Agent(agent.clone(), assignment.clone())), "{event:?}");
+                assert!(*until > self.now && *owner_epoch > entry.owner_epoch, "{event:?}");
+                entry.owner_epoch = *owner_epoch;
+                entry.owner = Some(Owned::Snoozed(agent.clone(), *until));
             }
             What::Withdrawn { queue, owner_epoch, .. } => {
                 assert_eq!(entry.owner.take(), Some(Owned::Queue(queue.clone())));
@@ -108,6 +123,7 @@ impl World {
                 again,
                 agent,
                 agent_until,
+                by_request,
                 reason: _,
             } => {
                 let desk = queue.desk.clone();
@@ -120,6 +136,7 @@ impl World {
                     again,
                     agent,
                     agent_until,
+                    by_request,
                 };
                 to_desk(&desk, enqueue)
             }
@@ -131,6 +148,9 @@ impl World {
             }
             What::AssignmentRefused { offer, command, .. } => {
                 to_desk(&offer.desk.clone(), desk::Command::Refuse { offer, command })
+            }
+            What::Snoozed { assignment, .. } => {
+                to_desk(&assignment.desk.clone(), desk::Command::PutAway { assignment })
             }
             What::Released { assignment, .. } => {
                 to_desk(&assignment.desk.clone(), desk::Command::Release { assignment })
@@ -184,9 +204,13 @@ impl World {
             };
             let owner = found.owner().map(|owner| match owner {
                 Owner::Bot { bot, .. } => Owned::Bot(bot.clone()),
-                Owner::Queue { queue } => Owned::Queue((**queue).clone()),
+                Owner::Queue { queue, .. } => Owned::Queue((**queue).clone()),
                 Owner::Agent { agent, assignment, .. } => {
                     Owned::Agent((**agent).clone(), (**assignment).clone())
+                }
+                Owner::Snoozed { agent, .. } => {
+                    let until = self.state().timers.due(&TimerId::Snoozed(*id));
+                    Owned::Snoozed((**agent).clone(), until.expect("what is put away has its time"))
                 }
             });
             assert_eq!(
@@ -200,7 +224,21 @@ impl World {
         let open: Vec<_> = self.state().open_turns().map(|(turn, ..)| turn).collect();
         let expected: Vec<_> = self.book.values().filter_map(|entry| entry.turn).collect();
         assert_eq!(open, expected);
-        assert_eq!(self.state().timers.len(), open.len());
+        let sleeping = self.book.values().filter(|entry| matches!(entry.owner, Some(Owned::Snoozed(..))));
+        assert_eq!(self.state().timers.len(), open.len() + sleeping.count());
+    }
+
+    /// What is put away is back once the customer writes, and wanted from whoever put it away, if from anyone.
+    fn what_sleeps_does_not_sleep_on(&self) {
+        let Some((_, step)) = self.steps.last() else { return };
+        for Recorded { event, .. } in &step.events {
+            let written = matches!(event.what, What::MessageReceived { .. });
+            let Some(entry) = event.conversation().filter(|_| written).and_then(|id| self.book.get(&id))
+            else {
+                continue;
+            };
+            assert!(!matches!(entry.owner, Some(Owned::Snoozed(..))), "the customer wrote: {event:?}");
+        }
     }
 
     pub(super) fn replay_equals_live(&self) {

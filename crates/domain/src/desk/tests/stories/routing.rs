@@ -219,6 +219,7 @@ fn one_agent_is_waited_for_as_long_as_the_grace_says() {
         again: false,
         agent: Some(agent("ann")),
         agent_until: Some(seconds(20)),
+        by_request: false,
     };
     let mut enqueued = waits(1, "support", Sms, 0, false, Some("ann"));
     if let Event::Enqueued { agent_until, .. } = &mut enqueued {
@@ -271,10 +272,13 @@ fn what_is_left_to_do_takes_room_until_it_is_done_or_the_time_is_over() {
         conversation: conversation(1),
         until: seconds(15),
     };
-    let wrapping_up = || {
+    let assigned = || {
         under(|policy| support(policy).wrap_up = Some(Millis::seconds(15)))
             .and([present("bob", Available), enqueued(1, "support"), offered(1, 1, "support", "bob", 0)])
             .and([accept_requested(1, 1, "bob"), accepted(1, 1, "bob")])
+    };
+    let wrapping_up = || {
+        assigned()
             .when(Command::Release { assignment: offer(1) })
             .then([began.clone()])
             .when(enqueue(2, "support"))
@@ -293,6 +297,12 @@ fn what_is_left_to_do_takes_room_until_it_is_done_or_the_time_is_over() {
         Event::PresenceSet { agent: agent("bob"), presence: Offline, until: seconds(0) },
         ended(1, 1, "bob"),
     ]);
+    // What is put away is not over: it takes no room.
+    assigned()
+        .when(Command::PutAway { assignment: offer(1) })
+        .then([ended(1, 1, "bob")])
+        .when(Command::PutAway { assignment: offer(1) })
+        .then([]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl World {
         self.no_compatible_pair_persists();
         self.nobody_waits_unseen();
         self.nobody_is_forgotten();
+        self.who_asked_is_not_asked();
         self.index_is_what_the_state_says();
     }
 
@@ -338,6 +339,18 @@ impl World {
                         "nobody looks at {conversation}"
                     );
                 }
+            }
+        }
+    }
+
+    fn who_asked_is_not_asked(&self) {
+        for (id, desk) in self.desks().all() {
+            for (conversation, waiting) in desk.waiting().filter(|(_, waiting)| waiting.by_request) {
+                let offer = waiting.offer.and_then(|number| self.book.get(&number));
+                let is_asked = offer.is_some_and(|offer| {
+                    offer.stage == Stage::Open && waiting.is_asked_for_by(&offer.agent.name)
+                });
+                assert!(!is_asked, "an agent of {id} is asked about {conversation}, and had asked for it");
             }
         }
     }

@@ -17,6 +17,7 @@ impl Tell for Decider {
                 again,
                 agent,
                 agent_until,
+                by_request,
             } => Told::new("enqueued")
                 .of(&queue.desk.tenant)
                 .on(*conversation)
@@ -27,7 +28,8 @@ impl Tell for Decider {
                 .with("since", time(*since))
                 .flag("again", *again)
                 .maybe("agent", agent.as_ref())
-                .maybe("agent_until", agent_until.map(time)),
+                .maybe("agent_until", agent_until.map(time))
+                .flag("by_request", *by_request),
             Event::Waits { conversation, queue, why } => {
                 reasons(Told::new("waits").of(&queue.desk.tenant).on(*conversation).with("queue", queue), why)
             }

@@ -1,0 +1,81 @@
+//! What an agent says, as the domain's values.
+
+use domain::{
+    AgentId, Code, ConversationId, DeskId, OfferId, QueueId, Rejection, TenantId, Timestamp,
+    conversation::Transfer, desk::Presence,
+};
+use wire::api::v1::{
+    self as pb,
+    agent_message::{reassign, transfer},
+};
+
+use crate::convert::{invalid, parse};
+
+/// The conversation and the assignment under which the agent holds it.
+pub(super) fn held(conversation: &str, assignment: &str) -> Result<(ConversationId, OfferId), Rejection> {
+    Ok((parse("conversation", conversation)?, parse("assignment", assignment)?))
+}
+
+pub(super) fn presence(number: i32) -> Result<Presence, Rejection> {
+    match pb::Presence::try_from(number) {
+        Ok(pb::Presence::Available) => Ok(Presence::Available),
+        Ok(pb::Presence::Away) => Ok(Presence::Away),
+        Ok(pb::Presence::Offline) => Ok(Presence::Offline),
+        Ok(pb::Presence::Unspecified) | Err(_) => Err(invalid(format!("`presence`: {number} is none"))),
+    }
+}
+
+/// A moment, to the millisecond.
+pub(super) fn time(field: &str, at: Option<prost_types::Timestamp>) -> Result<Timestamp, Rejection> {
+    let at = at.ok_or_else(|| invalid(format!("`{field}` is missing")))?;
+    let millis =
+        at.seconds.checked_mul(1_000).and_then(|whole| whole.checked_add((at.nanos / 1_000_000).into()));
+    millis.map(Timestamp).ok_or_else(|| invalid(format!("`{field}` is too far away")))
+}
+
+/// To whom an agent transfers.
+pub(super) fn transfer(tenant: &TenantId, to: Option<transfer::To>) -> Result<Transfer, Rejection> {
+    match to {
+        None => Err(invalid("say which `queue`, `agent` or `desk` to transfer to")),
+        Some(transfer::To::Queue(name)) => queue(tenant, &name),
+        Some(transfer::To::Agent(name)) => agent(tenant, &name),
+        Some(transfer::To::Desk(name)) => desk(tenant, &name),
+    }
+}
+
+/// To whom a supervisor gives something: to nobody else if nobody is named.
+pub(super) fn reassign(by: &AgentId, to: Option<reassign::To>) -> Result<Transfer, Rejection> {
+    let tenant = &by.desk.tenant;
+    match to {
+        None => Ok(Transfer::Agent(by.clone())),
+        Some(reassign::To::Queue(name)) => queue(tenant, &name),
+        Some(reassign::To::Agent(name)) => agent(tenant, &name),
+        Some(reassign::To::Desk(name)) => desk(tenant, &name),
+    }
+}
+
+fn queue(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
+    let queue: QueueId = parse("queue", name)?;
+    own(tenant, &queue.desk)?;
+    Ok(Transfer::Queue(queue))
+}
+
+fn agent(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
+    let agent: AgentId = parse("agent", name)?;
+    own(tenant, &agent.desk)?;
+    Ok(Transfer::Agent(agent))
+}
+
+fn desk(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
+    let desk: DeskId = parse("desk", name)?;
+    own(tenant, &desk)?;
+    Ok(Transfer::Desk(desk))
+}
+
+/// Another tenant's is as good as none.
+fn own(tenant: &TenantId, desk: &DeskId) -> Result<(), Rejection> {
+    match desk.tenant == *tenant {
+        true => Ok(()),
+        false => Err(Rejection::new(Code::NotFound, "there is no such queue, agent or desk")),
+    }
+}
