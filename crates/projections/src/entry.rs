@@ -182,6 +182,8 @@ kinds! {
     /// Its body, if it has one, is the agent's note to whoever comes next.
     Transferred = "transferred",
     Replied = "replied",
+    /// The business itself: the queue is closed.
+    AwaySaid = "away_said",
     /// Detail: `done` or `opted_out`.
     Closed = "closed",
 }

@@ -147,7 +147,10 @@ impl Desks {
                 self.turn(assignment, Stage::Assigned, |stage| stage == Stage::Assigned, found);
             }
             Event::WorkDeferred { .. } => self.deferred = true,
-            Event::Waits { .. } | Event::Stranded { .. } | Event::LookSet { .. } => {}
+            Event::Waits { .. }
+            | Event::Stranded { .. }
+            | Event::QueueClosed { .. }
+            | Event::LookSet { .. } => {}
         }
     }
 

@@ -109,6 +109,7 @@ impl AnyEvent {
                     | Stranded { conversation, .. }
                     | PreferenceEnded { conversation, .. }
                     | Overflowing { conversation, .. }
+                    | QueueClosed { conversation, .. }
                     | AcceptedByRule { conversation, .. }
                     | WrapUpBegan { conversation, .. } => Some(*conversation),
                     PresenceSet { .. } | LeaseLapsed { .. } | LookSet { .. } | WorkDeferred { .. } => None,
@@ -148,6 +149,7 @@ impl AnyEvent {
                     | Stranded { queue, .. }
                     | PreferenceEnded { queue, .. }
                     | Overflowing { queue, .. }
+                    | QueueClosed { queue, .. }
                     | LookSet { queue, .. } => &queue.desk.tenant,
                     PresenceSet { agent, .. }
                     | LeaseLapsed { agent }

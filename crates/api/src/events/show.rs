@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 45] = [
+pub(super) const KINDS: [&str; 48] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -67,6 +67,9 @@ pub(super) const KINDS: [&str; 45] = [
     "contact_tagged",
     "contact_untagged",
     "policy_applied",
+    "queue_closed",
+    "away_asked",
+    "away_said",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -97,6 +100,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Transferred { .. } => "transferred",
                 Replied { .. } => "replied",
                 DeliveryNoted { .. } => "delivery_noted",
+                AwayAsked { .. } => "away_asked",
+                AwaySaid { .. } => "away_said",
                 Closed { .. } => "closed",
             }
         }
@@ -121,6 +126,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Stranded { .. } => "stranded",
                 PreferenceEnded { .. } => "preference_ended",
                 Overflowing { .. } => "overflowing",
+                QueueClosed { .. } => "queue_closed",
                 LookSet { .. } | WorkDeferred { .. } => return None,
             }
         }
@@ -197,6 +203,13 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         }),
         TurnAnswered { turn } => Kind::TurnAnswered(event::TurnAnswered { turn: turn.to_string() }),
         BotReplied { message, outgoing, .. } => Kind::BotReplied(event::BotReplied {
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
+        AwayAsked { queue, until, .. } => {
+            Kind::AwayAsked(event::AwayAsked { queue: queue.to_string(), until: until.and_then(time) })
+        }
+        AwaySaid { message, outgoing, .. } => Kind::AwaySaid(event::AwaySaid {
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),

@@ -137,7 +137,7 @@ pub(super) fn overflow(
 ) -> Decided {
     let Some(found) = Found::find(state, id) else { return NOTHING };
     let queue = match found.conversation.owner() {
-        Some(Owner::Queue { queue }) if found.conversation.owner_epoch == owner_epoch => queue,
+        Some(Owner::Queue { queue, .. }) if found.conversation.owner_epoch == owner_epoch => queue,
         _ => return NOTHING,
     };
     Ok(found

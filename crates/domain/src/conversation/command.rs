@@ -108,6 +108,21 @@ pub enum Command {
         message: MessageId,
         progress: Progress,
     },
+    /// Its queue is closed until then, as far as that is known: the customer is to be told.
+    TellAway {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        queue: QueueId,
+        until: Option<Timestamp>,
+    },
+    /// What the customer is told of that; the first answer counts.
+    AwayText {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        message: MessageId,
+        /// A sealed [`crate::Content`] under item `message`.
+        body: Sealed,
+    },
 
     TimerFired(TimerId),
 }
@@ -132,7 +147,11 @@ impl Command {
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
             | Command::Progress { conversation, .. }
-            | Command::TimerFired(TimerId::BotSilent(conversation)) => Some(conversation.party),
+            | Command::TellAway { conversation, .. }
+            | Command::AwayText { conversation, .. }
+            | Command::TimerFired(TimerId::BotSilent(conversation) | TimerId::AwayUnsaid(conversation)) => {
+                Some(conversation.party)
+            }
         }
     }
 }
@@ -246,4 +265,6 @@ pub enum Progress {
 pub enum TimerId {
     /// The bot has not answered its turn.
     BotSilent(ConversationId),
+    /// Nobody has put into words yet that the queue is closed.
+    AwayUnsaid(ConversationId),
 }

@@ -138,6 +138,8 @@ pub enum Owner {
     },
     Queue {
         queue: Arc<QueueId>,
+        /// What the customer is to be told, and was not yet.
+        away: Option<Box<Away>>,
     },
     Agent {
         agent: Arc<AgentId>,
@@ -145,6 +147,17 @@ pub enum Owner {
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
     },
+}
+
+/// A queue is closed, and nobody has put that into words yet.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Away {
+    pub queue: QueueId,
+    /// When it opens, as far as that is known.
+    pub until: Option<Timestamp>,
+    pub asked_at: Timestamp,
+    /// When it is asked again.
+    pub again_at: Timestamp,
 }
 
 /// The turn that the bot has not answered yet.

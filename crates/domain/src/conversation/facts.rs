@@ -136,7 +136,7 @@ pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspon
     match owner {
         Owner::Agent { .. } => return draft.finish(),
         Owner::Bot { .. } => {}
-        Owner::Queue { queue } => {
+        Owner::Queue { queue, .. } => {
             let (queue, owner_epoch) = ((**queue).clone(), latest.owner_epoch);
             draft.push(What::Withdrawn { conversation, queue, owner_epoch });
         }

@@ -75,7 +75,7 @@ impl Names {
                 *bot = self.bot(bot);
                 *queue = self.queue(queue);
             }
-            Owner::Queue { queue } => *queue = self.queue(queue),
+            Owner::Queue { queue, .. } => *queue = self.queue(queue),
             Owner::Agent { agent, assignment, queue } => {
                 *agent = self.agent(agent);
                 **assignment = self.offer(assignment);

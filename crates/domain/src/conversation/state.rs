@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{BotId, ConversationId, Kept, Millis, Party, Timers, Timestamp, TurnId};
 
 use super::{
-    Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
-    What, customer::KeptThread, customers::Customers,
+    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId,
+    Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -38,12 +38,23 @@ impl Conversations {
     /// The turns that bots have not answered yet.
     pub fn open_turns(&self) -> impl Iterator<Item = (TurnId, &Customer, &BotId, &Turn)> {
         // Every unanswered turn has its timer, and only those have.
-        self.timers.ids().filter_map(|TimerId::BotSilent(id)| {
+        self.timers.ids().filter_map(|timer| {
+            let TimerId::BotSilent(id) = timer else { return None };
             let (customer, conversation) = self.conversation(*id)?;
             let Some(Owner::Bot { bot, turn: Some(turn), .. }) = conversation.owner() else { return None };
             let turn_id =
                 TurnId { conversation: *id, owner_epoch: conversation.owner_epoch, number: turn.number };
             Some((turn_id, customer, bot, turn.as_ref()))
+        })
+    }
+
+    /// What customers are to be told of queues that are closed, and were not yet.
+    pub fn open_aways(&self) -> impl Iterator<Item = (ConversationId, &Customer, u32, &Away)> {
+        self.timers.ids().filter_map(|timer| {
+            let TimerId::AwayUnsaid(id) = timer else { return None };
+            let (customer, conversation) = self.conversation(*id)?;
+            let Some(Owner::Queue { away: Some(away), .. }) = conversation.owner() else { return None };
+            Some((*id, customer, conversation.owner_epoch, away.as_ref()))
         })
     }
 
@@ -135,12 +146,12 @@ impl Conversations {
             }
             What::AgentWanted { conversation, queue, owner_epoch, .. } => {
                 let queue = self.customers.names.queue(queue);
-                self.own(*conversation, *owner_epoch, Owner::Queue { queue }, at);
+                self.own(*conversation, *owner_epoch, Owner::Queue { queue, away: None }, at);
             }
             What::Assigned { conversation, agent, assignment, owner_epoch, .. } => {
                 // Only a waiting conversation is ever assigned.
                 let waiting = self.get_mut(*conversation).and_then(|found| match &found.stage {
-                    Stage::Open(Owner::Queue { queue }) => Some(queue.clone()),
+                    Stage::Open(Owner::Queue { queue, .. }) => Some(queue.clone()),
                     _ => None,
                 });
                 if let Some(queue) = waiting {
@@ -164,7 +175,28 @@ impl Conversations {
                     found.stage = Stage::Closed { at };
                 }
                 self.timers.cancel(&TimerId::BotSilent(*conversation));
+                self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
                 self.settle(conversation.party, at);
+            }
+            What::AwayAsked { conversation, queue, until, again_at, .. } => {
+                if let Some(Stage::Open(Owner::Queue { away, .. })) =
+                    self.get_mut(*conversation).map(|found| &mut found.stage)
+                {
+                    let (queue, until, again_at) = (queue.clone(), *until, *again_at);
+                    *away = Some(Box::new(Away { queue, until, asked_at: at, again_at }));
+                    // What would be news no more is not asked again.
+                    if until.is_none_or(|until| again_at < until) {
+                        self.timers.set(TimerId::AwayUnsaid(*conversation), again_at);
+                    }
+                }
+            }
+            What::AwaySaid { conversation, .. } => {
+                if let Some(Stage::Open(Owner::Queue { away, .. })) =
+                    self.get_mut(*conversation).map(|found| &mut found.stage)
+                {
+                    *away = None;
+                }
+                self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
@@ -211,6 +243,7 @@ impl Conversations {
             conversation.owner_epoch = owner_epoch;
         }
         self.timers.cancel(&TimerId::BotSilent(id));
+        self.timers.cancel(&TimerId::AwayUnsaid(id));
         self.settle(id.party, at);
     }
 

@@ -67,7 +67,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
         Command::TimerFired(TimerId::Grace(conversation)) => Ok(grace_over(state, context, *conversation)),
         Command::TimerFired(TimerId::Look(queue)) => {
             let mut draft = Draft::new(state, context, queue.desk.clone());
-            offer_all(&mut draft, Scope::Queue(&queue.name));
+            offer_all(&mut draft, Scope::Due(&queue.name));
             waits::look_over(&mut draft, &queue.name, true);
             Ok(draft.finish())
         }

@@ -41,6 +41,7 @@ impl Desks {
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }
             | Event::Overflowing { .. }
+            | Event::QueueClosed { .. }
             | Event::Dequeued { .. }
             | Event::AcceptedByRule { .. }
             | Event::GivingBack { .. } => {}
@@ -97,6 +98,7 @@ impl Desk {
                     again: *again,
                     offer: None,
                     overflowing: false,
+                    found_closed: None,
                     refusals: None,
                 };
                 self.wait(*conversation, waiting);
@@ -109,6 +111,12 @@ impl Desk {
             }
             Event::Overflowing { conversation, .. } => {
                 self.change(*conversation, |waiting| waiting.overflowing = true);
+            }
+            Event::QueueClosed { conversation, .. } => {
+                // In place: it stays where it is in its line.
+                if let Some(waiting) = self.waiting.get_mut(conversation) {
+                    waiting.found_closed = Some(at);
+                }
             }
             Event::PresenceSet { agent, presence, until } => {
                 let agent = self.agents.entry(agent.name.clone()).or_default();
@@ -290,6 +298,7 @@ impl<'a> Concerns<'a> {
             | Event::Stranded { conversation, queue, .. }
             | Event::PreferenceEnded { conversation, queue, .. }
             | Event::Overflowing { conversation, queue, .. }
+            | Event::QueueClosed { conversation, queue, .. }
             | Event::Dequeued { conversation, queue, .. } => {
                 Concerns { conversation: Some(*conversation), ..only(&queue.desk) }
             }

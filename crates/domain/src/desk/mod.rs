@@ -11,6 +11,7 @@ mod event;
 mod evolve;
 mod index;
 mod matching;
+mod opening;
 mod selection;
 mod state;
 mod take_back;

@@ -93,6 +93,8 @@ pub struct Waiting {
     pub offer: Option<u64>,
     /// The conversation is asked to go on to another queue; it is offered to nobody here meanwhile.
     pub overflowing: bool,
+    /// When it was found last that its queue is closed.
+    pub found_closed: Option<Timestamp>,
     /// Rare, so kept apart.
     pub(super) refusals: Option<Box<Refusals>>,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LanguageId, Millis, QueueId, SkillId};
+use crate::{HoursId, LanguageId, Millis, QueueId, SkillId};
 
 use super::Agent;
 
@@ -31,6 +31,19 @@ pub struct Queue {
     pub wrap_up: Option<Millis>,
     /// The service level: people are to answer within this time.
     pub answer_within: Option<Millis>,
+    /// Outside of these hours conversations wait and are offered to nobody; none: it is always open.
+    pub hours: Option<HoursId>,
+    /// What becomes of conversations outside of the hours, besides waiting.
+    pub when_closed: Option<WhenClosed>,
+}
+
+/// What becomes of a conversation that finds its queue closed, or that waits as it closes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum WhenClosed {
+    /// The customer is told this, once until it opens, and waits on. `{date}` and `{time}` stand for when it opens.
+    Say(String),
+    /// It goes on to another queue at once.
+    Overflow(QueueId),
 }
 
 /// Linear ageing: for every so much waiting one more point of priority, up to a most.

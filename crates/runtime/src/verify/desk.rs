@@ -114,6 +114,7 @@ impl Reservations {
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }
             | Event::Overflowing { .. }
+            | Event::QueueClosed { .. }
             | Event::LookSet { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }

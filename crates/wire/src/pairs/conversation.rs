@@ -19,6 +19,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
     Progress { conversation, message, progress },
+    TellAway { conversation, owner_epoch, queue, until },
+    AwayText { conversation, owner_epoch, message, body },
     TimerFired(timer),
 }}
 
@@ -67,6 +69,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Transferred { conversation, by, note },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
+    AwayAsked { conversation, owner_epoch, queue, until, again_at },
+    AwaySaid { conversation, message, outgoing },
     Closed { conversation, by, reason },
 }}
 
@@ -91,4 +95,4 @@ enumeration! {
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }
 
-timers! { domain::conversation::TimerId => Conversation { BotSilent } }
+timers! { domain::conversation::TimerId => Conversation { BotSilent, AwayUnsaid } }

@@ -25,6 +25,7 @@ choice! { domain::desk::Event => DeskEvent, desk_event {
     Stranded { conversation, queue, because },
     PreferenceEnded { conversation, queue, agent, because },
     Overflowing { conversation, owner_epoch, queue, to, since, because },
+    QueueClosed { conversation, owner_epoch, queue, until, say },
     LookSet { queue, at },
     Dequeued { conversation, queue, because },
     PresenceSet { agent, presence, until },
@@ -47,7 +48,7 @@ enumeration! {
     domain::desk::WithdrawnBecause => WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
     domain::desk::StrandedBecause => StrandedBecause { NoQueue, NoAgent }
     domain::desk::PreferenceEnded => PreferenceEndedBecause { AgentGone, GraceOver }
-    domain::desk::OverflowBecause => OverflowBecause { Waited, Refused, NoAgent }
+    domain::desk::OverflowBecause => OverflowBecause { Waited, Refused, NoAgent, Closed }
 }
 
 message! {

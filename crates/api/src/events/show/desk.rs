@@ -81,9 +81,13 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
                 OverflowBecause::Waited => "waited",
                 OverflowBecause::Refused => "refused",
                 OverflowBecause::NoAgent => "no_agent",
+                OverflowBecause::Closed => "closed",
             }
             .to_owned(),
         }),
+        QueueClosed { queue, until, .. } => {
+            Kind::QueueClosed(event::QueueClosed { queue: queue.to_string(), until: until.and_then(time) })
+        }
         AcceptRequested { offer, agent, .. } => Kind::AcceptRequested(step(offer, agent)),
         Accepted { offer, agent, .. } => Kind::OfferAccepted(step(offer, agent)),
         Declined { offer, agent, .. } => Kind::OfferDeclined(step(offer, agent)),

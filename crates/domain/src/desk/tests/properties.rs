@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::{world::World, *};
 use crate::{
-    LanguageId, SkillId,
+    HoursId, LanguageId, SkillId,
     desk::{Command, Presence},
-    policy::{Ageing, Needs, Overflow, Relaxation, Selection},
+    policy::{Ageing, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Relaxation, Selection, WhenClosed},
 };
 
 /// The agents and queues of two desks of one partition.
@@ -43,6 +43,16 @@ struct QueuePlan {
     overflows: Option<(Option<u64>, Option<u32>)>,
     auto_accept: bool,
     wrap_up: Option<u64>,
+    /// Which of the hours, and what it does outside of them.
+    hours: Option<(usize, Closed)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Closed {
+    Waits,
+    Says,
+    /// To the next queue that there is.
+    Overflows,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +88,7 @@ impl Plan {
             Some((id, allowed))
         });
         let mut policy = Policy::clone(&policy(version, &[], &agents.collect::<Vec<_>>()));
+        policy.hours = (0..HOURS.len()).map(|n| (hours_id(n), hours(n))).collect();
         for (place, (id, plan)) in known.iter().enumerate() {
             let next = known.get(place + 1).map(|(id, _)| id.clone());
             policy.queues.insert(id.clone(), plan.queue(next));
@@ -96,6 +107,11 @@ impl QueuePlan {
             Relaxation { after: Millis::seconds(20), needs: needs(self.level.min(1), self.german) },
             Relaxation { after: Millis::seconds(40), needs: needs(0, false) },
         ];
+        let when_closed = match self.hours {
+            Some((_, Closed::Says)) => Some(WhenClosed::Say("We are closed.".into())),
+            Some((_, Closed::Overflows)) => next.clone().map(WhenClosed::Overflow),
+            Some((_, Closed::Waits)) | None => None,
+        };
         let overflow = self.overflows.zip(next);
         Queue {
             priority: self.priority,
@@ -111,8 +127,30 @@ impl QueuePlan {
             }),
             auto_accept: self.auto_accept,
             wrap_up: self.wrap_up.map(Millis::seconds),
+            hours: self.hours.map(|(which, _)| hours_id(which)),
+            when_closed,
             ..Queue::default()
         }
+    }
+}
+
+/// Minutes of the first day at which people are there, and of which they are not after all.
+const HOURS: [(&[(u16, u16)], Option<(u16, u16)>); 3] =
+    [(&[(0, 2), (4, 5), (9, 1440)], None), (&[(1, 20), (20, 25)], Some((6, 7))), (&[(3, 4)], None)];
+
+fn hours_id(which: usize) -> HoursId {
+    ["early", "office", "late"][which].parse().unwrap()
+}
+
+/// The first day is a Thursday, and New Year's.
+fn hours(which: usize) -> Hours {
+    let (open, closed) = HOURS[which];
+    let new_year = Day { year: None, month: 1, day: 1 };
+    let holiday = |(from, to)| Holiday { first: new_year, last: new_year, from, to };
+    Hours {
+        time_zone: "Africa/Abidjan".into(),
+        open: open.iter().map(|(from, to)| OpenSpan { weekday: 4, from: *from, to: *to }).collect(),
+        holidays: closed.map(holiday).into_iter().collect(),
     }
 }
 
@@ -191,6 +229,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         Just(Selection::RoundRobin),
     ];
     let overflows = (prop::option::of(30..60_u64), prop::option::of(1..3_u32));
+    let closed = prop_oneof![Just(Closed::Waits), Just(Closed::Says), Just(Closed::Overflows)];
     let queue = (
         (-1..2_i32, any::<bool>()),
         (0..3_u8, prop::bool::weighted(0.3), 0..3_usize),
@@ -198,10 +237,22 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop::option::of(overflows),
         prop::bool::weighted(0.2),
         prop::option::weighted(0.3, 1..30_u64),
+        prop::option::weighted(0.4, (0..HOURS.len(), closed)),
     );
     let queue = queue.prop_map(
-        |((priority, ages), (level, german, relaxes), selection, overflows, auto_accept, wrap_up)| {
-            QueuePlan { priority, ages, level, german, relaxes, selection, overflows, auto_accept, wrap_up }
+        |((priority, ages), (level, german, relaxes), selection, overflows, auto_accept, wrap_up, hours)| {
+            QueuePlan {
+                priority,
+                ages,
+                level,
+                german,
+                relaxes,
+                selection,
+                overflows,
+                auto_accept,
+                wrap_up,
+                hours,
+            }
         },
     );
     (
@@ -312,7 +363,8 @@ proptest! {
 /// Found by the property: one who left a desk without queues took a pool along in which another still stood.
 #[test]
 fn agents_come_and_go_at_a_desk_without_queues() {
-    let able = AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
+    let able =
+        AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
     let plan = Plan { queues: vec![None; 3], agents: vec![Some(able); 5] };
     let mut world = World::new(plan.policy(1));
     for (agent, presence) in [(3, Presence::Available), (4, Presence::Available), (3, Presence::Offline)] {

@@ -2,6 +2,7 @@
 //! events alone, by which every step is checked.
 
 mod checks;
+pub(super) mod hours;
 
 use std::collections::VecDeque;
 
@@ -82,6 +83,8 @@ pub(super) struct World {
     generations_fired: BTreeSet<u64>,
     /// Whose operators were told that nobody could ever take them, under the policy in force.
     stranded: BTreeSet<(QueueId, Channel)>,
+    /// Those of the policy in force.
+    hours: hours::Hours,
 }
 
 impl World {
@@ -102,6 +105,7 @@ impl World {
             offers_seen: 0,
             generations_fired: BTreeSet::new(),
             stranded: BTreeSet::new(),
+            hours: hours::Hours::default(),
         };
         world.adopt(policy);
         world
@@ -119,6 +123,7 @@ impl World {
 
     pub(super) fn adopt(&mut self, policy: Arc<Policy>) {
         let step = self.partition.adopt(self.now, policy.clone()).expect("each policy is newer");
+        self.hours = hours::Hours::of(&policy);
         self.policy = policy;
         self.stranded.clear();
         self.absorb(step);
@@ -237,7 +242,7 @@ impl World {
         }
         assert!(self.book.is_empty(), "reservations that never end: {:?}", self.book);
         assert_eq!(self.partition.pending(), BTreeSet::new(), "commands that are never answered");
-        assert_eq!(self.partition.next_due(), None, "timers that guard nothing");
+        self.only_hours_are_waited_for();
         self.replay_equals_live();
         self.evolve_is_total();
     }

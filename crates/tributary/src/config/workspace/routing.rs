@@ -26,6 +26,16 @@ pub(super) struct Queue {
     auto_accept: bool,
     wrap_up: Option<Span>,
     answer_within: Option<Span>,
+    hours: Option<String>,
+    when_closed: Option<WhenClosed>,
+}
+
+/// One of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenClosed {
+    say: Option<String>,
+    overflow: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -118,7 +128,21 @@ impl Queue {
             auto_accept: self.auto_accept,
             wrap_up: self.wrap_up.map(|span| span.0),
             answer_within: self.answer_within.map(|span| span.0),
+            hours: self.hours.map(|hours| hours.parse()).transpose()?,
+            when_closed: self.when_closed.map(|when| when.policy(tenant)).transpose()?,
         })
+    }
+}
+
+impl WhenClosed {
+    fn policy(self, tenant: &TenantId) -> Result<policy::WhenClosed, Wrong> {
+        match (self.say, self.overflow) {
+            (Some(text), None) => Ok(policy::WhenClosed::Say(text)),
+            (None, Some(to)) => Ok(policy::WhenClosed::Overflow(queue_id(tenant, &to)?)),
+            _ => {
+                Err(Wrong::at("when_closed", "either `say` something, or `overflow` to another queue".into()))
+            }
+        }
     }
 }
 

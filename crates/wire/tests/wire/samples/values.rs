@@ -38,7 +38,7 @@ structs! {
     desk::Considered { free, refused, full, away, offline, unable }
     policy::Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within,
+        answer_within, hours, when_closed,
     }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
@@ -50,7 +50,9 @@ structs! {
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     policy::KeywordAnswer { words, text }
-    policy::Hours { time_zone, open }
+    policy::Hours { time_zone, open, holidays }
+    policy::Holiday { first, last, from, to }
+    policy::Day { year, month, day }
     policy::OpenSpan { weekday, from, to }
 }
 
@@ -77,6 +79,8 @@ choices! {
         GiveBack { conversation, assignment },
         Overflow { conversation, owner_epoch, to, since },
         Progress { conversation, message, progress },
+        TellAway { conversation, owner_epoch, queue, until },
+        AwayText { conversation, owner_epoch, message, body },
         TimerFired(timer),
     }
     conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
@@ -87,7 +91,7 @@ choices! {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
-    conversation::TimerId { BotSilent(conversation) }
+    conversation::TimerId { BotSilent(conversation), AwayUnsaid(conversation) }
     conversation::What {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
@@ -114,6 +118,8 @@ choices! {
         Transferred { conversation, by, note },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
+        AwayAsked { conversation, owner_epoch, queue, until, again_at },
+        AwaySaid { conversation, message, outgoing },
         Closed { conversation, by, reason },
     }
     conversation::HandOffReason { NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned }
@@ -145,6 +151,7 @@ choices! {
         Stranded { conversation, queue, because },
         PreferenceEnded { conversation, queue, agent, because },
         Overflowing { conversation, owner_epoch, queue, to, since, because },
+        QueueClosed { conversation, owner_epoch, queue, until, say },
         LookSet { queue, at },
         Dequeued { conversation, queue, because },
         PresenceSet { agent, presence, until },
@@ -165,7 +172,7 @@ choices! {
     desk::WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
     desk::StrandedBecause { NoQueue, NoAgent }
     desk::PreferenceEnded { AgentGone, GraceOver }
-    desk::OverflowBecause { Waited, Refused, NoAgent }
+    desk::OverflowBecause { Waited, Refused, NoAgent, Closed }
 
     delivery::Command {
         Deliver { conversation, message, outgoing },
@@ -206,5 +213,6 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
+    policy::WhenClosed { Say(text), Overflow(queue) }
     policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }

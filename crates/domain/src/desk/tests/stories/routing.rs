@@ -8,26 +8,26 @@ use crate::{
 };
 
 /// The usual team under another policy.
-fn under(change: impl FnOnce(&mut Policy)) -> Story {
+pub(super) fn under(change: impl FnOnce(&mut Policy)) -> Story {
     let mut policy = Policy::clone(&usual());
     policy.version = 2;
     change(&mut policy);
     given([]).under(Arc::new(policy))
 }
 
-fn support(policy: &mut Policy) -> &mut Queue {
+pub(super) fn support(policy: &mut Policy) -> &mut Queue {
     policy.queues.get_mut(&queue("support")).expect("the team has it")
 }
 
-fn of<'a>(policy: &'a mut Policy, name: &str) -> &'a mut Agent {
+pub(super) fn of<'a>(policy: &'a mut Policy, name: &str) -> &'a mut Agent {
     policy.agents.get_mut(&agent(name)).expect("the team has one")
 }
 
-fn billing(level: u8) -> Needs {
+pub(super) fn billing(level: u8) -> Needs {
     Needs { skills: [("billing".parse().unwrap(), level)].into(), languages: [].into() }
 }
 
-fn look_at(second: i64) -> Event {
+pub(super) fn look_at(second: i64) -> Event {
     Event::LookSet { queue: queue("support"), at: seconds(second) }
 }
 
@@ -68,7 +68,7 @@ fn what_is_needed_is_relaxed_by_waiting() {
     ]);
 }
 
-fn enqueue_since(n: u8, second: i64) -> Command {
+pub(super) fn enqueue_since(n: u8, second: i64) -> Command {
     let mut command = enqueue(n, "support");
     if let Command::Enqueue { since, .. } = &mut command {
         *since = seconds(second);

@@ -1,6 +1,6 @@
 //! What is checked after every step, and at every event, by the policy and the book alone.
 
-use super::{super::*, Asked, Entry, Owner, Stage, World};
+use super::{super::*, Asked, Entry, Owner, Stage, World, hours::Hours};
 use crate::{
     Aggregate, Cause, Partition, Recorded, Step, Topology,
     desk::{
@@ -8,6 +8,7 @@ use crate::{
         index::Index,
         selection::{Candidate, Rank, rank},
     },
+    policy::WhenClosed,
 };
 
 impl World {
@@ -88,6 +89,9 @@ impl World {
                 });
             }
             Event::Waits { conversation, why, .. } => self.reason_is_true(desks, *conversation, *why),
+            Event::QueueClosed { conversation, queue, until, say, .. } => {
+                self.closing_is_true(desks, *conversation, queue, *until, *say);
+            }
             Event::Stranded { conversation, queue, .. } => {
                 let (_, waiting) = desks.waiting(*conversation).expect("only who waits is stranded");
                 assert_eq!(*queue.name, *waiting.queue);
@@ -191,6 +195,9 @@ impl World {
         else {
             return BTreeMap::new();
         };
+        if waiting.wanted.is_none() && !self.hours.is_open(queue, self.now) {
+            return BTreeMap::new();
+        }
         let needs = queue.needs_at(queue.stage(waited));
         let able = |(agent, allowed): &(&AgentId, &Agent)| {
             let state = desks.agent(agent);
@@ -219,7 +226,7 @@ impl World {
         let (desk, chosen) = desks.waiting(conversation).expect("only who waits is offered");
         let order = |id: ConversationId, waiting: &Waiting| {
             let queue = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
-            let waited = self.now - waiting.since;
+            let waited = self.counted(desk, waiting);
             let priority =
                 self.policy.queues.get(&queue).map(|queue| queue.priority_after(waited, waiting.again));
             (std::cmp::Reverse(priority), !waiting.again, waiting.since, id)
@@ -228,8 +235,7 @@ impl World {
         for (id, waiting) in desks.desk(desk).expect("it waits there").waiting() {
             // Who has waited so long that a timer is overdue for it is seen to when that fires.
             if order(id, waiting) < before {
-                let waited = if self.is_overdue() { Millis(0) } else { self.now - waiting.since };
-                let suitable = self.suitable(desks, desk, waiting, waited, !self.is_overdue());
+                let suitable = self.surely_suitable(desks, desk, waiting);
                 assert_eq!(
                     suitable,
                     [].into(),
@@ -237,7 +243,7 @@ impl World {
                 );
             }
         }
-        let suitable = self.suitable(desks, desk, chosen, self.now - chosen.since, true);
+        let suitable = self.suitable(desks, desk, chosen, self.counted(desk, chosen), true);
         let best = suitable.iter().min_by_key(|(agent, rank)| (**rank, *agent));
         assert_eq!(
             best.map(|(agent, _)| agent),
@@ -252,7 +258,7 @@ impl World {
         let waited = self.now - waiting.since;
         assert_eq!((why.policy, why.waited), (self.policy.version, waited));
         assert_eq!(why.wanted, waiting.wanted.is_some());
-        let able = self.able(desks, desk, waiting, waited);
+        let able = self.able(desks, desk, waiting, self.counted(desk, waiting));
         let refused = able.keys().filter(|agent| waiting.refused_by(&agent.name)).count();
         let counted = why.considered;
         assert_eq!(
@@ -290,8 +296,7 @@ impl World {
     fn no_compatible_pair_persists(&self) {
         for (id, desk) in self.desks().all() {
             for (conversation, waiting) in desk.waiting() {
-                let waited = if self.is_overdue() { Millis(0) } else { self.now - waiting.since };
-                let suitable = self.suitable(self.desks(), id, waiting, waited, !self.is_overdue());
+                let suitable = self.surely_suitable(self.desks(), id, waiting);
                 assert_eq!(suitable, [].into(), "{conversation} waits while these are free");
             }
         }
@@ -324,22 +329,99 @@ impl World {
                     assert!(!hopeless || told, "{conversation} waits in vain, and nobody is told");
                 }
                 let Some(queue) = queue else { continue };
-                let waited = self.now - waiting.since;
+                self.hours_are_kept(queue, &queue_id, conversation, waiting, told);
+                let waited = self.counted(id, waiting);
                 let overflow = queue.overflow.as_ref().and_then(|overflow| overflow.after);
                 let too_long = overflow.is_some_and(|after| waited >= after);
                 assert!(
                     self.is_overdue() || !too_long,
                     "{conversation} should have gone on to another queue"
                 );
-                if let Some(mark) = queue.next_change(waited).filter(|_| !told) {
+                let is_open = self.hours.is_open(queue, self.now);
+                if let Some(mark) = queue.next_change(waited).filter(|_| !told && is_open) {
                     let looks = self.desks().timers.due(&TimerId::Look(queue_id));
-                    assert!(
-                        looks.is_some_and(|at| at <= waiting.since + mark),
-                        "nobody looks at {conversation}"
-                    );
+                    let left = Millis(mark.0 - waited.0);
+                    assert!(looks.is_some_and(|at| at <= self.now + left), "nobody looks at {conversation}");
                 }
             }
         }
+    }
+
+    /// For how long it has waited, as far as that counts: while its queue was open, and not before it opened.
+    fn counted(&self, desk: &DeskId, waiting: &Waiting) -> Millis {
+        let id = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
+        let Some(queue) = self.policy.queues.get(&id) else { return self.now - waiting.since };
+        self.hours.opened(queue, self.now).map_or(Millis(0), |opened| self.now - opened.max(waiting.since))
+    }
+
+    /// The agents who may be asked, whichever timer is overdue: who has waited so long that one is is seen to when that
+    /// fires, as is who waits in a queue that has opened.
+    fn surely_suitable(&self, desks: &Desks, desk: &DeskId, waiting: &Waiting) -> BTreeMap<AgentId, Rank> {
+        let id = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
+        let has_hours = self.policy.queues.get(&id).is_some_and(|queue| queue.hours.is_some());
+        match self.is_overdue() {
+            true if has_hours && waiting.wanted.is_none() => BTreeMap::new(),
+            true => self.suitable(desks, desk, waiting, Millis(0), false),
+            false => self.suitable(desks, desk, waiting, self.counted(desk, waiting), true),
+        }
+    }
+
+    /// A queue is said to be closed when it is, until it opens, and once until then.
+    fn closing_is_true(
+        &self,
+        desks: &Desks,
+        conversation: ConversationId,
+        id: &QueueId,
+        until: Option<Timestamp>,
+        say: bool,
+    ) {
+        let (_, waiting) = desks.waiting(conversation).expect("only who waits is told");
+        assert_eq!((&waiting.queue, &waiting.wanted), (&id.name, &None));
+        let queue = &self.policy.queues[id];
+        assert!(!self.hours.is_open(queue, self.now), "{id} is open");
+        assert!(!self.knows_that_it_is_closed(queue, waiting), "{conversation} knows that");
+        assert_eq!(say, matches!(queue.when_closed, Some(WhenClosed::Say(_))));
+        match self.hours.next_change(queue, self.now) {
+            Some(opens) => assert_eq!(until, Some(opens)),
+            None => assert!(until.is_none_or(|until| until > self.now + Hours::AHEAD), "{until:?}"),
+        }
+    }
+
+    fn knows_that_it_is_closed(&self, queue: &Queue, waiting: &Waiting) -> bool {
+        let closed = self.hours.closed(queue, self.now);
+        waiting.found_closed.is_some_and(|then| closed <= then)
+    }
+
+    /// Who waits in a closed queue was told, or has gone on; and the desk looks when it opens or closes.
+    fn hours_are_kept(
+        &self,
+        queue: &Queue,
+        id: &QueueId,
+        conversation: ConversationId,
+        waiting: &Waiting,
+        stranded: bool,
+    ) {
+        if self.is_overdue() {
+            return;
+        }
+        if waiting.wanted.is_none() && !self.hours.is_open(queue, self.now) {
+            let told = self.knows_that_it_is_closed(queue, waiting);
+            let goes_on = matches!(queue.when_closed, Some(WhenClosed::Overflow(_)));
+            assert!(
+                stranded || told && !goes_on,
+                "{conversation} waits in {id}, which is closed, and does not know it"
+            );
+        }
+        if let Some(change) = self.hours.next_change(queue, self.now).filter(|_| !stranded) {
+            let looks = self.desks().timers.due(&TimerId::Look(id.clone()));
+            assert!(looks.is_some_and(|at| at <= change), "nobody looks when {id} opens or closes");
+        }
+    }
+
+    /// At the end, the desk waits only for queues to open or close, or to have done so once.
+    pub(super) fn only_hours_are_waited_for(&self) {
+        let others = self.desks().timers.ids().filter(|timer| !matches!(timer, TimerId::Look(_)));
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&TimerId>::new(), "timers that guard nothing");
     }
 
     /// What is kept up is what would be made anew.

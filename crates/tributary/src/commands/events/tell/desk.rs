@@ -52,6 +52,13 @@ impl Tell for Decider {
                     .number("owner_epoch", *owner_epoch)
                     .with("since", time(*since))
             }
+            Event::QueueClosed { conversation, owner_epoch, queue, until, say } => Told::new("queue_closed")
+                .of(&queue.desk.tenant)
+                .on(*conversation)
+                .with("queue", queue)
+                .number("owner_epoch", *owner_epoch)
+                .maybe("until", until.map(time))
+                .flag("say", *say),
             Event::LookSet { queue, at } => {
                 Told::new("look_set").of(&queue.desk.tenant).with("queue", queue).with("look_at", time(*at))
             }
