@@ -107,7 +107,7 @@ impl Desks {
             Event::PresenceSet { agent, presence, .. } => {
                 self.available.insert(agent.clone(), *presence == Presence::Available);
             }
-            Event::LeaseLapsed { agent } => {
+            Event::SentAway { agent, .. } | Event::LeaseLapsed { agent } => {
                 self.available.insert(agent.clone(), false);
             }
             Event::Offered { offer, conversation, agent, channel, .. } => {

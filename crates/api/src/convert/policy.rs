@@ -187,6 +187,7 @@ mod tests {
             answer_within: Some(Millis::seconds(20)),
             hours: Some("office".parse().unwrap()),
             when_closed: Some(WhenClosed::Say("Back at {time}.".into())),
+            away_after_expired: Some(2),
         }
     }
 

@@ -112,7 +112,11 @@ impl AnyEvent {
                     | QueueClosed { conversation, .. }
                     | AcceptedByRule { conversation, .. }
                     | WrapUpBegan { conversation, .. } => Some(*conversation),
-                    PresenceSet { .. } | LeaseLapsed { .. } | LookSet { .. } | WorkDeferred { .. } => None,
+                    PresenceSet { .. }
+                    | SentAway { .. }
+                    | LeaseLapsed { .. }
+                    | LookSet { .. }
+                    | WorkDeferred { .. } => None,
                 }
             }
             AnyEvent::Contact(_) | AnyEvent::Workspace(_) => None,
@@ -152,6 +156,7 @@ impl AnyEvent {
                     | QueueClosed { queue, .. }
                     | LookSet { queue, .. } => &queue.desk.tenant,
                     PresenceSet { agent, .. }
+                    | SentAway { agent, .. }
                     | LeaseLapsed { agent }
                     | Offered { agent, .. }
                     | AcceptRequested { agent, .. }

@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 48] = [
+pub(super) const KINDS: [&str; 49] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -70,6 +70,7 @@ pub(super) const KINDS: [&str; 48] = [
     "queue_closed",
     "away_asked",
     "away_said",
+    "sent_away",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -111,6 +112,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Enqueued { .. } => "enqueued",
                 Dequeued { .. } => "dequeued",
                 PresenceSet { .. } => "presence_set",
+                SentAway { .. } => "sent_away",
                 LeaseLapsed { .. } => "lease_lapsed",
                 Offered { .. } => "offer_made",
                 AcceptRequested { .. } => "accept_requested",

@@ -52,6 +52,10 @@ pub(crate) enum Ending {
 pub(crate) enum Update {
     /// The agent's presence was set, or renewed.
     Present(Presence),
+    /// So many offers in a row expired that the agent is away.
+    SentAway {
+        expired: u32,
+    },
     Offered(Offer),
     OfferEnded {
         offer: OfferId,
@@ -147,6 +151,11 @@ impl Agents {
             Event::PresenceSet { agent, presence, .. } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
                     agent.tell(&Update::Present(*presence));
+                }
+            }
+            Event::SentAway { agent, expired } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.tell(&Update::SentAway { expired: *expired });
                 }
             }
             Event::WrapUpBegan { assignment, agent, conversation, until } => {
@@ -320,8 +329,15 @@ mod tests {
             agent,
             command,
         });
+        agents.fold_desk(&desk::Event::SentAway { agent: ann(), expired: 2 });
         let told = told(&mut updates);
-        assert!(matches!(&told[..], [Update::Present(Presence::Away), Update::Released(_)]), "{told:?}");
+        assert!(
+            matches!(
+                &told[..],
+                [Update::Present(Presence::Away), Update::Released(_), Update::SentAway { expired: 2 }]
+            ),
+            "{told:?}"
+        );
     }
 
     #[test]

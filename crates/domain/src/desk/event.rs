@@ -73,6 +73,11 @@ pub enum Event {
         presence: Presence,
         until: Timestamp,
     },
+    /// The agent let so many offers in a row expire, and is away from here on, until the agent says otherwise.
+    SentAway {
+        agent: AgentId,
+        expired: u32,
+    },
     /// The lease ended without being renewed.
     LeaseLapsed {
         agent: AgentId,

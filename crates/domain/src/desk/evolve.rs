@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ConversationId, DeskId, Timestamp};
+use crate::{AgentId, ConversationId, DeskId, Timestamp};
 
 use super::{
     Event, Presence, TimerId,
@@ -37,6 +37,7 @@ impl Desks {
                 self.timers.cancel(&TimerId::WrapUp(assignment.clone()));
             }
             Event::Enqueued { .. }
+            | Event::SentAway { .. }
             | Event::Waits { .. }
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }
@@ -121,14 +122,20 @@ impl Desk {
             Event::PresenceSet { agent, presence, until } => {
                 let agent = self.agents.entry(agent.name.clone()).or_default();
                 if *presence == Presence::Available && agent.presence != Presence::Available {
-                    agent.idle_since = at;
+                    (agent.idle_since, agent.expired) = (at, 0);
                 }
+                agent.sent_away &= *presence == Presence::Away;
                 agent.presence = *presence;
                 agent.until = *until;
             }
+            Event::SentAway { agent, .. } => {
+                if let Some(agent) = self.agents.get_mut(&agent.name) {
+                    (agent.presence, agent.sent_away) = (Presence::Away, true);
+                }
+            }
             Event::LeaseLapsed { agent } => {
                 if let Some(agent) = self.agents.get_mut(&agent.name) {
-                    agent.presence = Presence::Offline;
+                    (agent.presence, agent.sent_away) = (Presence::Offline, false);
                 }
             }
             Event::Offered {
@@ -153,7 +160,8 @@ impl Desk {
                 };
                 self.offered(offer.number, made);
             }
-            Event::AcceptRequested { offer, command, .. } => {
+            Event::AcceptRequested { offer, agent, command, .. } => {
+                self.count_expired(agent, |_| 0);
                 self.stage(offer.number, OfferStage::Accepting(*command));
             }
             Event::AcceptedByRule { offer, .. } => {
@@ -165,7 +173,9 @@ impl Desk {
                     self.leave(*conversation);
                 }
             }
-            Event::Declined { offer, .. } | Event::Expired { offer, .. } => {
+            Event::Declined { offer, agent, .. } | Event::Expired { offer, agent, .. } => {
+                let answered = matches!(event, Event::Declined { .. });
+                self.count_expired(agent, |expired| if answered { 0 } else { expired.saturating_add(1) });
                 if let Some(ended) = self.end(offer.number) {
                     let rest_until = at + ended.patience();
                     self.wait_on(offer.number, &ended, |waiting| waiting.refused(&ended.agent, rest_until));
@@ -236,6 +246,12 @@ impl Desk {
         self.offers.insert(number, offer);
     }
 
+    fn count_expired(&mut self, agent: &AgentId, count: impl FnOnce(u32) -> u32) {
+        if let Some(agent) = self.agents.get_mut(&agent.name) {
+            agent.expired = count(agent.expired);
+        }
+    }
+
     fn stage(&mut self, number: u64, stage: OfferStage) {
         if let Some(offer) = self.offers.get_mut(&number) {
             offer.stage = stage;
@@ -303,9 +319,9 @@ impl<'a> Concerns<'a> {
                 Concerns { conversation: Some(*conversation), ..only(&queue.desk) }
             }
             Event::LookSet { queue, .. } => only(&queue.desk),
-            Event::PresenceSet { agent, .. } | Event::LeaseLapsed { agent } => {
-                Concerns { agent: Some(&agent.name), ..only(&agent.desk) }
-            }
+            Event::PresenceSet { agent, .. }
+            | Event::SentAway { agent, .. }
+            | Event::LeaseLapsed { agent } => Concerns { agent: Some(&agent.name), ..only(&agent.desk) },
             Event::Offered { offer, conversation, agent, .. }
             | Event::AcceptedByRule { offer, conversation, agent, .. }
             | Event::AcceptRequested { offer, conversation, agent, .. }

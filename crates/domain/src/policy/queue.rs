@@ -35,6 +35,8 @@ pub struct Queue {
     pub hours: Option<HoursId>,
     /// What becomes of conversations outside of the hours, besides waiting.
     pub when_closed: Option<WhenClosed>,
+    /// An agent who lets so many offers in a row expire, the last of them from here, is away.
+    pub away_after_expired: Option<u32>,
 }
 
 /// What becomes of a conversation that finds its queue closed, or that waits as it closes.

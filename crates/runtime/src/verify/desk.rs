@@ -118,6 +118,7 @@ impl Reservations {
             | Event::LookSet { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }
+            | Event::SentAway { .. }
             | Event::LeaseLapsed { .. }
             | Event::WorkDeferred { .. } => {}
         }

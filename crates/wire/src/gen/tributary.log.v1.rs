@@ -1849,6 +1849,9 @@ pub struct Queue {
     /// What becomes of conversations outside of the hours, besides waiting.
     #[prost(message, optional, tag = "33")]
     pub when_closed: ::core::option::Option<WhenClosed>,
+    /// An agent who lets so many offers in a row expire is away.
+    #[prost(uint32, optional, tag = "34")]
+    pub away_after_expired: ::core::option::Option<u32>,
 }
 /// What becomes of a conversation whose queue is closed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2231,7 +2234,7 @@ pub mod desk_command {
 pub struct DeskEvent {
     #[prost(
         oneof = "desk_event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101"
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102"
     )]
     pub kind: ::core::option::Option<desk_event::Kind>,
 }
@@ -2362,6 +2365,15 @@ pub mod desk_event {
         pub presence: i32,
         #[prost(int64, tag = "3")]
         pub until: i64,
+    }
+    /// An agent let so many offers in a row expire, and is away from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "2")]
+        pub expired: u32,
     }
     /// An agent's lease ended without being renewed.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2563,6 +2575,9 @@ pub mod desk_event {
         /// Hours.
         #[prost(message, tag = "101")]
         QueueClosed(QueueClosed),
+        /// An agent who does not answer.
+        #[prost(message, tag = "102")]
+        SentAway(SentAway),
     }
 }
 /// Why an agent was asked, or nobody was.

@@ -1497,6 +1497,9 @@ pub mod policy {
         /// What becomes of conversations outside of the hours, besides waiting.
         #[prost(message, optional, tag = "33")]
         pub when_closed: ::core::option::Option<WhenClosed>,
+        /// An agent who lets so many offers in a row expire, the last of them from this queue, is away; 0: never.
+        #[prost(uint32, tag = "34")]
+        pub away_after_expired: u32,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WhenClosed {
@@ -2206,7 +2209,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2546,6 +2549,14 @@ pub mod event {
         #[prost(string, tag = "3")]
         pub because: ::prost::alloc::string::String,
     }
+    /// The agent let so many offers in a row expire, and is away from here on, until the agent says otherwise.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "2")]
+        pub expired: u32,
+    }
     /// The queue is closed: whoever waits there is offered to nobody meanwhile.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct QueueClosed {
@@ -2733,6 +2744,9 @@ pub mod event {
         AwayAsked(AwayAsked),
         #[prost(message, tag = "143")]
         AwaySaid(AwaySaid),
+        /// An agent who does not answer.
+        #[prost(message, tag = "144")]
+        SentAway(SentAway),
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3323,11 +3337,17 @@ pub mod agent_message {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskMessage {
-    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "desk_message::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 31")]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
 pub mod desk_message {
+    /// So many offers in a row expired that the agent is away now: offered nothing until the agent says `available`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        #[prost(uint32, tag = "1")]
+        pub expired: u32,
+    }
     /// What the agent holds as the stream begins. It replaces all that the client knew; what follows continues it.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Welcome {
@@ -3560,6 +3580,8 @@ pub mod desk_message {
         WrapUp(WrapUp),
         #[prost(message, tag = "10")]
         WrapUpEnded(WrapUpEnded),
+        #[prost(message, tag = "31")]
+        SentAway(SentAway),
     }
 }
 /// Generated client implementations.

@@ -29,6 +29,7 @@ choice! { domain::desk::Event => DeskEvent, desk_event {
     LookSet { queue, at },
     Dequeued { conversation, queue, because },
     PresenceSet { agent, presence, until },
+    SentAway { agent, expired },
     LeaseLapsed { agent },
     Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
     AcceptedByRule { offer, conversation, owner_epoch, agent },

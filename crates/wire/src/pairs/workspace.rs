@@ -20,7 +20,7 @@ message! {
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     Queue => Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, hours, when_closed,
+        answer_within, hours, when_closed, away_after_expired,
     }
     Ageing => Ageing { every, most }
     Relaxation => Relaxation { after, needs }

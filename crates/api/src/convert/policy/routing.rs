@@ -43,6 +43,7 @@ pub(super) fn queue_message(queue: &Queue) -> doc::Queue {
                 WhenClosed::Overflow(to) => when_closed::Kind::Overflow(to.to_string()),
             }),
         }),
+        away_after_expired: queue.away_after_expired.unwrap_or_default(),
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
         answer_within: optional(&of("answer_within"), queue.answer_within)?,
         hours: super::optional(&of("hours"), &queue.hours)?,
         when_closed: closed.transpose()?,
+        away_after_expired: Some(queue.away_after_expired).filter(|most| *most > 0),
     })
 }
 

@@ -37,6 +37,9 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
             presence: presence(*set).into(),
             until: time(*until),
         }),
+        SentAway { agent, expired } => {
+            Kind::SentAway(event::SentAway { agent: agent.to_string(), expired: *expired })
+        }
         LeaseLapsed { agent } => Kind::LeaseLapsed(event::LeaseLapsed { agent: agent.to_string() }),
         Offered { offer, agent, queue, channel: on, expires_at, why: reason, .. } => {
             Kind::OfferMade(event::OfferMade {

@@ -45,6 +45,7 @@ struct QueuePlan {
     wrap_up: Option<u64>,
     /// Which of the hours, and what it does outside of them.
     hours: Option<(usize, Closed)>,
+    away_after: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +130,7 @@ impl QueuePlan {
             wrap_up: self.wrap_up.map(Millis::seconds),
             hours: self.hours.map(|(which, _)| hours_id(which)),
             when_closed,
+            away_after_expired: self.away_after,
             ..Queue::default()
         }
     }
@@ -177,6 +179,12 @@ enum Action {
     Deliver,
     Answer,
     SetPresence {
+        agent: usize,
+        presence: Presence,
+        seconds: u64,
+    },
+    /// The agent's client renews the lease, as it was told last that the agent is.
+    Renew {
         agent: usize,
         presence: Presence,
         seconds: u64,
@@ -237,10 +245,18 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop::option::of(overflows),
         prop::bool::weighted(0.2),
         prop::option::weighted(0.3, 1..30_u64),
-        prop::option::weighted(0.4, (0..HOURS.len(), closed)),
+        (prop::option::weighted(0.4, (0..HOURS.len(), closed)), prop::option::of(1..3_u32)),
     );
     let queue = queue.prop_map(
-        |((priority, ages), (level, german, relaxes), selection, overflows, auto_accept, wrap_up, hours)| {
+        |(
+            (priority, ages),
+            (level, german, relaxes),
+            selection,
+            overflows,
+            auto_accept,
+            wrap_up,
+            (hours, away_after),
+        )| {
             QueuePlan {
                 priority,
                 ages,
@@ -252,6 +268,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 auto_accept,
                 wrap_up,
                 hours,
+                away_after,
             }
         },
     );
@@ -274,6 +291,8 @@ fn action() -> impl Strategy<Value = Action> {
         5 => Just(Action::Answer),
         5 => (0..5_usize, presence, 1..400_u64)
             .prop_map(|(agent, presence, seconds)| Action::SetPresence { agent, presence, seconds }),
+        2 => (0..5_usize, prop_oneof![4 => Just(Presence::Available), 1 => Just(Presence::Away)], 1..400_u64)
+            .prop_map(|(agent, presence, seconds)| Action::Renew { agent, presence, seconds }),
         6 => (any::<usize>(), prop::option::weighted(0.1, 0..5_usize))
             .prop_map(|(offer, agent)| Action::Accept { offer, agent }),
         2 => any::<usize>().prop_map(|offer| Action::Decline { offer }),
@@ -315,6 +334,9 @@ fn act(world: &mut World, version: u64, action: &Action) {
                 presence: *presence,
                 until,
             });
+        }
+        Action::Renew { agent, presence, seconds } => {
+            world.renew(&agents()[*agent], *presence, Millis::seconds(*seconds));
         }
         Action::Accept { offer, agent } => {
             if let Some((offer, owner)) = pick(world, *offer) {

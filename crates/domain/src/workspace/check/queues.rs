@@ -39,6 +39,9 @@ pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, pr
             "`grace` must be between 1 second and 1 hour, `within` between 1 second and 30 days".into(),
         );
     }
+    if queue.away_after_expired == Some(0) {
+        wrong("away_after_expired", "must be at least 1".into());
+    }
     for (key, what) in needs(name, queue, policy) {
         wrong(&key, what);
     }

@@ -123,6 +123,7 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
         | Dequeued { .. }
         | Accepted { .. }
         | PresenceSet { .. }
+        | SentAway { .. }
         | LeaseLapsed { .. }
         | LookSet { .. }
         | WorkDeferred { .. } => return None,

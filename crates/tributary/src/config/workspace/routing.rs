@@ -28,6 +28,7 @@ pub(super) struct Queue {
     answer_within: Option<Span>,
     hours: Option<String>,
     when_closed: Option<WhenClosed>,
+    away_after_expired: Option<u32>,
 }
 
 /// One of them.
@@ -130,6 +131,7 @@ impl Queue {
             answer_within: self.answer_within.map(|span| span.0),
             hours: self.hours.map(|hours| hours.parse()).transpose()?,
             when_closed: self.when_closed.map(|when| when.policy(tenant)).transpose()?,
+            away_after_expired: self.away_after_expired,
         })
     }
 }

@@ -38,7 +38,7 @@ structs! {
     desk::Considered { free, refused, full, away, offline, unable }
     policy::Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, hours, when_closed,
+        answer_within, hours, when_closed, away_after_expired,
     }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
@@ -155,6 +155,7 @@ choices! {
         LookSet { queue, at },
         Dequeued { conversation, queue, because },
         PresenceSet { agent, presence, until },
+        SentAway { agent, expired },
         LeaseLapsed { agent },
         Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
         AcceptedByRule { offer, conversation, owner_epoch, agent },

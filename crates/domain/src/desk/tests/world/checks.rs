@@ -4,7 +4,7 @@ use super::{super::*, Asked, Entry, Owner, Stage, World, hours::Hours};
 use crate::{
     Aggregate, Cause, Partition, Recorded, Step, Topology,
     desk::{
-        Decider, Desks, Event, Presence, TimerId, Waiting, Why, acceptance_by_rule,
+        Decider, Desks, Event, Offer, Presence, TimerId, Waiting, Why, acceptance_by_rule,
         index::Index,
         selection::{Candidate, Rank, rank},
     },
@@ -24,6 +24,7 @@ impl World {
             self.book_keeps_up(&desks, event);
             Decider::evolve(&mut desks, self.now, event);
         }
+        self.who_does_not_answer_is_away(&step);
         for answer in &step.answers {
             assert!(self.answered.insert(answer.command), "a command is answered twice");
         }
@@ -105,11 +106,58 @@ impl World {
             Event::Enqueued { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }
+            | Event::SentAway { .. }
             | Event::LeaseLapsed { .. }
             | Event::PreferenceEnded { .. }
             | Event::LookSet { .. }
             | Event::WorkDeferred { .. } => {}
         }
+    }
+
+    /// An agent who lets as many offers in a row expire as the last one's queue allows is away in the same decision.
+    fn who_does_not_answer_is_away(&mut self, step: &Step<Decider>) {
+        let mut due: Option<(AgentId, u32)> = None;
+        for Recorded { event, .. } in &step.events {
+            match event {
+                Event::Expired { offer, agent, .. } => {
+                    let expired = self.expired.entry(agent.clone()).or_default();
+                    *expired += 1;
+                    let (desks, policy) = (self.partition.state(), &self.policy);
+                    let queue = |held: &Offer| QueueId { desk: offer.desk.clone(), name: held.queue.clone() };
+                    let queue = desks.offer(offer).map(queue).expect("it ends now");
+                    let most = policy.queues.get(&queue).and_then(|queue| queue.away_after_expired);
+                    let is_there = desks.agent(agent).is_some_and(|a| a.presence == Presence::Available);
+                    if is_there && most.is_some_and(|most| *expired >= most) {
+                        due = Some((agent.clone(), *expired));
+                    }
+                }
+                Event::AcceptRequested { agent, .. } | Event::Declined { agent, .. } => {
+                    self.expired.remove(agent);
+                }
+                Event::SentAway { agent, expired } => {
+                    assert_eq!(
+                        due.take(),
+                        Some((agent.clone(), *expired)),
+                        "nobody is sent away for nothing"
+                    );
+                    self.sent_away.insert(agent.clone());
+                }
+                Event::PresenceSet { agent, presence, .. } => {
+                    let before = self.partition.state().agent(agent).map(|agent| agent.presence);
+                    if *presence == Presence::Available && before != Some(Presence::Available) {
+                        self.expired.remove(agent);
+                    }
+                    if *presence != Presence::Away {
+                        self.sent_away.remove(agent);
+                    }
+                }
+                Event::LeaseLapsed { agent } => {
+                    self.sent_away.remove(agent);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(due, None, "who does not answer is away");
     }
 
     fn ends(&mut self, offer: &OfferId, from: Stage) {

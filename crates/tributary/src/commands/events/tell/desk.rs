@@ -72,6 +72,9 @@ impl Tell for Decider {
                 .with("agent", agent)
                 .with("presence", word(presence))
                 .with("until", time(*until)),
+            Event::SentAway { agent, expired } => {
+                Told::new("sent_away").of(&agent.desk.tenant).with("agent", agent).number("expired", *expired)
+            }
             Event::LeaseLapsed { agent } => {
                 Told::new("lease_lapsed").of(&agent.desk.tenant).with("agent", agent)
             }
