@@ -136,8 +136,10 @@ impl QueuePlan {
     }
 }
 
-/// Minutes of the first day at which people are there, and of which they are not after all.
-const HOURS: [(&[(u16, u16)], Option<(u16, u16)>); 3] =
+type Minutes = (u16, u16);
+
+/// When people are there on the first day, and when they are not after all.
+const HOURS: [(&[Minutes], Option<Minutes>); 3] =
     [(&[(0, 2), (4, 5), (9, 1440)], None), (&[(1, 20), (20, 25)], Some((6, 7))), (&[(3, 4)], None)];
 
 fn hours_id(which: usize) -> HoursId {
