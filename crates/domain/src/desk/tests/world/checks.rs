@@ -1,6 +1,6 @@
 //! What is checked after every step, and at every event, by the policy and the book alone.
 
-use super::{super::*, Asked, Entry, Owner, Stage, World, hours::Hours};
+use super::{super::*, Asked, Entry, Owner, Stage, World};
 use crate::{
     Aggregate, Cause, Partition, Recorded, Step, Topology,
     desk::{
@@ -8,7 +8,6 @@ use crate::{
         index::Index,
         selection::{Candidate, Rank, rank},
     },
-    policy::WhenClosed,
 };
 
 impl World {
@@ -337,7 +336,7 @@ impl World {
     }
 
     /// An overdue timer may be what brings people together, or sends them on.
-    fn is_overdue(&self) -> bool {
+    pub(super) fn is_overdue(&self) -> bool {
         self.partition.next_due().is_some_and(|due| due <= self.now)
     }
 
@@ -395,13 +394,6 @@ impl World {
         }
     }
 
-    /// For how long it has waited, as far as that counts: while its queue was open, and not before it opened.
-    fn counted(&self, desk: &DeskId, waiting: &Waiting) -> Millis {
-        let id = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
-        let Some(queue) = self.policy.queues.get(&id) else { return self.now - waiting.since };
-        self.hours.opened(queue, self.now).map_or(Millis(0), |opened| self.now - opened.max(waiting.since))
-    }
-
     /// The agents who may be asked, whichever timer is overdue: who has waited so long that one is is seen to when that
     /// fires, as is who waits in a queue that has opened.
     fn surely_suitable(&self, desks: &Desks, desk: &DeskId, waiting: &Waiting) -> BTreeMap<AgentId, Rank> {
@@ -411,58 +403,6 @@ impl World {
             true if has_hours && waiting.wanted.is_none() => BTreeMap::new(),
             true => self.suitable(desks, desk, waiting, Millis(0), false),
             false => self.suitable(desks, desk, waiting, self.counted(desk, waiting), true),
-        }
-    }
-
-    /// A queue is said to be closed when it is, until it opens, and once until then.
-    fn closing_is_true(
-        &self,
-        desks: &Desks,
-        conversation: ConversationId,
-        id: &QueueId,
-        until: Option<Timestamp>,
-        say: bool,
-    ) {
-        let (_, waiting) = desks.waiting(conversation).expect("only who waits is told");
-        assert_eq!((&waiting.queue, &waiting.wanted), (&id.name, &None));
-        let queue = &self.policy.queues[id];
-        assert!(!self.hours.is_open(queue, self.now), "{id} is open");
-        assert!(!self.knows_that_it_is_closed(queue, waiting), "{conversation} knows that");
-        assert_eq!(say, matches!(queue.when_closed, Some(WhenClosed::Say(_))));
-        match self.hours.next_change(queue, self.now) {
-            Some(opens) => assert_eq!(until, Some(opens)),
-            None => assert!(until.is_none_or(|until| until > self.now + Hours::AHEAD), "{until:?}"),
-        }
-    }
-
-    fn knows_that_it_is_closed(&self, queue: &Queue, waiting: &Waiting) -> bool {
-        let closed = self.hours.closed(queue, self.now);
-        waiting.found_closed.is_some_and(|then| closed <= then)
-    }
-
-    /// Who waits in a closed queue was told, or has gone on; and the desk looks when it opens or closes.
-    fn hours_are_kept(
-        &self,
-        queue: &Queue,
-        id: &QueueId,
-        conversation: ConversationId,
-        waiting: &Waiting,
-        stranded: bool,
-    ) {
-        if self.is_overdue() {
-            return;
-        }
-        if waiting.wanted.is_none() && !self.hours.is_open(queue, self.now) {
-            let told = self.knows_that_it_is_closed(queue, waiting);
-            let goes_on = matches!(queue.when_closed, Some(WhenClosed::Overflow(_)));
-            assert!(
-                stranded || told && !goes_on,
-                "{conversation} waits in {id}, which is closed, and does not know it"
-            );
-        }
-        if let Some(change) = self.hours.next_change(queue, self.now).filter(|_| !stranded) {
-            let looks = self.desks().timers.due(&TimerId::Look(id.clone()));
-            assert!(looks.is_some_and(|at| at <= change), "nobody looks when {id} opens or closes");
         }
     }
 

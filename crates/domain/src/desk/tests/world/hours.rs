@@ -1,7 +1,11 @@
 //! Hours as anyone can count them who looks at the clock every minute: in Greenwich, and from a Thursday, 1970-01-01, on.
 
-use super::super::*;
-use crate::{HoursId, policy};
+use super::{super::*, World};
+use crate::{
+    HoursId,
+    desk::{Desks, TimerId, Waiting},
+    policy::{self, WhenClosed},
+};
 
 #[derive(Default)]
 pub(super) struct Hours {
@@ -56,5 +60,66 @@ impl Hours {
         let changes = ends.filter(|end| open.contains(end) != open.contains(&minute)).min();
         let ahead = i64::try_from(Hours::AHEAD.0).expect("hours") / MINUTE;
         changes.filter(|end| *end - minute <= ahead).map(|end| Timestamp(end * MINUTE))
+    }
+}
+
+impl World {
+    /// For how long it has waited, as far as that counts: while its queue was open, and not before it opened.
+    pub(super) fn counted(&self, desk: &DeskId, waiting: &Waiting) -> Millis {
+        let id = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
+        let Some(queue) = self.policy.queues.get(&id) else { return self.now - waiting.since };
+        self.hours.opened(queue, self.now).map_or(Millis(0), |opened| self.now - opened.max(waiting.since))
+    }
+
+    /// A queue is said to be closed when it is, until it opens, and once until then.
+    pub(super) fn closing_is_true(
+        &self,
+        desks: &Desks,
+        conversation: ConversationId,
+        id: &QueueId,
+        until: Option<Timestamp>,
+        say: bool,
+    ) {
+        let (_, waiting) = desks.waiting(conversation).expect("only who waits is told");
+        assert_eq!((&waiting.queue, &waiting.wanted), (&id.name, &None));
+        let queue = &self.policy.queues[id];
+        assert!(!self.hours.is_open(queue, self.now), "{id} is open");
+        assert!(!self.knows_that_it_is_closed(queue, waiting), "{conversation} knows that");
+        assert_eq!(say, matches!(queue.when_closed, Some(WhenClosed::Say(_))));
+        match self.hours.next_change(queue, self.now) {
+            Some(opens) => assert_eq!(until, Some(opens)),
+            None => assert!(until.is_none_or(|until| until > self.now + Hours::AHEAD), "{until:?}"),
+        }
+    }
+
+    fn knows_that_it_is_closed(&self, queue: &Queue, waiting: &Waiting) -> bool {
+        let closed = self.hours.closed(queue, self.now);
+        waiting.found_closed.is_some_and(|then| closed <= then)
+    }
+
+    /// Who waits in a closed queue was told, or has gone on; and the desk looks when it opens or closes.
+    pub(super) fn hours_are_kept(
+        &self,
+        queue: &Queue,
+        id: &QueueId,
+        conversation: ConversationId,
+        waiting: &Waiting,
+        stranded: bool,
+    ) {
+        if self.is_overdue() {
+            return;
+        }
+        if waiting.wanted.is_none() && !self.hours.is_open(queue, self.now) {
+            let told = self.knows_that_it_is_closed(queue, waiting);
+            let goes_on = matches!(queue.when_closed, Some(WhenClosed::Overflow(_)));
+            assert!(
+                stranded || told && !goes_on,
+                "{conversation} waits in {id}, which is closed, and does not know it"
+            );
+        }
+        if let Some(change) = self.hours.next_change(queue, self.now).filter(|_| !stranded) {
+            let looks = self.desks().timers.due(&TimerId::Look(id.clone()));
+            assert!(looks.is_some_and(|at| at <= change), "nobody looks when {id} opens or closes");
+        }
     }
 }
