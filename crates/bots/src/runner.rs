@@ -1,12 +1,13 @@
-//! The effects of the conversation worker: turns of built-in bots are put to them.
+//! The effects of the conversation worker: turns of built-in bots are put to them, and customers whose queue is closed are
+//! told so.
 
 use std::sync::Arc;
 
 use domain::{
-    BotId, Content, MessageId, Origin, Partition, Policies, Policy, Route, Sealed, TenantId, Timestamp,
-    TurnId,
+    BotId, Content, ConversationId, MessageId, Origin, Partition, Policies, Policy, QueueId, Route, Sealed,
+    TenantId, Timestamp, TurnId,
     conversation::{BotAction, Command, Decider, Event, What},
-    policy::{BotKind, Flow},
+    policy::{BotKind, Calendar, Flow},
 };
 use futures::{StreamExt as _, stream};
 use log::clock;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
-use crate::{Asked, Said, answer, hours, metrics};
+use crate::{Asked, Said, answer, away::away, metrics};
 
 /// Turns of former leaders that are answered at a time: there may be many, and others want to be served.
 const RESUMED_AT_ONCE: usize = 64;
@@ -37,6 +38,15 @@ struct Turn {
     content: Sealed,
     policy: Arc<Policy>,
     bot: BotId,
+}
+
+/// A customer to be told that a queue is closed.
+struct Absence {
+    tenant: TenantId,
+    conversation: ConversationId,
+    owner_epoch: u32,
+    queue: QueueId,
+    until: Option<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -143,16 +153,63 @@ impl BuiltIn {
 
     fn is_open(&self, turn: &Turn, flow: &Flow, now: Timestamp) -> bool {
         let Some(hours) = flow.hours.as_ref().and_then(|id| turn.policy.hours.get(id)) else { return true };
-        hours::is_open(hours, now).unwrap_or_else(|error| {
+        Calendar::of(hours).map(|calendar| calendar.is_open(now)).unwrap_or_else(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "opening hours cannot be told: open");
             true
         })
+    }
+
+    async fn tell(&self, absence: Absence) {
+        // What is not told is asked for again.
+        match self.try_tell(&absence).await {
+            Ok(outcome) => metrics::away(outcome),
+            Err(error) => {
+                metrics::away("failed");
+                let conversation = absence.conversation;
+                tracing::warn!(%conversation, error = &error as &dyn std::error::Error, "no away message");
+            }
+        }
+    }
+
+    async fn try_tell(&self, absence: &Absence) -> Result<&'static str, Error> {
+        let Absence { tenant, conversation, owner_epoch, queue, until } = absence;
+        let Some(policy) = self.policies.borrow().of(tenant).cloned() else { return Ok("unconfigured") };
+        let Some(text) = away(&policy, queue, *until) else { return Ok("unconfigured") };
+        let party = conversation.party;
+        let message = message_of_absence(absence);
+        let content = wire::encode_content(&Content { text, ..Content::default() });
+        let subject = Subject { tenant: tenant.shared(), party: party.0 };
+        let bytes = self.vault.seal(&subject, &message.0, &content).await?;
+        let intake = domain::Intake::Input {
+            // The conversation itself knows whether it was told.
+            origin: Origin::Report,
+            at: Timestamp(clock::now()),
+            tenant: tenant.clone(),
+            policy_version: policy.version,
+            command: Command::AwayText {
+                conversation: *conversation,
+                owner_epoch: *owner_epoch,
+                message,
+                body: Sealed { subject: party, bytes: bytes.into() },
+            },
+        };
+        self.post.report::<Decider>(&Route::Party(party), &intake).await?;
+        Ok("told")
     }
 }
 
 /// The message that answers a turn: the same however often the turn is put.
 fn message_of(turn: TurnId) -> MessageId {
     let hash = blake3::derive_key("tributary built-in bot: message of a turn", turn.to_string().as_bytes());
+    MessageId(std::array::from_fn(|i| hash[i]))
+}
+
+/// The message that tells of a closed queue: the same however often it is asked for.
+fn message_of_absence(absence: &Absence) -> MessageId {
+    let Absence { conversation, owner_epoch, until, .. } = absence;
+    let until = until.map_or(i64::MAX, |until| until.0);
+    let told = format!("{conversation} {owner_epoch} {until}");
+    let hash = blake3::derive_key("tributary away message of a queue", told.as_bytes());
     MessageId(std::array::from_fn(|i| hash[i]))
 }
 
@@ -172,6 +229,13 @@ impl Effects<Decider> for BuiltIn {
                 self.tasks.spawn(async move { this.put(turn).await });
             }
         }
+        if let What::AwayAsked { conversation, owner_epoch, queue, until, .. } = &event.what {
+            let (tenant, queue) = (event.tenant.clone(), queue.clone());
+            let (conversation, owner_epoch, until) = (*conversation, *owner_epoch, *until);
+            let absence = Absence { tenant, conversation, owner_epoch, queue, until };
+            let this = self.clone();
+            self.tasks.spawn(async move { this.tell(absence).await });
+        }
     }
 
     fn resume(&self, partition: &Partition<Decider>) {
@@ -180,8 +244,14 @@ impl Effects<Decider> for BuiltIn {
             self.turn(&customer.endpoint.tenant, bot, id, turn.message, || turn.content.sealed())
         });
         let (this, turns) = (self.clone(), stream::iter(turns.collect::<Vec<_>>()));
+        let absences = partition.state().open_aways().map(|(conversation, customer, owner_epoch, away)| {
+            let (tenant, queue, until) = (customer.endpoint.tenant.clone(), away.queue.clone(), away.until);
+            Absence { tenant, conversation, owner_epoch, queue, until }
+        });
+        let absences = stream::iter(absences.collect::<Vec<_>>());
         self.tasks.spawn(async move {
             turns.for_each_concurrent(RESUMED_AT_ONCE, |turn| this.put(turn)).await;
+            absences.for_each_concurrent(RESUMED_AT_ONCE, |absence| this.tell(absence)).await;
         });
     }
 }

@@ -80,6 +80,7 @@ impl Source for conversation::Decider {
             | Returned { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
+            | AwayAsked { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -94,6 +95,7 @@ impl Source for conversation::Decider {
             | OptedIn { .. }
             | BotEngaged { .. }
             | BotReplied { .. }
+            | AwaySaid { .. }
             | AgentWanted { .. }
             | Assigned { .. }
             | Transferred { .. }

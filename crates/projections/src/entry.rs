@@ -186,6 +186,8 @@ kinds! {
     /// Detail: until when, in milliseconds since the Unix epoch.
     Snoozed = "snoozed",
     Replied = "replied",
+    /// The business itself: the queue is closed.
+    AwaySaid = "away_said",
     /// Detail: `done` or `opted_out`.
     Closed = "closed",
 }

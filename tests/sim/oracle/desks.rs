@@ -107,7 +107,7 @@ impl Desks {
             Event::PresenceSet { agent, presence, .. } => {
                 self.available.insert(agent.clone(), *presence == Presence::Available);
             }
-            Event::LeaseLapsed { agent } => {
+            Event::SentAway { agent, .. } | Event::LeaseLapsed { agent } => {
                 self.available.insert(agent.clone(), false);
             }
             Event::Offered { offer, conversation, agent, channel, .. } => {
@@ -147,7 +147,10 @@ impl Desks {
                 self.turn(assignment, Stage::Assigned, |stage| stage == Stage::Assigned, found);
             }
             Event::WorkDeferred { .. } => self.deferred = true,
-            Event::Waits { .. } | Event::Stranded { .. } | Event::LookSet { .. } => {}
+            Event::Waits { .. }
+            | Event::Stranded { .. }
+            | Event::QueueClosed { .. }
+            | Event::LookSet { .. } => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The workspace's document, both ways.
 
+mod hours;
 mod routing;
 
 pub(crate) use routing::selection_message;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     Channel, Millis, Policy, Rejection, TenantId,
-    policy::{Bot, BotKind, Flow, Hours, Inbox, KeywordAnswer, OpenSpan},
+    policy::{Bot, BotKind, Flow, Inbox, KeywordAnswer},
 };
 use wire::api::v1::{
     self as pb,
@@ -32,18 +33,7 @@ pub fn to_message(policy: &Policy) -> pb::Policy {
                 BotKind::Stream => bot::Kind::Stream(doc::Stream {}),
             }),
         }),
-        hours: each(&policy.hours, |hours| doc::Hours {
-            time_zone: hours.time_zone.clone(),
-            open: hours
-                .open
-                .iter()
-                .map(|span| doc::OpenSpan {
-                    weekday: span.weekday.into(),
-                    from: span.from.into(),
-                    to: span.to.into(),
-                })
-                .collect(),
-        }),
+        hours: each(&policy.hours, hours::hours_message),
     }
 }
 
@@ -68,10 +58,7 @@ pub(crate) fn from_message(tenant: &TenantId, message: pb::Policy) -> Result<Pol
                 },
             })
         })?,
-        hours: keyed("hours", message.hours, |at, hours| {
-            let spans = hours.open.into_iter().map(|span| open_span(at, span));
-            Ok(Hours { time_zone: hours.time_zone, open: spans.collect::<Result<_, _>>()? })
-        })?,
+        hours: keyed("hours", message.hours, hours::hours)?,
     })
 }
 
@@ -131,15 +118,6 @@ fn flow(at: &str, flow: doc::Flow) -> Result<Flow, Rejection> {
     })
 }
 
-fn open_span(at: &str, span: doc::OpenSpan) -> Result<OpenSpan, Rejection> {
-    let bad = || invalid(format!("`{at}.open`: weekdays are 1 to 7, times 0 to 1440 minutes"));
-    Ok(OpenSpan {
-        weekday: span.weekday.try_into().map_err(|_| bad())?,
-        from: span.from.try_into().map_err(|_| bad())?,
-        to: span.to.try_into().map_err(|_| bad())?,
-    })
-}
-
 fn each<K: ToString, V, M>(map: &BTreeMap<K, V>, message: impl Fn(&V) -> M) -> BTreeMap<String, M> {
     map.iter().map(|(key, value)| (key.to_string(), message(value))).collect()
 }
@@ -179,7 +157,10 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 
 #[cfg(test)]
 mod tests {
-    use domain::policy::{Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky};
+    use domain::policy::{
+        Ageing, Agent, Capacity, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Queue, Relaxation,
+        Selection, Sticky, WhenClosed,
+    };
 
     use super::*;
 
@@ -205,6 +186,9 @@ mod tests {
             wrap_up: Some(Millis::seconds(45)),
             answer_within: Some(Millis::seconds(20)),
             default: true,
+            hours: Some("office".parse().unwrap()),
+            when_closed: Some(WhenClosed::Say("Back at {time}.".into())),
+            away_after_expired: Some(2),
         }
     }
 
@@ -219,6 +203,17 @@ mod tests {
             skills: [("billing".parse().unwrap(), 5)].into(),
             languages: ["de".parse().unwrap()].into(),
             supervises: ["acme/desk".parse().unwrap()].into(),
+        }
+    }
+
+    fn office() -> Hours {
+        let day = |year, month, day| Day { year, month, day };
+        let christmas = Holiday { first: day(None, 12, 24), last: day(None, 12, 26), from: 0, to: 1440 };
+        let eve = day(Some(2026), 12, 31);
+        Hours {
+            time_zone: "Europe/Berlin".into(),
+            open: vec![OpenSpan { weekday: 1, from: 540, to: 1020 }],
+            holidays: vec![christmas, Holiday { first: eve, last: eve, from: 720, to: 1440 }],
         }
     }
 
@@ -258,14 +253,7 @@ mod tests {
                 ("theirs".parse().unwrap(), Bot { answer_within: Millis::seconds(9), kind: BotKind::Stream }),
             ]
             .into(),
-            hours: [(
-                "office".parse().unwrap(),
-                Hours {
-                    time_zone: "Europe/Berlin".into(),
-                    open: vec![OpenSpan { weekday: 1, from: 540, to: 1020 }],
-                },
-            )]
-            .into(),
+            hours: [("office".parse().unwrap(), office())].into(),
         }
     }
 

@@ -319,6 +319,7 @@ impl Session {
             }
             // Another stream of this agent may have said it: what was said last is renewed.
             Update::Present(presence) => self.presence = *presence,
+            Update::SentAway { .. } => self.presence = Presence::Away,
             _ => {}
         }
         match show::update(&self.shared.hub, &self.opener, update).await? {

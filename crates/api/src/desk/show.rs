@@ -18,6 +18,7 @@ use crate::{
 pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result<Option<Item>, Status> {
     Ok(Some(match update {
         Update::Present(_) => return Ok(None),
+        Update::SentAway { expired } => Item::SentAway(desk_message::SentAway { expired }),
         Update::Offered(offer) => Item::Offered(offered(offer)),
         Update::OfferEnded { offer, how } => {
             let how = match how {

@@ -109,9 +109,14 @@ impl AnyEvent {
                     | Stranded { conversation, .. }
                     | PreferenceEnded { conversation, .. }
                     | Overflowing { conversation, .. }
+                    | QueueClosed { conversation, .. }
                     | AcceptedByRule { conversation, .. }
                     | WrapUpBegan { conversation, .. } => Some(*conversation),
-                    PresenceSet { .. } | LeaseLapsed { .. } | LookSet { .. } | WorkDeferred { .. } => None,
+                    PresenceSet { .. }
+                    | SentAway { .. }
+                    | LeaseLapsed { .. }
+                    | LookSet { .. }
+                    | WorkDeferred { .. } => None,
                 }
             }
             AnyEvent::Contact(_) | AnyEvent::Workspace(_) => None,
@@ -148,8 +153,10 @@ impl AnyEvent {
                     | Stranded { queue, .. }
                     | PreferenceEnded { queue, .. }
                     | Overflowing { queue, .. }
+                    | QueueClosed { queue, .. }
                     | LookSet { queue, .. } => &queue.desk.tenant,
                     PresenceSet { agent, .. }
+                    | SentAway { agent, .. }
                     | LeaseLapsed { agent }
                     | Offered { agent, .. }
                     | AcceptRequested { agent, .. }

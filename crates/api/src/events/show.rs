@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 47] = [
+pub(super) const KINDS: [&str; 51] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -69,6 +69,10 @@ pub(super) const KINDS: [&str; 47] = [
     "contact_tagged",
     "contact_untagged",
     "policy_applied",
+    "queue_closed",
+    "away_asked",
+    "away_said",
+    "sent_away",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -99,6 +103,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Transferred { .. } => "transferred",
                 Replied { .. } => "replied",
                 DeliveryNoted { .. } => "delivery_noted",
+                AwayAsked { .. } => "away_asked",
+                AwaySaid { .. } => "away_said",
                 Closed { .. } => "closed",
                 Reassigned { .. } => "reassigned",
                 Snoozed { .. } => "snoozed",
@@ -110,6 +116,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Enqueued { .. } => "enqueued",
                 Dequeued { .. } => "dequeued",
                 PresenceSet { .. } => "presence_set",
+                SentAway { .. } => "sent_away",
                 LeaseLapsed { .. } => "lease_lapsed",
                 Offered { .. } => "offer_made",
                 AcceptRequested { .. } => "accept_requested",
@@ -125,6 +132,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Stranded { .. } => "stranded",
                 PreferenceEnded { .. } => "preference_ended",
                 Overflowing { .. } => "overflowing",
+                QueueClosed { .. } => "queue_closed",
                 LookSet { .. } | WorkDeferred { .. } => return None,
             }
         }
@@ -201,6 +209,13 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         }),
         TurnAnswered { turn } => Kind::TurnAnswered(event::TurnAnswered { turn: turn.to_string() }),
         BotReplied { message, outgoing, .. } => Kind::BotReplied(event::BotReplied {
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
+        AwayAsked { queue, until, .. } => {
+            Kind::AwayAsked(event::AwayAsked { queue: queue.to_string(), until: until.and_then(time) })
+        }
+        AwaySaid { message, outgoing, .. } => Kind::AwaySaid(event::AwaySaid {
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),

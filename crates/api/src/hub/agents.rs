@@ -72,6 +72,10 @@ pub(crate) struct Snooze {
 pub(crate) enum Update {
     /// The agent's presence was set, or renewed.
     Present(Presence),
+    /// So many offers in a row expired that the agent is away.
+    SentAway {
+        expired: u32,
+    },
     Offered(Offer),
     OfferEnded {
         offer: OfferId,
@@ -184,6 +188,11 @@ impl Agents {
             Event::PresenceSet { agent, presence, .. } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
                     agent.tell(&Update::Present(*presence));
+                }
+            }
+            Event::SentAway { agent, expired } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.tell(&Update::SentAway { expired: *expired });
                 }
             }
             Event::WrapUpBegan { assignment, agent, conversation, until } => {
@@ -421,8 +430,14 @@ mod tests {
             agent,
             command,
         });
+        agents.fold_desk(&desk::Event::SentAway { agent: ann(), expired: 2 });
         let told = told(&mut updates);
-        let [Update::Present(Presence::Away), Update::Released(_, Left::Closed)] = &told[..] else {
+        let [
+            Update::Present(Presence::Away),
+            Update::Released(_, Left::Closed),
+            Update::SentAway { expired: 2 },
+        ] = &told[..]
+        else {
             panic!("{told:?}");
         };
     }

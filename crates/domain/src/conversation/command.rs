@@ -129,6 +129,21 @@ pub enum Command {
         message: MessageId,
         progress: Progress,
     },
+    /// Its queue is closed until then, as far as that is known: the customer is to be told.
+    TellAway {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        queue: QueueId,
+        until: Option<Timestamp>,
+    },
+    /// What the customer is told of that; the first answer counts.
+    AwayText {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        message: MessageId,
+        /// A sealed [`crate::Content`] under item `message`.
+        body: Sealed,
+    },
 
     TimerFired(TimerId),
 }
@@ -156,9 +171,13 @@ impl Command {
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
             | Command::Progress { conversation, .. }
-            | Command::TimerFired(TimerId::BotSilent(conversation) | TimerId::Snoozed(conversation)) => {
-                Some(conversation.party)
-            }
+            | Command::TellAway { conversation, .. }
+            | Command::AwayText { conversation, .. }
+            | Command::TimerFired(
+                TimerId::BotSilent(conversation)
+                | TimerId::Snoozed(conversation)
+                | TimerId::AwayUnsaid(conversation),
+            ) => Some(conversation.party),
         }
     }
 }
@@ -276,4 +295,6 @@ pub enum TimerId {
     BotSilent(ConversationId),
     /// The conversation was put away until now.
     Snoozed(ConversationId),
+    /// Nobody has put into words yet that the queue is closed.
+    AwayUnsaid(ConversationId),
 }

@@ -142,6 +142,8 @@ pub enum Owner {
         queue: Arc<QueueId>,
         /// Since when the customer has been waiting for a person.
         since: Timestamp,
+        /// What the customer is to be told, and was not yet.
+        away: Option<Box<Away>>,
     },
     Agent {
         agent: Arc<AgentId>,
@@ -167,6 +169,17 @@ impl Owner {
             | Owner::Snoozed { queue, .. } => queue,
         }
     }
+}
+
+/// A queue is closed, and nobody has put that into words yet.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Away {
+    pub queue: QueueId,
+    /// When it opens, as far as that is known.
+    pub until: Option<Timestamp>,
+    pub asked_at: Timestamp,
+    /// When it is asked again.
+    pub again_at: Timestamp,
 }
 
 /// The turn that the bot has not answered yet.

@@ -2,7 +2,9 @@
 
 use crate::{Context, Rejection};
 
-use super::{Command, Conversations, Event, TimerId, agents, bots, facts, receipts, snooze, supervisors};
+use super::{
+    Command, Conversations, Event, TimerId, agents, away, bots, facts, receipts, snooze, supervisors,
+};
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
 
@@ -30,6 +32,14 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             bots::answer(state, context, *turn, tenant, bot, actions)
         }
         Command::TimerFired(TimerId::BotSilent(conversation)) => bots::silent(state, context, *conversation),
+
+        Command::TellAway { conversation, owner_epoch, queue, until } => {
+            away::tell(state, context, *conversation, *owner_epoch, queue, *until)
+        }
+        Command::AwayText { conversation, owner_epoch, message, body } => {
+            away::said(state, *conversation, *owner_epoch, *message, body)
+        }
+        Command::TimerFired(TimerId::AwayUnsaid(conversation)) => away::unsaid(state, context, *conversation),
 
         Command::Assign { conversation, owner_epoch, offer, agent, command } => {
             agents::assign(state, *conversation, *owner_epoch, offer, agent, *command)

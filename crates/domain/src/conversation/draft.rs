@@ -147,11 +147,13 @@ impl Wish {
         let wish = || {
             let policy = context.policies.of(&queue.desk.tenant)?;
             let sticky = policy.queues.get(queue)?.sticky?;
+            // Outside of the hours nobody is waited for.
+            let is_open = policy.is_open(queue, context.now);
             let known_by = customer.known_by.as_ref()?;
             let agent = AgentId::clone(&known_by.agent);
             let still = agent.desk == queue.desk && policy.agents.contains_key(&agent);
             let recent = context.now - known_by.at <= sticky.within;
-            (still && recent).then(|| Wish::of(&agent, context.now + sticky.grace))
+            (still && recent && is_open).then(|| Wish::of(&agent, context.now + sticky.grace))
         };
         wish().unwrap_or_default()
     }

@@ -194,6 +194,22 @@ pub enum What {
         message: MessageId,
         progress: Progress,
     },
+    /// The customer is to be told that the queue is closed. Asked again at `again_at` if nobody has by then, and the queue is
+    /// closed still.
+    AwayAsked {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        queue: QueueId,
+        /// When it opens, as far as that is known.
+        until: Option<Timestamp>,
+        again_at: Timestamp,
+    },
+    /// The customer is told that.
+    AwaySaid {
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
     Closed {
         conversation: ConversationId,
         by: Closer,
@@ -297,6 +313,8 @@ impl Event {
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }
+            | AwayAsked { conversation, .. }
+            | AwaySaid { conversation, .. }
             | Closed { conversation, .. } => Some(*conversation),
         }
     }
@@ -325,6 +343,7 @@ impl Event {
                 Relay::Contact(contact::Command::See { from: from.clone(), at: *at }),
             )),
             What::BotReplied { conversation, message, outgoing }
+            | What::AwaySaid { conversation, message, outgoing }
             | What::Replied { conversation, message, outgoing, .. } => Some((
                 Route::Lane(Lane::of(outgoing.inbox.clone(), conversation.party)),
                 Relay::Delivery(delivery::Command::Deliver {

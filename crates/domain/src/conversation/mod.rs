@@ -4,6 +4,7 @@
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
 mod agents;
+mod away;
 mod bots;
 mod command;
 mod customer;
@@ -25,7 +26,8 @@ pub use command::{
     Transfer,
 };
 pub use customer::{
-    ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage, Tombstone, Turn,
+    Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
+    Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use state::Conversations;
@@ -68,7 +70,7 @@ impl Aggregate for Decider {
     }
 
     fn tenant_of(state: &Conversations, timer: &TimerId) -> Option<TenantId> {
-        let (TimerId::BotSilent(id) | TimerId::Snoozed(id)) = timer;
+        let (TimerId::BotSilent(id) | TimerId::Snoozed(id) | TimerId::AwayUnsaid(id)) = timer;
         state.customer(id.party).map(|customer| customer.endpoint.tenant.clone())
     }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
-    Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId, Turn,
-    What, customer::KeptThread, customers::Customers,
+    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId,
+    Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +45,16 @@ impl Conversations {
             let turn_id =
                 TurnId { conversation: *id, owner_epoch: conversation.owner_epoch, number: turn.number };
             Some((turn_id, customer, bot, turn.as_ref()))
+        })
+    }
+
+    /// What customers are to be told of queues that are closed, and were not yet.
+    pub fn open_aways(&self) -> impl Iterator<Item = (ConversationId, &Customer, u32, &Away)> {
+        self.timers.ids().filter_map(|timer| {
+            let TimerId::AwayUnsaid(id) = timer else { return None };
+            let (customer, conversation) = self.conversation(*id)?;
+            let Some(Owner::Queue { away: Some(away), .. }) = conversation.owner() else { return None };
+            Some((*id, customer, conversation.owner_epoch, away.as_ref()))
         })
     }
 
@@ -136,7 +146,8 @@ impl Conversations {
             }
             What::AgentWanted { conversation, queue, owner_epoch, since, .. } => {
                 let queue = self.customers.names.queue(queue);
-                self.own(*conversation, *owner_epoch, Owner::Queue { queue, since: *since }, at);
+                let owner = Owner::Queue { queue, since: *since, away: None };
+                self.own(*conversation, *owner_epoch, owner, at);
             }
             What::Assigned { conversation, agent, assignment, owner_epoch, .. } => {
                 // Only a waiting conversation is ever assigned.
@@ -167,6 +178,26 @@ impl Conversations {
                 }
                 self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
+            }
+            What::AwayAsked { conversation, queue, until, again_at, .. } => {
+                if let Some(Stage::Open(Owner::Queue { away, .. })) =
+                    self.get_mut(*conversation).map(|found| &mut found.stage)
+                {
+                    let (queue, until, again_at) = (queue.clone(), *until, *again_at);
+                    *away = Some(Box::new(Away { queue, until, asked_at: at, again_at }));
+                    // What would be news no more is not asked again.
+                    if until.is_none_or(|until| again_at < until) {
+                        self.timers.set(TimerId::AwayUnsaid(*conversation), again_at);
+                    }
+                }
+            }
+            What::AwaySaid { conversation, .. } => {
+                if let Some(Stage::Open(Owner::Queue { away, .. })) =
+                    self.get_mut(*conversation).map(|found| &mut found.stage)
+                {
+                    *away = None;
+                }
+                self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
@@ -221,6 +252,7 @@ impl Conversations {
     fn forget_timers(&mut self, id: ConversationId) {
         self.timers.cancel(&TimerId::BotSilent(id));
         self.timers.cancel(&TimerId::Snoozed(id));
+        self.timers.cancel(&TimerId::AwayUnsaid(id));
     }
 
     /// Notes who knows the customer now, if an agent has the conversation: that one, and from which queue.

@@ -55,7 +55,7 @@ pub(super) fn reassign(
             (wish.again(), context.now)
         }
         // The customer goes on waiting, and has waited for as long.
-        Owner::Queue { queue, since } => {
+        Owner::Queue { queue, since, .. } => {
             let (queue, owner_epoch) = ((**queue).clone(), found.conversation.owner_epoch);
             draft.push(What::Withdrawn { conversation: id, queue, owner_epoch });
             (wish, *since)

@@ -22,7 +22,7 @@ pub(super) fn choose(draft: &Draft, index: &Index, place: Place) -> Option<Choic
     let (queue, served) = index.queue(&waiting.queue)?;
     let now = draft.context.now;
     let waited = now - place.since;
-    let stage = queue.stage(waited);
+    let stage = queue.stage(served.opening.waited(place, now));
     let (able, selection, channel) = (&served.able[stage], queue.selection, waiting.channel);
     let search = Search { draft, index, served, able, selection, channel, waiting };
     let (agent, considered) = match &waiting.wanted {

@@ -9,7 +9,7 @@ use super::{
     Command, Desks, Event, LeftQueue, OfferStage, PreferenceEnded, Presence, TimerId, WithdrawnBecause,
     draft::Draft,
     matching::{Scope, offer_all},
-    state::{Offer, Waiting},
+    state::{AgentState, Offer, Waiting},
     take_back, waits,
 };
 
@@ -79,7 +79,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
         Command::TimerFired(TimerId::Grace(conversation)) => Ok(grace_over(state, context, *conversation)),
         Command::TimerFired(TimerId::Look(queue)) => {
             let mut draft = Draft::new(state, context, queue.desk.clone());
-            offer_all(&mut draft, Scope::Queue(&queue.name));
+            offer_all(&mut draft, Scope::Due(&queue.name));
             waits::look_over(&mut draft, &queue.name, true);
             Ok(draft.finish())
         }
@@ -285,6 +285,9 @@ fn set_presence(
         return Err(Rejection::new(Code::NotFound, format!("there is no agent {agent}")));
     }
     let before = state.agent(agent);
+    // A lease that is renewed without a word from the agent does not bring back who was sent away.
+    let unasked = context.command.is_none() && before.is_some_and(|agent| agent.sent_away);
+    let presence = if unasked && presence == Presence::Available { Presence::Away } else { presence };
     let until = match presence {
         // Who is gone needs no lease.
         Presence::Offline if before.is_none_or(|agent| agent.presence == Presence::Offline) => {
@@ -374,6 +377,13 @@ fn expire(state: &Desks, context: &Context, id: &OfferId) -> Decided {
     let Some(offer) = state.offer(id).filter(|offer| offer.stage == OfferStage::Open) else { return NOTHING };
     let mut draft = Draft::new(state, context, id.desk.clone());
     let (conversation, agent) = (offer.conversation, draft.agent_id(&offer.agent));
-    draft.push(Event::Expired { offer: id.clone(), conversation, agent });
+    draft.push(Event::Expired { offer: id.clone(), conversation, agent: agent.clone() });
+    // Before anyone is asked again: this agent might be the next.
+    let queue = draft.queue_id(&offer.queue);
+    let most = draft.policy().and_then(|policy| policy.queues.get(&queue)?.away_after_expired);
+    let AgentState { presence, expired, .. } = *draft.agent(&offer.agent);
+    if presence == Presence::Available && most.is_some_and(|most| expired >= most) {
+        draft.push(Event::SentAway { agent, expired });
+    }
     Ok(conclude(draft))
 }

@@ -4,7 +4,7 @@
 //! a desk may be large. So only what the events touch is copied, and folded by the same `evolve` as everywhere.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::Bound::{Excluded, Included, Unbounded},
     sync::Arc,
 };
@@ -184,6 +184,16 @@ impl<'a> Draft<'a> {
 
     pub(super) fn lines(&self) -> BTreeSet<Line> {
         self.lines_from(&Line::first())
+    }
+
+    /// The lines of this queue, and of those that the desk is to look at by now.
+    pub(super) fn lines_due(&self, queue: &Arc<str>) -> impl Iterator<Item = Line> {
+        let is_due = move |name: &Arc<str>| {
+            name == queue || self.looks_at(&self.queue_id(name)).is_some_and(|at| at <= self.context.now)
+        };
+        let mut due: BTreeMap<Arc<str>, bool> = BTreeMap::new();
+        let lines = self.lines().into_iter();
+        lines.filter(move |line| *due.entry(line.queue.clone()).or_insert_with_key(|name| is_due(name)))
     }
 
     pub(super) fn lines_in(&self, queue: &Arc<str>) -> impl Iterator<Item = Line> + use<> {

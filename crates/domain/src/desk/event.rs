@@ -49,7 +49,16 @@ pub enum Event {
         since: Timestamp,
         because: OverflowBecause,
     },
-    /// The desk will look at the queue then: something changes by waiting alone.
+    /// The queue is closed until then, as far as that is known: whoever waits there is offered to nobody meanwhile.
+    QueueClosed {
+        conversation: ConversationId,
+        owner_epoch: u32,
+        queue: QueueId,
+        until: Option<Timestamp>,
+        /// The conversation is asked to tell the customer.
+        say: bool,
+    },
+    /// The desk will look at the queue then: something changes by time alone.
     LookSet {
         queue: QueueId,
         at: Timestamp,
@@ -64,6 +73,11 @@ pub enum Event {
         agent: AgentId,
         presence: Presence,
         until: Timestamp,
+    },
+    /// The agent let so many offers in a row expire, and is away from here on, until the agent says otherwise.
+    SentAway {
+        agent: AgentId,
+        expired: u32,
     },
     /// The lease ended without being renewed.
     LeaseLapsed {
@@ -189,6 +203,8 @@ pub enum OverflowBecause {
     Refused,
     /// No agent of the policy could ever take it here.
     NoAgent,
+    /// The queue is closed.
+    Closed,
 }
 
 /// The command id under which an offer is accepted without asking: nobody's own, and the same every time.
@@ -233,6 +249,15 @@ impl Event {
                     owner_epoch: *owner_epoch,
                     to: queue.clone(),
                     since: *since,
+                },
+            ),
+            Event::QueueClosed { conversation, owner_epoch, queue, until, say: true } => to(
+                conversation,
+                conversation::Command::TellAway {
+                    conversation: *conversation,
+                    owner_epoch: *owner_epoch,
+                    queue: queue.clone(),
+                    until: *until,
                 },
             ),
             Event::GivingBack { assignment, conversation, .. } => to(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ConversationId, DeskId, Timestamp};
+use crate::{AgentId, ConversationId, DeskId, Timestamp};
 
 use super::{
     Event, Presence, TimerId,
@@ -37,10 +37,12 @@ impl Desks {
                 self.timers.cancel(&TimerId::WrapUp(assignment.clone()));
             }
             Event::Enqueued { .. }
+            | Event::SentAway { .. }
             | Event::Waits { .. }
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }
             | Event::Overflowing { .. }
+            | Event::QueueClosed { .. }
             | Event::Dequeued { .. }
             | Event::AcceptedByRule { .. }
             | Event::GivingBack { .. } => {}
@@ -109,6 +111,7 @@ impl Desk {
                     again: *again,
                     offer: None,
                     overflowing: false,
+                    found_closed: None,
                     refusals: None,
                 };
                 self.wait(*conversation, waiting);
@@ -122,17 +125,29 @@ impl Desk {
             Event::Overflowing { conversation, .. } => {
                 self.change(*conversation, |waiting| waiting.overflowing = true);
             }
+            Event::QueueClosed { conversation, .. } => {
+                // In place: it stays where it is in its line.
+                if let Some(waiting) = self.waiting.get_mut(conversation) {
+                    waiting.found_closed = Some(at);
+                }
+            }
             Event::PresenceSet { agent, presence, until } => {
                 let agent = self.agents.entry(agent.name.clone()).or_default();
                 if *presence == Presence::Available && agent.presence != Presence::Available {
-                    agent.idle_since = at;
+                    (agent.idle_since, agent.expired) = (at, 0);
                 }
+                agent.sent_away &= *presence == Presence::Away;
                 agent.presence = *presence;
                 agent.until = *until;
             }
+            Event::SentAway { agent, .. } => {
+                if let Some(agent) = self.agents.get_mut(&agent.name) {
+                    (agent.presence, agent.sent_away) = (Presence::Away, true);
+                }
+            }
             Event::LeaseLapsed { agent } => {
                 if let Some(agent) = self.agents.get_mut(&agent.name) {
-                    agent.presence = Presence::Offline;
+                    (agent.presence, agent.sent_away) = (Presence::Offline, false);
                 }
             }
             Event::Offered {
@@ -157,7 +172,8 @@ impl Desk {
                 };
                 self.offered(offer.number, made);
             }
-            Event::AcceptRequested { offer, command, .. } => {
+            Event::AcceptRequested { offer, agent, command, .. } => {
+                self.count_expired(agent, |_| 0);
                 self.stage(offer.number, OfferStage::Accepting(*command));
             }
             Event::AcceptedByRule { offer, .. } => {
@@ -169,7 +185,9 @@ impl Desk {
                     self.leave(*conversation);
                 }
             }
-            Event::Declined { offer, .. } | Event::Expired { offer, .. } => {
+            Event::Declined { offer, agent, .. } | Event::Expired { offer, agent, .. } => {
+                let answered = matches!(event, Event::Declined { .. });
+                self.count_expired(agent, |expired| if answered { 0 } else { expired.saturating_add(1) });
                 if let Some(ended) = self.end(offer.number) {
                     let rest_until = at + ended.patience();
                     self.wait_on(offer.number, &ended, |waiting| waiting.refused(&ended.agent, rest_until));
@@ -240,6 +258,12 @@ impl Desk {
         self.offers.insert(number, offer);
     }
 
+    fn count_expired(&mut self, agent: &AgentId, count: impl FnOnce(u32) -> u32) {
+        if let Some(agent) = self.agents.get_mut(&agent.name) {
+            agent.expired = count(agent.expired);
+        }
+    }
+
     fn stage(&mut self, number: u64, stage: OfferStage) {
         if let Some(offer) = self.offers.get_mut(&number) {
             offer.stage = stage;
@@ -302,13 +326,14 @@ impl<'a> Concerns<'a> {
             | Event::Stranded { conversation, queue, .. }
             | Event::PreferenceEnded { conversation, queue, .. }
             | Event::Overflowing { conversation, queue, .. }
+            | Event::QueueClosed { conversation, queue, .. }
             | Event::Dequeued { conversation, queue, .. } => {
                 Concerns { conversation: Some(*conversation), ..only(&queue.desk) }
             }
             Event::LookSet { queue, .. } => only(&queue.desk),
-            Event::PresenceSet { agent, .. } | Event::LeaseLapsed { agent } => {
-                Concerns { agent: Some(&agent.name), ..only(&agent.desk) }
-            }
+            Event::PresenceSet { agent, .. }
+            | Event::SentAway { agent, .. }
+            | Event::LeaseLapsed { agent } => Concerns { agent: Some(&agent.name), ..only(&agent.desk) },
             Event::Offered { offer, conversation, agent, .. }
             | Event::AcceptedByRule { offer, conversation, agent, .. }
             | Event::AcceptRequested { offer, conversation, agent, .. }

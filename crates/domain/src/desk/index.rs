@@ -20,6 +20,7 @@ use crate::{
 };
 
 use super::{
+    opening::Opening,
     selection::{Candidate, Rank, rank},
     state::{AgentState, Desk, Load},
 };
@@ -141,6 +142,7 @@ pub(super) struct Served {
     pub(super) order: usize,
     /// Channels that an able agent without other work could take, at any stage.
     ever: Room,
+    pub(super) opening: Opening,
 }
 
 const NOBODY: Candidate = Candidate { idle_since: crate::Timestamp(0), load: 0, last_offer: 0, fit: 0 };
@@ -169,7 +171,8 @@ impl Index {
         let selections: Vec<_> = selections.into_iter().collect();
         let served = |(id, queue): (&QueueId, &Queue)| {
             let order = selections.iter().position(|known| *known == queue.selection).unwrap_or_default();
-            (id.name.clone(), Served::of(id, queue, &examples, &profiles, order))
+            let opening = Opening::of(queue, policy);
+            (id.name.clone(), Served::of(id, queue, &examples, &profiles, order, opening))
         };
         let queues = lines.into_iter().map(served).collect();
         let numbers = (0..).zip(&agents).map(|(number, agent)| (agent.id.name.clone(), number)).collect();
@@ -285,13 +288,21 @@ impl Profile {
 }
 
 impl Served {
-    fn of(id: &QueueId, queue: &Queue, examples: &[&Agent], profiles: &[Profile], order: usize) -> Served {
+    fn of(
+        id: &QueueId,
+        queue: &Queue,
+        examples: &[&Agent],
+        profiles: &[Profile],
+        order: usize,
+        opening: Opening,
+    ) -> Served {
         let mut served = Served {
             queue: queue.clone(),
             able: vec![Vec::new(); queue.relaxations.len() + 1],
             members: 0,
             order,
             ever: Room::default(),
+            opening,
         };
         for ((number, agent), profile) in (0..).zip(examples).zip(profiles) {
             if !agent.queues.contains(id) {

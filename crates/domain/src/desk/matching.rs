@@ -7,6 +7,7 @@
 //! pair: an agent who has room now looks at the head of each line that is open to such agents, and a conversation
 //! that waits now looks at the head of each pool that can take it. That costs by the number of classes. Within a line
 //! whoever is further behind has waited less and needs no less, so a head that nobody can take stands for its line.
+//! A line of a queue that is closed has no head.
 //!
 //! An agent who refused a conversation (declined it, or let its offer expire) is passed over for it. If nobody
 //! else is suitable, the conversation rests for as long as that agent had been given to answer; then the refusals
@@ -18,13 +19,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Millis, Timestamp};
+use crate::{Millis, Timestamp, policy::Queue};
 
 use super::{
     Event, Presence,
     choice::{Choice, choose},
     draft::Draft,
-    index::{Index, Room},
+    index::{Index, Room, Served},
     state::{Line, Place},
 };
 
@@ -37,8 +38,8 @@ const SHORTEST_OFFER: Millis = Millis::seconds(1);
 pub(super) enum Scope<'a> {
     /// What this decision has changed.
     Touched,
-    /// Besides, everyone in this queue: waiting alone changed something.
-    Queue(&'a Arc<str>),
+    /// Besides, everyone in this queue and in others that are due for a look: time alone changed something.
+    Due(&'a Arc<str>),
     /// Anyone: the rules are other ones than before.
     Everyone,
 }
@@ -106,7 +107,7 @@ impl Heads {
         let mut lines: BTreeSet<Line> = BTreeSet::new();
         match scope {
             Scope::Touched => {}
-            Scope::Queue(queue) => lines.extend(draft.lines_in(queue)),
+            Scope::Due(queue) => lines.extend(draft.lines_due(queue)),
             Scope::Everyone => lines.extend(draft.lines()),
         }
         for seeker in &seekers.0 {
@@ -137,8 +138,11 @@ impl Heads {
 
     /// A queue that the policy does not know waits for one that does.
     fn put(&mut self, draft: &Draft, index: &Index, line: &Line, place: Place, note: impl FnOnce(&mut Head)) {
-        if let Some((queue, _)) = index.queue(&line.queue) {
-            let priority = queue.priority_after(draft.context.now - place.since, !place.newcomer);
+        let now = draft.context.now;
+        if let Some((queue, served)) = index.queue(&line.queue)
+            && served.opening.is_open_to(line, now)
+        {
+            let priority = queue.priority_after(served.opening.waited(place, now), !place.newcomer);
             let head = self.0.entry((Reverse(priority), place));
             note(head.or_insert_with(|| Head { line: line.clone(), changed: false, leads: false }));
         }
@@ -171,7 +175,8 @@ impl Seekers {
 
     /// Whether one of them can take this head of a line, refused or not.
     fn could_take(&self, index: &Index, now: Timestamp, line: &Line, place: Place) -> bool {
-        let stage = index.queue(&line.queue).map_or(0, |(queue, _)| queue.stage(now - place.since));
+        let stage = |(queue, served): (&Queue, &Served)| queue.stage(served.opening.waited(place, now));
+        let stage = index.queue(&line.queue).map_or(0, stage);
         let able = |seeker: &Seeker| match &line.wanted {
             Some(wanted) => seeker.name == *wanted,
             None => index

@@ -11,6 +11,7 @@ mod event;
 mod evolve;
 mod index;
 mod matching;
+mod opening;
 mod rehearsal;
 mod selection;
 mod state;

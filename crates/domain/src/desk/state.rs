@@ -95,6 +95,8 @@ pub struct Waiting {
     pub offer: Option<u64>,
     /// The conversation is asked to go on to another queue; it is offered to nobody here meanwhile.
     pub overflowing: bool,
+    /// When it was found last that its queue is closed.
+    pub found_closed: Option<Timestamp>,
     /// Rare, so kept apart.
     pub(super) refusals: Option<Box<Refusals>>,
 }
@@ -120,6 +122,10 @@ pub struct AgentState {
     pub last_offer: u64,
     /// The offers and assignments that have not ended, by number.
     pub(super) held: Vec<u64>,
+    /// Offers that expired since the agent answered one, or came.
+    pub expired: u32,
+    /// Away for having let offers expire, and not by the agent's own word.
+    pub sent_away: bool,
 }
 
 impl AgentState {
@@ -130,6 +136,8 @@ impl AgentState {
         load: Load([0; Channel::ALL.len()]),
         last_offer: 0,
         held: Vec::new(),
+        expired: 0,
+        sent_away: false,
     };
 }
 

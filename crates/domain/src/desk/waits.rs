@@ -6,12 +6,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{ConversationId, Millis, Party, QueueId, Timestamp, policy::Queue};
+use crate::{
+    ConversationId, Millis, Party, QueueId, Timestamp,
+    policy::{Queue, WhenClosed},
+};
 
 use super::{
     Event, OverflowBecause, StrandedBecause, choice,
     draft::Draft,
-    index::Index,
+    index::{Index, Served},
     state::{Line, Place, Waiting},
 };
 
@@ -21,57 +24,76 @@ const MOST_TOLD: usize = 100;
 /// Sees to everyone whom this decision leaves waiting.
 pub(super) fn settle_touched(draft: &mut Draft) {
     let Some(index) = draft.index() else { return };
+    let now = draft.context.now;
     for (place, line) in draft.touched_waiting() {
         let queue_id = draft.queue_id(&line.queue);
         let (conversation, Some(waiting)) = (place.conversation, draft.waiting(place.conversation)) else {
             continue;
         };
-        let queue = index.queue(&line.queue).map(|(queue, _)| queue);
+        let known = index.queue(&line.queue);
         let stranded = strands(&index, &line);
-        let overflow = queue.and_then(|queue| {
-            let hopeless = stranded.map(|_| OverflowBecause::NoAgent);
-            let because = hopeless.or_else(|| overflows(queue, waiting, draft.context.now))?;
-            Some((queue.overflow.as_ref()?.to.clone(), because))
-        });
+        let overflow =
+            known.and_then(|known| overflows(known, &line, place, waiting, stranded.is_some(), now));
         // What a decision cannot hold, a later one does.
         if draft.defer_if_full() {
             return;
         }
-        match (overflow, stranded) {
-            (Some((to, because)), _) => overflow_to(draft, place, &line, to, because),
-            (None, Some(because)) => draft.push(Event::Stranded { conversation, queue: queue_id, because }),
-            (None, None) => {
-                if let Some(choice) = choice::choose(draft, &index, place) {
-                    draft.push(Event::Waits { conversation, queue: queue_id, why: choice.why });
-                }
-                if let Some(queue) = queue {
-                    let waited = draft.context.now - place.since;
-                    let next = queue.next_change(waited).map(|after| place.since + after);
-                    look_at(draft, &line.queue, next, false);
-                }
-            }
+        if let Some((to, because)) = overflow {
+            overflow_to(draft, place, &line, to, because);
+            continue;
+        }
+        if let Some(because) = stranded {
+            draft.push(Event::Stranded { conversation, queue: queue_id.clone(), because });
+        }
+        let Some((queue, served)) = known else { continue };
+        if !served.opening.is_open_to(&line, now) {
+            find_closed(draft, queue, served, place, &line);
+        } else if stranded.is_none()
+            && let Some(choice) = choice::choose(draft, &index, place)
+        {
+            draft.push(Event::Waits { conversation, queue: queue_id, why: choice.why });
+        }
+        if stranded.is_none() {
+            let marks = served.opening.counts_from(place, now).and_then(|from| {
+                let after = queue.next_change(now - from)?;
+                Some(from + after)
+            });
+            let next = marks.into_iter().chain(served.opening.next_change(now)).min();
+            look_at(draft, &line.queue, next, false);
         }
     }
 }
 
-/// Sees to everyone in a queue whose waiting may have passed a mark. `fired`: this is the look that was set.
+/// Sees to everyone in a queue whose waiting may have passed a mark, or that is closed. `fired`: this is the look that
+/// was set.
 pub(super) fn look_over(draft: &mut Draft, name: &Arc<str>, fired: bool) {
     let Some(index) = draft.index() else { return };
-    let Some((queue, _)) = index.queue(name) else { return };
+    let Some((queue, served)) = index.queue(name) else { return };
+    let now = draft.context.now;
     let mut next = None;
     for line in &draft.lines_in(name).collect::<Vec<_>>() {
+        let is_closed = !served.opening.is_open_to(line, now);
         for newcomer in [false, true] {
-            while let Some(place) = draft.next_in(line, newcomer, None)
+            let mut seen = None;
+            while let Some(place) = draft.next_in(line, newcomer, seen)
                 && let Some(waiting) = draft.waiting(place.conversation)
-                && let Some(because) = overflows(queue, waiting, draft.context.now)
-                && let Some(overflow) = &queue.overflow
             {
+                let overflow = overflows((queue, served), line, place, waiting, false, now);
+                if overflow.is_none() && !is_closed {
+                    break;
+                }
                 if draft.defer_if_full() {
                     return;
                 }
-                overflow_to(draft, place, line, overflow.to.clone(), because);
+                match overflow {
+                    Some((to, because)) => overflow_to(draft, place, line, to, because),
+                    None => {
+                        find_closed(draft, queue, served, place, line);
+                        seen = Some(place);
+                    }
+                }
             }
-            next = next.into_iter().chain(next_mark(draft, queue, line, newcomer)).min();
+            next = next.into_iter().chain(next_mark(draft, queue, served, line, newcomer)).min();
         }
     }
     look_at(draft, name, next, fired);
@@ -113,15 +135,45 @@ fn strands(index: &Index, line: &Line) -> Option<StrandedBecause> {
     hopeless.then_some(StrandedBecause::NoAgent)
 }
 
-fn overflows(queue: &Queue, waiting: &Waiting, now: Timestamp) -> Option<OverflowBecause> {
-    let overflow = queue.overflow.as_ref()?;
-    if overflow.after.is_some_and(|after| now - waiting.since >= after) {
-        Some(OverflowBecause::Waited)
-    } else if overflow.refusals.is_some_and(|most| waiting.refusals() >= most) {
-        Some(OverflowBecause::Refused)
-    } else {
-        None
+/// Where a conversation goes on to, and why, if it does. `hopeless`: nobody here could ever take it.
+fn overflows(
+    (queue, served): (&Queue, &Served),
+    line: &Line,
+    place: Place,
+    waiting: &Waiting,
+    hopeless: bool,
+    now: Timestamp,
+) -> Option<(QueueId, OverflowBecause)> {
+    if let Some(WhenClosed::Overflow(to)) = &queue.when_closed
+        && !served.opening.is_open_to(line, now)
+    {
+        return Some((to.clone(), OverflowBecause::Closed));
     }
+    let overflow = queue.overflow.as_ref()?;
+    let because = if hopeless {
+        OverflowBecause::NoAgent
+    } else if overflow.after.is_some_and(|after| served.opening.waited(place, now) >= after) {
+        OverflowBecause::Waited
+    } else if overflow.refusals.is_some_and(|most| waiting.refusals() >= most) {
+        OverflowBecause::Refused
+    } else {
+        return None;
+    };
+    Some((overflow.to.clone(), because))
+}
+
+/// Once until it opens, it is said of a conversation that its queue is closed.
+fn find_closed(draft: &mut Draft, queue: &Queue, served: &Served, place: Place, line: &Line) {
+    let Some(waiting) = draft.waiting(place.conversation) else { return };
+    if waiting.found_closed.is_some_and(|then| served.opening.has_been_closed_since(then, draft.context.now))
+    {
+        return;
+    }
+    let (conversation, owner_epoch) = (place.conversation, waiting.owner_epoch);
+    let until = served.opening.next_change(draft.context.now);
+    let say = matches!(queue.when_closed, Some(WhenClosed::Say(_)));
+    let queue = draft.queue_id(&line.queue);
+    draft.push(Event::QueueClosed { conversation, owner_epoch, queue, until, say });
 }
 
 fn overflow_to(draft: &mut Draft, place: Place, line: &Line, to: QueueId, because: OverflowBecause) {
@@ -131,18 +183,29 @@ fn overflow_to(draft: &mut Draft, place: Place, line: &Line, to: QueueId, becaus
     draft.push(Event::Overflowing { conversation, owner_epoch, queue, to, since, because });
 }
 
-/// When the next in line passes a mark of its queue by waiting.
-fn next_mark(draft: &Draft, queue: &Queue, line: &Line, newcomer: bool) -> Option<Timestamp> {
+/// When something changes for one in line: the next passes a mark of the queue by waiting, or it opens or closes.
+fn next_mark(
+    draft: &Draft,
+    queue: &Queue,
+    served: &Served,
+    line: &Line,
+    newcomer: bool,
+) -> Option<Timestamp> {
+    let now = draft.context.now;
+    let head = draft.next_in(line, newcomer, None)?;
     let marks = queue.relaxations.iter().map(|relaxation| relaxation.after);
     let marks = marks.chain(queue.overflow.as_ref().and_then(|overflow| overflow.after));
     let passes = marks.filter_map(|mark: Millis| {
+        if served.opening.waited(head, now) < mark {
+            return Some(served.opening.counts_from(head, now)? + mark);
+        }
         // Behind everyone who has waited that long.
-        let since = Timestamp(draft.context.now.0.saturating_sub_unsigned(mark.0));
+        let since = Timestamp(now.0.saturating_sub_unsigned(mark.0));
         let last = ConversationId { party: Party([u8::MAX; 16]), number: u32::MAX };
         let behind = Place { newcomer, since, conversation: last };
         Some(draft.next_in(line, newcomer, Some(behind))?.since + mark)
     });
-    passes.min()
+    passes.chain(served.opening.next_change(now)).min()
 }
 
 /// Has the desk look at a queue at a time, unless it does so before anyway.

@@ -5,6 +5,7 @@
 
 mod agent;
 mod bot;
+mod calendar;
 mod hours;
 mod queue;
 
@@ -15,13 +16,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, QueueId, TenantId};
+use crate::{AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, QueueId, TenantId, Timestamp};
 
 pub use self::{
     agent::{Agent, Capacity},
     bot::{Bot, BotKind, Flow, KeywordAnswer},
-    hours::{Hours, OpenSpan},
-    queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Sticky},
+    calendar::{Calendar, Period, UnknownZone},
+    hours::{Day, Holiday, Hours, OpenSpan},
+    queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Sticky, WhenClosed},
 };
 
 /// One version of one tenant's workspace.
@@ -55,6 +57,12 @@ pub struct Inbox {
 }
 
 impl Policy {
+    /// Whether a queue is open, as far as hours of a zone that is known tell.
+    pub fn is_open(&self, queue: &QueueId, at: Timestamp) -> bool {
+        let hours = self.queues.get(queue).and_then(|queue| self.hours.get(queue.hours.as_ref()?));
+        hours.and_then(|hours| Calendar::of(hours).ok()).is_none_or(|calendar| calendar.is_open(at))
+    }
+
     pub fn desks(&self) -> BTreeSet<DeskId> {
         self.queues.keys().map(|queue| queue.desk.clone()).collect()
     }

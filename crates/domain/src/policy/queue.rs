@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LanguageId, Millis, QueueId, SkillId};
+use crate::{HoursId, LanguageId, Millis, QueueId, SkillId};
 
 use super::Agent;
 
@@ -33,6 +33,21 @@ pub struct Queue {
     pub answer_within: Option<Millis>,
     /// Conversations that go to the desk as such wait here.
     pub default: bool,
+    /// Outside of these hours conversations wait and are offered to nobody; none: it is always open.
+    pub hours: Option<HoursId>,
+    /// What becomes of conversations outside of the hours, besides waiting.
+    pub when_closed: Option<WhenClosed>,
+    /// An agent who lets so many offers in a row expire, the last of them from here, is away.
+    pub away_after_expired: Option<u32>,
+}
+
+/// What becomes of a conversation that finds its queue closed, or that waits as it closes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum WhenClosed {
+    /// The customer is told this, once until it opens, and waits on. `{date}` and `{time}` stand for when it opens.
+    Say(String),
+    /// It goes on to another queue at once.
+    Overflow(QueueId),
 }
 
 /// Linear ageing: for every so much waiting one more point of priority, up to a most.

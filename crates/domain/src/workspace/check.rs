@@ -1,16 +1,16 @@
 //! What a policy document must satisfy by itself, before and when it is applied.
 
+mod hours;
 mod queues;
 
 use std::{fmt, ops::RangeInclusive};
 
 use crate::{
     Channel, Millis, Policy, QueueId,
-    policy::{self, Agent, BotKind, Capacity, Hours, OpenSpan},
+    policy::{self, Agent, BotKind, Capacity},
 };
 
 const ANSWER_WITHIN: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::seconds(10 * 60);
-const DAY: u16 = 24 * 60;
 
 /// Something wrong in a policy document.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     check_agents(policy, &mut problems);
     check_bots(policy, &mut problems);
     for (name, hours) in &policy.hours {
-        check_hours(&format!("hours.{name}"), hours, &mut problems);
+        hours::check(&format!("hours.{name}"), name, hours, policy, &mut problems);
     }
     problems
 }
@@ -137,32 +137,6 @@ fn check_bots(policy: &Policy, problems: &mut Vec<Problem>) {
                 format!("bots.{name}.flow.hours"),
                 format!("there are no opening hours {hours}"),
             ));
-        }
-    }
-}
-
-fn check_hours(at: &str, hours: &Hours, problems: &mut Vec<Problem>) {
-    if hours.time_zone.trim().is_empty() {
-        problems.push(Problem::new(format!("{at}.time_zone"), "must name an IANA time zone"));
-    }
-    for (place, span) in hours.open.iter().enumerate() {
-        let at = format!("{at}.open[{place}]");
-        if !(1..=7).contains(&span.weekday) {
-            problems.push(Problem::new(
-                format!("{at}.weekday"),
-                format!("must be 1 (Monday) to 7 (Sunday), not {}", span.weekday),
-            ));
-        }
-        if span.from >= span.to || span.to > DAY {
-            problems.push(Problem::new(&at, "must begin before it ends, and end by midnight"));
-        }
-    }
-    let mut by_start: Vec<(usize, &OpenSpan)> = hours.open.iter().enumerate().collect();
-    by_start.sort_by_key(|(_, span)| **span);
-    for ((place, span), (next_place, next)) in by_start.iter().zip(by_start.iter().skip(1)) {
-        if span.weekday == next.weekday && next.from < span.to {
-            problems
-                .push(Problem::new(format!("{at}.open[{next_place}]"), format!("overlaps open[{place}]")));
         }
     }
 }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Aggregate, Channel, Code, Context, Millis, Policies, Policy, Rejection, Timestamp,
-    policy::{Agent, Bot, BotKind, Capacity, Flow, Hours, Inbox, OpenSpan, Queue},
+    policy::{Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, WhenClosed},
 };
 
 use super::{Command, Decider, Event, Workspaces, check};
@@ -35,7 +35,7 @@ fn sample(tenant: &str) -> Policy {
         bots: BTreeMap::from([("greeter".parse().unwrap(), bot)]),
         hours: BTreeMap::from([(
             "office".parse().unwrap(),
-            Hours { time_zone: "Europe/Berlin".into(), open },
+            Hours { time_zone: "Europe/Berlin".into(), open, holidays: vec![] },
         )]),
     }
 }
@@ -150,7 +150,8 @@ fn a_refusal_names_every_problem_and_changes_nothing() {
         rejection.detail,
         "inboxes.acme-email.queue: there is no queue acme/support/general; \
          inboxes.acme-email.bot: there is no bot greeter; \
-         agents.acme/support/ann.queues: there is no queue acme/support/general"
+         agents.acme/support/ann.queues: there is no queue acme/support/general; \
+         hours.office: no queue and no bot goes by these hours"
     );
     assert_eq!(story.0, Workspaces::default());
 }
@@ -296,5 +297,85 @@ fn hours_are_spans_of_a_weekday_in_a_time_zone() {
     assert_eq!(with(&[span(1, 0, 900), span(1, 10, 20)]), ["hours.office.open[1]: overlaps open[0]"]);
 
     let nowhere = problems_of(|policy| policy.hours.values_mut().for_each(|h| h.time_zone = " ".into()));
-    assert_eq!(nowhere, ["hours.office.time_zone: must name an IANA time zone"]);
+    assert_eq!(nowhere, ["hours.office.time_zone: \" \" is not an IANA time zone"]);
+}
+
+#[test]
+fn holidays_are_days_that_there_are() {
+    let with = |first: (Option<u16>, u8, u8), last: (Option<u16>, u8, u8), from, to| {
+        let day = |(year, month, day)| Day { year, month, day };
+        let holiday = Holiday { first: day(first), last: day(last), from, to };
+        problems_of(|policy| policy.hours.values_mut().for_each(|hours| hours.holidays = vec![holiday]))
+    };
+    let at = |what: &str| vec![format!("hours.office.holidays[0]: {what}")];
+    let (eve, new_year, leap) = ((None, 12, 24), (None, 1, 1), (Some(2026), 2, 29));
+    assert_eq!(with(eve, new_year, 0, 1440), Vec::<String>::new(), "over the turn of the year");
+    assert_eq!(with(leap, leap, 0, 1440), at("there is no day 2026-02-29"));
+    assert_eq!(with((None, 2, 30), (None, 2, 30), 0, 1440), at("there is no day 02-30"));
+    assert_eq!(with((Some(2026), 3, 2), (Some(2026), 3, 1), 0, 1440), at("ends before it begins"));
+    assert_eq!(
+        with((Some(2026), 3, 2), eve, 0, 1440),
+        at("both its first and its last day name a year, or neither does")
+    );
+    assert_eq!(with(eve, eve, 720, 720), at("must begin before it ends, and end by midnight"));
+    assert_eq!(with(eve, eve, 720, 1441), at("must begin before it ends, and end by midnight"));
+}
+
+#[test]
+fn hours_are_there_to_be_gone_by() {
+    let unused = problems_of(|policy| policy.bots.clear());
+    assert!(
+        unused.contains(&"hours.office: no queue and no bot goes by these hours".to_owned()),
+        "{unused:?}"
+    );
+}
+
+fn when_closed(change: impl Fn(&mut Queue)) -> Vec<String> {
+    problems_of(|policy| policy.queues.values_mut().for_each(&change))
+}
+
+#[test]
+fn a_queue_goes_by_hours_that_open() {
+    let at = |what: &str| vec![format!("queues.acme/support/general.{what}")];
+    let office = || Some("office".parse().unwrap());
+    let say = |text: &str| Some(WhenClosed::Say(text.into()));
+    assert_eq!(when_closed(|queue| queue.hours = office()), Vec::<String>::new());
+    let nowhere = when_closed(|queue| queue.hours = Some("nights".parse().unwrap()));
+    assert_eq!(nowhere, at("hours: there are no hours nights"));
+    assert_eq!(
+        when_closed(|queue| queue.when_closed = say("Closed.")),
+        at("when_closed: without `hours` this queue never closes")
+    );
+    let said = |text: &str| when_closed(|queue| (queue.hours, queue.when_closed) = (office(), say(text)));
+    assert_eq!(said("Back {date} at {time}."), Vec::<String>::new());
+    assert_eq!(said(" "), at("when_closed.say: says nothing"));
+    assert_eq!(
+        said("Back {day}."),
+        at("when_closed.say: {day} stands for nothing; there are {date} and {time}, of when it opens")
+    );
+    let never = problems_of(|policy| {
+        policy.hours.values_mut().for_each(|hours| hours.open.clear());
+        policy.queues.values_mut().for_each(|queue| queue.hours = office());
+    });
+    assert_eq!(never, at("hours: hours office are never open: whoever waits would wait for ever"));
+}
+
+#[test]
+fn nobody_goes_round_for_ever_at_night() {
+    let overflow = |to: &str| {
+        when_closed(|queue| {
+            queue.hours = Some("office".parse().unwrap());
+            queue.when_closed = Some(WhenClosed::Overflow(to.parse().unwrap()));
+        })
+    };
+    assert_eq!(
+        overflow("acme/night/care"),
+        ["queues.acme/support/general.when_closed.overflow: there is no queue acme/night/care"]
+    );
+    assert_eq!(
+        overflow("acme/support/general"),
+        [
+            "queues.acme/support/general.when_closed.overflow: leads back here: whoever waits would go round for ever"
+        ]
+    );
 }

@@ -119,6 +119,12 @@ pub(super) fn conversation(
             }
             .insert(db)
         }
+        // No one's words: the business's own.
+        Happened::AwaySaid { conversation, message, outgoing } => {
+            touch(db, *conversation, at)?;
+            let (message, body) = (Some(*message), Some(&outgoing.body));
+            New { message, body, ..new(EntryKind::AwaySaid) }.insert(db)
+        }
         Happened::Replied { conversation, agent, message, outgoing } => {
             touch(db, *conversation, at)?;
             let author = Author::Agent(agent.clone()).to_string();
@@ -166,6 +172,7 @@ pub(super) fn conversation(
         | Happened::Returned { .. }
         | Happened::TurnAsked { .. }
         | Happened::TurnAnswered { .. }
+        | Happened::AwayAsked { .. }
         | Happened::AssignmentRefused { .. }
         | Happened::Released { .. }
         | Happened::Withdrawn { .. } => Ok(()),

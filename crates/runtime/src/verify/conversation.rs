@@ -190,6 +190,22 @@ impl Conversations {
                 );
                 *self.decided.entry(*message).or_default() += 1;
             }
+            What::AwayAsked { owner_epoch, .. } => {
+                let waits = matches!(conversation.owner, Some(Owner::Queue));
+                found.require(
+                    waits && *owner_epoch == conversation.owner_epoch,
+                    3,
+                    format_args!("conversation {id} is to be told of a queue that does not own it"),
+                );
+            }
+            What::AwaySaid { message, .. } => {
+                found.require(
+                    matches!(conversation.owner, Some(Owner::Queue)),
+                    3,
+                    format_args!("message {message} tells of a queue that does not own conversation {id}"),
+                );
+                *self.decided.entry(*message).or_default() += 1;
+            }
             What::Replied { agent, message, .. } => {
                 found.require(
                     matches!(&conversation.owner, Some(Owner::Agent(owner, _)) if owner == agent),

@@ -114,9 +114,11 @@ impl Reservations {
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }
             | Event::Overflowing { .. }
+            | Event::QueueClosed { .. }
             | Event::LookSet { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }
+            | Event::SentAway { .. }
             | Event::LeaseLapsed { .. }
             | Event::WorkDeferred { .. } => {}
         }

@@ -1,5 +1,6 @@
 //! `workspace.toml`: what the business is. Read into a [`Policy`] and checked before anything is sent.
 
+mod hours;
 mod routing;
 
 use std::{collections::BTreeMap, path::Path};
@@ -27,7 +28,7 @@ struct Document {
     #[serde(default)]
     bots: BTreeMap<String, Bot>,
     #[serde(default)]
-    hours: BTreeMap<String, Hours>,
+    hours: BTreeMap<String, hours::Hours>,
 }
 
 #[derive(Deserialize)]
@@ -73,14 +74,6 @@ enum BotKind {
 struct KeywordAnswer {
     words: Vec<String>,
     text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hours {
-    time_zone: String,
-    /// `mon-fri 09:00-17:00`, `sat 10:00-14:00`.
-    open: Vec<String>,
 }
 
 /// The policy that the document describes, and that the rules of a workspace accept.
@@ -190,27 +183,27 @@ impl Document {
                 },
             ))
         })?;
-        let hours = each("hours", self.hours, |name, hours| {
-            let id: HoursId = name.parse()?;
-            let mut open = Vec::new();
-            for text in &hours.open {
-                open.extend(
-                    spans(text)
-                        .ok_or_else(|| format!("{text:?} is not a span like \"mon-fri 09:00-17:00\""))?,
-                );
-            }
-            Ok((id, policy::Hours { time_zone: hours.time_zone, open }))
-        })?;
+        let hours = each("hours", self.hours, |name, hours| Ok((name.parse::<HoursId>()?, hours.policy()?)))?;
         Ok(Policy { tenant, version: 0, inboxes, queues, agents, bots, hours })
     }
 }
 
 /// Why an entry cannot be; from whatever said so.
-struct Wrong(String);
+struct Wrong {
+    /// The key within the entry, where it is about one.
+    key: Option<&'static str>,
+    what: String,
+}
 
 impl<E: ToString> From<E> for Wrong {
     fn from(error: E) -> Self {
-        Wrong(error.to_string())
+        Wrong { key: None, what: error.to_string() }
+    }
+}
+
+impl Wrong {
+    fn at(key: &'static str, what: String) -> Self {
+        Wrong { key: Some(key), what }
     }
 }
 
@@ -220,7 +213,10 @@ fn each<T, K: Ord, V>(
     mut make: impl FnMut(&str, T) -> Result<(K, V), Wrong>,
 ) -> Result<BTreeMap<K, V>, Fault> {
     let made = entries.into_iter().map(|(name, entry)| {
-        make(&name, entry).map_err(|Wrong(what)| Fault { key: format!("{section}.{name}"), what })
+        make(&name, entry).map_err(|Wrong { key, what }| {
+            let key = key.map(|key| format!(".{key}")).unwrap_or_default();
+            Fault { key: format!("{section}.{name}{key}"), what }
+        })
     });
     made.collect()
 }
@@ -233,26 +229,6 @@ fn queue_id(tenant: &TenantId, text: &str) -> Result<QueueId, domain::BadId> {
 
 fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
     DeskId::new(tenant.clone(), name)
-}
-
-/// `mon-fri 09:00-17:00`.
-fn spans(text: &str) -> Option<Vec<policy::OpenSpan>> {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let (days, times) = text.trim().split_once(' ')?;
-    let day = |name: &str| DAYS.iter().position(|day| *day == name.trim().to_lowercase());
-    let (first, last) = match days.split_once('-') {
-        Some((first, last)) => (day(first)?, day(last)?),
-        None => (day(days)?, day(days)?),
-    };
-    let minutes = |time: &str| {
-        let (hour, minute) = time.trim().split_once(':')?;
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        (hour <= 24 && minute < 60).then_some(hour * 60 + minute)
-    };
-    let (from, to) = times.split_once('-')?;
-    let (from, to) = (minutes(from)?, minutes(to)?);
-    let weekday = |day: usize| u8::try_from(day + 1).ok();
-    (first..=last).map(|day| Some(policy::OpenSpan { weekday: weekday(day)?, from, to })).collect()
 }
 
 /// The settings a channel knows; anything else is a mistake worth naming.
@@ -295,14 +271,6 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
             "a secret is named as `secret:NAME`; tributary.toml says under [secrets.TENANT] where it lies"
                 .into(),
         ));
-    }
-    for (id, hours) in &policy.hours {
-        if bots::is_open(hours, domain::Timestamp(0)).is_err() {
-            wrong.push((
-                format!("hours.{id}.time_zone"),
-                format!("{:?} is not an IANA time zone", hours.time_zone),
-            ));
-        }
     }
     wrong
 }

@@ -134,7 +134,7 @@ pub struct Rejection {
 /// What a timer is for. Each aggregate has its own choices and knows no other's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerId {
-    #[prost(oneof = "timer_id::Kind", tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40")]
+    #[prost(oneof = "timer_id::Kind", tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40, 61")]
     pub kind: ::core::option::Option<timer_id::Kind>,
 }
 /// Nested message and enum types in `TimerId`.
@@ -171,6 +171,9 @@ pub mod timer_id {
         /// Delivery: it is time for the next attempt at this message.
         #[prost(bytes, tag = "40")]
         Retry(::prost::bytes::Bytes),
+        /// Conversation: nobody has put into words that the queue of this conversation is closed.
+        #[prost(message, tag = "61")]
+        AwayUnsaid(super::ConversationId),
     }
 }
 /// The five aggregates.
@@ -635,7 +638,7 @@ pub struct MailThread {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -826,6 +829,33 @@ pub mod conversation_command {
         #[prost(int64, tag = "4")]
         pub since: i64,
     }
+    /// The conversation's queue is closed: the customer is to be told.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TellAway {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens, as far as that is known.
+        #[prost(int64, optional, tag = "4")]
+        pub until: ::core::option::Option<i64>,
+    }
+    /// What the customer is told of that.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwayText {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
     /// What became of a message on its way out.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Progress {
@@ -878,6 +908,11 @@ pub mod conversation_command {
         /// From the partition itself.
         #[prost(message, tag = "60")]
         TimerFired(super::TimerId),
+        /// Queues that are closed.
+        #[prost(message, tag = "81")]
+        TellAway(TellAway),
+        #[prost(message, tag = "82")]
+        AwayText(AwayText),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -977,7 +1012,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1292,6 +1327,33 @@ pub mod conversation_what {
         #[prost(message, optional, tag = "3")]
         pub progress: ::core::option::Option<super::Progress>,
     }
+    /// The customer is to be told that the queue is closed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwayAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens, as far as that is known.
+        #[prost(int64, optional, tag = "4")]
+        pub until: ::core::option::Option<i64>,
+        /// Asked again then, if nobody has answered.
+        #[prost(int64, tag = "5")]
+        pub again_at: i64,
+    }
+    /// The customer is told that. Relayed to delivery.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwaySaid {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
     /// The conversation ended.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Closed {
@@ -1365,6 +1427,11 @@ pub mod conversation_what {
         /// What we sent.
         #[prost(message, tag = "80")]
         DeliveryNoted(DeliveryNoted),
+        /// Queues that are closed.
+        #[prost(message, tag = "101")]
+        AwayAsked(AwayAsked),
+        #[prost(message, tag = "102")]
+        AwaySaid(AwaySaid),
     }
 }
 /// All that is known of a customer for whom nothing is under way.
@@ -1871,6 +1938,33 @@ pub struct Queue {
     /// Conversations that go to the desk as such wait here.
     #[prost(bool, tag = "12")]
     pub default: bool,
+    /// The name of hours; absent: it is always open.
+    #[prost(string, optional, tag = "32")]
+    pub hours: ::core::option::Option<::prost::alloc::string::String>,
+    /// What becomes of conversations outside of the hours, besides waiting.
+    #[prost(message, optional, tag = "33")]
+    pub when_closed: ::core::option::Option<WhenClosed>,
+    /// An agent who lets so many offers in a row expire is away.
+    #[prost(uint32, optional, tag = "34")]
+    pub away_after_expired: ::core::option::Option<u32>,
+}
+/// What becomes of a conversation whose queue is closed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WhenClosed {
+    #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<when_closed::Kind>,
+}
+/// Nested message and enum types in `WhenClosed`.
+pub mod when_closed {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// The customer is told this; it waits on.
+        #[prost(string, tag = "1")]
+        Say(::prost::alloc::string::String),
+        /// TENANT/DESK/QUEUE: it goes on there at once.
+        #[prost(string, tag = "2")]
+        Overflow(::prost::alloc::string::String),
+    }
 }
 /// For every so much waiting one more point of priority, up to a most.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2015,6 +2109,32 @@ pub struct Hours {
     pub time_zone: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "2")]
     pub open: ::prost::alloc::vec::Vec<OpenSpan>,
+    #[prost(message, repeated, tag = "3")]
+    pub holidays: ::prost::alloc::vec::Vec<Holiday>,
+}
+/// One day or several on which nobody is there between `from` and `to`, in minutes since local midnight.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Holiday {
+    #[prost(message, optional, tag = "1")]
+    pub first: ::core::option::Option<Day>,
+    /// The same for a single day.
+    #[prost(message, optional, tag = "2")]
+    pub last: ::core::option::Option<Day>,
+    #[prost(uint32, tag = "3")]
+    pub from: u32,
+    #[prost(uint32, tag = "4")]
+    pub to: u32,
+}
+/// A day of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Day {
+    /// Absent: every year.
+    #[prost(uint32, optional, tag = "1")]
+    pub year: ::core::option::Option<u32>,
+    #[prost(uint32, tag = "2")]
+    pub month: u32,
+    #[prost(uint32, tag = "3")]
+    pub day: u32,
 }
 /// An open span on one weekday, in minutes since local midnight.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2223,7 +2343,7 @@ pub mod desk_command {
 pub struct DeskEvent {
     #[prost(
         oneof = "desk_event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80"
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102"
     )]
     pub kind: ::core::option::Option<desk_event::Kind>,
 }
@@ -2311,7 +2431,23 @@ pub mod desk_event {
         #[prost(enumeration = "super::OverflowBecause", tag = "6")]
         pub because: i32,
     }
-    /// The desk will look at the queue then: something changes by waiting alone.
+    /// The queue is closed: whoever waits there is offered to nobody. With `say`, relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct QueueClosed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens, as far as that is known.
+        #[prost(int64, optional, tag = "4")]
+        pub until: ::core::option::Option<i64>,
+        #[prost(bool, tag = "5")]
+        pub say: bool,
+    }
+    /// The desk will look at the queue then: something changes by time alone.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct LookSet {
         /// TENANT/DESK/QUEUE.
@@ -2341,6 +2477,15 @@ pub mod desk_event {
         pub presence: i32,
         #[prost(int64, tag = "3")]
         pub until: i64,
+    }
+    /// An agent let so many offers in a row expire, and is away from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "2")]
+        pub expired: u32,
     }
     /// An agent's lease ended without being renewed.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2539,6 +2684,12 @@ pub mod desk_event {
         /// The partition's own work.
         #[prost(message, tag = "80")]
         WorkDeferred(WorkDeferred),
+        /// Hours.
+        #[prost(message, tag = "101")]
+        QueueClosed(QueueClosed),
+        /// An agent who does not answer.
+        #[prost(message, tag = "102")]
+        SentAway(SentAway),
     }
 }
 /// Why an agent was asked, or nobody was.
@@ -2708,6 +2859,7 @@ pub enum OverflowBecause {
     Waited = 1,
     Refused = 2,
     NoAgent = 3,
+    Closed = 24,
 }
 impl OverflowBecause {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2720,6 +2872,7 @@ impl OverflowBecause {
             Self::Waited => "OVERFLOW_BECAUSE_WAITED",
             Self::Refused => "OVERFLOW_BECAUSE_REFUSED",
             Self::NoAgent => "OVERFLOW_BECAUSE_NO_AGENT",
+            Self::Closed => "OVERFLOW_BECAUSE_CLOSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2729,6 +2882,7 @@ impl OverflowBecause {
             "OVERFLOW_BECAUSE_WAITED" => Some(Self::Waited),
             "OVERFLOW_BECAUSE_REFUSED" => Some(Self::Refused),
             "OVERFLOW_BECAUSE_NO_AGENT" => Some(Self::NoAgent),
+            "OVERFLOW_BECAUSE_CLOSED" => Some(Self::Closed),
             _ => None,
         }
     }

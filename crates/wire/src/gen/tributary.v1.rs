@@ -1494,6 +1494,32 @@ pub mod policy {
         /// Conversations that are transferred to the desk as such wait here. One queue a desk; not needed where it has only one.
         #[prost(bool, tag = "12")]
         pub default: bool,
+        /// The name of hours: outside of them conversations wait and are offered to nobody. Empty: it is always open.
+        #[prost(string, tag = "32")]
+        pub hours: ::prost::alloc::string::String,
+        /// What becomes of conversations outside of the hours, besides waiting.
+        #[prost(message, optional, tag = "33")]
+        pub when_closed: ::core::option::Option<WhenClosed>,
+        /// An agent who lets so many offers in a row expire, the last of them from this queue, is away; 0: never.
+        #[prost(uint32, tag = "34")]
+        pub away_after_expired: u32,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WhenClosed {
+        #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+        pub kind: ::core::option::Option<when_closed::Kind>,
+    }
+    /// Nested message and enum types in `WhenClosed`.
+    pub mod when_closed {
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Kind {
+            /// The customer is told this, once until it opens, and waits on. `{date}` and `{time}` stand for when it opens.
+            #[prost(string, tag = "1")]
+            Say(::prost::alloc::string::String),
+            /// It goes on to this queue at once.
+            #[prost(string, tag = "2")]
+            Overflow(::prost::alloc::string::String),
+        }
     }
     /// Linear ageing: for every so much waiting one more point of priority, up to a most.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1634,6 +1660,32 @@ pub mod policy {
         pub time_zone: ::prost::alloc::string::String,
         #[prost(message, repeated, tag = "2")]
         pub open: ::prost::alloc::vec::Vec<OpenSpan>,
+        #[prost(message, repeated, tag = "3")]
+        pub holidays: ::prost::alloc::vec::Vec<Holiday>,
+    }
+    /// One day or several on which nobody is there between `from` and `to`, in minutes since local midnight; 0 to 1440 is
+    /// all day.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Holiday {
+        #[prost(message, optional, tag = "1")]
+        pub first: ::core::option::Option<Day>,
+        /// Absent: a single day. Both days name a year, or neither does: then it may be over the turn of the year.
+        #[prost(message, optional, tag = "2")]
+        pub last: ::core::option::Option<Day>,
+        #[prost(uint32, tag = "3")]
+        pub from: u32,
+        #[prost(uint32, tag = "4")]
+        pub to: u32,
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Day {
+        /// 0: every year.
+        #[prost(uint32, tag = "1")]
+        pub year: u32,
+        #[prost(uint32, tag = "2")]
+        pub month: u32,
+        #[prost(uint32, tag = "3")]
+        pub day: u32,
     }
     /// An open span on one weekday, in minutes since local midnight; `from` \< `to` \<= 1440.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2163,7 +2215,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2515,9 +2567,43 @@ pub mod event {
         pub queue: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub to: ::prost::alloc::string::String,
-        /// `waited`, `refused` (by many) or `no_agent` (who could ever take it here).
+        /// `waited`, `refused` (by many), `no_agent` (who could ever take it here) or `closed` (the queue is).
         #[prost(string, tag = "3")]
         pub because: ::prost::alloc::string::String,
+    }
+    /// The agent let so many offers in a row expire, and is away from here on, until the agent says otherwise.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "2")]
+        pub expired: u32,
+    }
+    /// The queue is closed: whoever waits there is offered to nobody meanwhile.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct QueueClosed {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens. Absent: that is not known.
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The customer is to be told that the queue is closed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwayAsked {
+        #[prost(string, tag = "1")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens. Absent: that is not known.
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The customer was told that.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct AwaySaid {
+        #[prost(string, tag = "1")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub body: ::core::option::Option<super::Body>,
     }
     /// The conversation is over for the agent, whose room it takes until what is left to do is finished.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2677,6 +2763,16 @@ pub mod event {
         /// Workspace.
         #[prost(message, tag = "120")]
         PolicyApplied(PolicyApplied),
+        /// Queues that are closed.
+        #[prost(message, tag = "141")]
+        QueueClosed(QueueClosed),
+        #[prost(message, tag = "142")]
+        AwayAsked(AwayAsked),
+        #[prost(message, tag = "143")]
+        AwaySaid(AwaySaid),
+        /// An agent who does not answer.
+        #[prost(message, tag = "144")]
+        SentAway(SentAway),
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3337,12 +3433,18 @@ pub mod agent_message {
 pub struct DeskMessage {
     #[prost(
         oneof = "desk_message::Item",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31"
     )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
 pub mod desk_message {
+    /// So many offers in a row expired that the agent is away now: offered nothing until the agent says `available`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SentAway {
+        #[prost(uint32, tag = "1")]
+        pub expired: u32,
+    }
     /// What the agent holds as the stream begins. It replaces all that the client knew; what follows continues it.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Welcome {
@@ -3659,6 +3761,8 @@ pub mod desk_message {
         Snoozed(Snoozed),
         #[prost(message, tag = "12")]
         SnoozeEnded(SnoozeEnded),
+        #[prost(message, tag = "31")]
+        SentAway(SentAway),
     }
 }
 /// Generated client implementations.

@@ -22,6 +22,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
     Progress { conversation, message, progress },
+    TellAway { conversation, owner_epoch, queue, until },
+    AwayText { conversation, owner_epoch, message, body },
     TimerFired(timer),
 }}
 
@@ -75,6 +77,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Snoozed { conversation, agent, assignment, owner_epoch, until },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
+    AwayAsked { conversation, owner_epoch, queue, until, again_at },
+    AwaySaid { conversation, message, outgoing },
     Closed { conversation, by, reason },
 }}
 
@@ -99,4 +103,4 @@ enumeration! {
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }
 
-timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed } }
+timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed, AwayUnsaid } }

@@ -28,9 +28,11 @@ choice! { domain::desk::Event => DeskEvent, desk_event {
     Stranded { conversation, queue, because },
     PreferenceEnded { conversation, queue, agent, because },
     Overflowing { conversation, owner_epoch, queue, to, since, because },
+    QueueClosed { conversation, owner_epoch, queue, until, say },
     LookSet { queue, at },
     Dequeued { conversation, queue, because },
     PresenceSet { agent, presence, until },
+    SentAway { agent, expired },
     LeaseLapsed { agent },
     Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
     AcceptedByRule { offer, conversation, owner_epoch, agent },
@@ -50,7 +52,7 @@ enumeration! {
     domain::desk::WithdrawnBecause => WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
     domain::desk::StrandedBecause => StrandedBecause { NoQueue, NoAgent }
     domain::desk::PreferenceEnded => PreferenceEndedBecause { AgentGone, GraceOver }
-    domain::desk::OverflowBecause => OverflowBecause { Waited, Refused, NoAgent }
+    domain::desk::OverflowBecause => OverflowBecause { Waited, Refused, NoAgent, Closed }
 }
 
 message! {

@@ -1,8 +1,8 @@
 //! The workspace's command and event, and the policy document they carry.
 
 use domain::policy::{
-    Ageing, Agent, Bot, Capacity, Flow, Hours, Inbox, KeywordAnswer, Needs, OpenSpan, Overflow, Policy,
-    Queue, Relaxation, Selection, Sticky,
+    Ageing, Agent, Bot, Capacity, Day, Flow, Holiday, Hours, Inbox, KeywordAnswer, Needs, OpenSpan, Overflow,
+    Policy, Queue, Relaxation, Selection, Sticky,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -20,7 +20,7 @@ message! {
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     Queue => Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, default,
+        answer_within, default, hours, when_closed, away_after_expired,
     }
     Ageing => Ageing { every, most }
     Relaxation => Relaxation { after, needs }
@@ -31,13 +31,20 @@ message! {
     Bot => Bot { answer_within, kind }
     Flow => Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     KeywordAnswer => KeywordAnswer { words, text }
-    Hours => Hours { time_zone, open }
+    Hours => Hours { time_zone, open, holidays }
+    Holiday => Holiday { first, last, from, to }
+    Day => Day { year, month, day }
     OpenSpan => OpenSpan { weekday, from, to }
 }
 
 choice! { domain::policy::BotKind => BotKind, bot_kind {
     BuiltIn(flow),
     Stream {},
+}}
+
+choice! { domain::policy::WhenClosed => WhenClosed, when_closed {
+    Say(text),
+    Overflow(queue),
 }}
 
 // A queue of before there were needs has none, and asks the longest idle.

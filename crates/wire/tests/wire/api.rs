@@ -6,8 +6,8 @@ use protox::prost_reflect::DescriptorPool;
 use wire::api::{
     DESCRIPTORS,
     v1::{
-        bots_server, contacts_server, desk_server, events_server, operator_server, timelines_server,
-        workspace_server,
+        bots_server, contacts_server, desk_server, events_server, operator_server, supervision_server,
+        timelines_server, workspace_server,
     },
 };
 
@@ -21,6 +21,7 @@ fn the_descriptors_name_every_service() {
         desk_server::SERVICE_NAME,
         events_server::SERVICE_NAME,
         operator_server::SERVICE_NAME,
+        supervision_server::SERVICE_NAME,
         timelines_server::SERVICE_NAME,
         workspace_server::SERVICE_NAME,
     ];

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Channel, Millis, Rejection,
-    policy::{Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky},
+    policy::{Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky, WhenClosed},
 };
-use wire::api::v1::policy::{self as doc};
+use wire::api::v1::policy::{self as doc, when_closed};
 
 use super::{
     super::{duration, invalid, parse},
@@ -37,6 +37,14 @@ pub(super) fn queue_message(queue: &Queue) -> doc::Queue {
         wrap_up: queue.wrap_up.and_then(duration),
         answer_within: queue.answer_within.and_then(duration),
         default: queue.default,
+        hours: queue.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
+        when_closed: queue.when_closed.as_ref().map(|when_closed| doc::WhenClosed {
+            kind: Some(match when_closed {
+                WhenClosed::Say(text) => when_closed::Kind::Say(text.clone()),
+                WhenClosed::Overflow(to) => when_closed::Kind::Overflow(to.to_string()),
+            }),
+        }),
+        away_after_expired: queue.away_after_expired.unwrap_or_default(),
     }
 }
 
@@ -55,6 +63,13 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
             after: optional(&of("overflow.after"), overflow.after)?,
             refusals: Some(overflow.refusals).filter(|refusals| *refusals > 0),
         })
+    });
+    let closed = queue.when_closed.map(|when_closed| match when_closed.kind {
+        Some(when_closed::Kind::Say(text)) => Ok(WhenClosed::Say(text)),
+        Some(when_closed::Kind::Overflow(to)) => {
+            Ok(WhenClosed::Overflow(parse(&of("when_closed.overflow"), &to)?))
+        }
+        None => Err(invalid(format!("`{at}.when_closed`: say something, or where conversations go"))),
     });
     let ageing = queue
         .ageing
@@ -78,6 +93,9 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
         wrap_up: optional(&of("wrap_up"), queue.wrap_up)?,
         answer_within: optional(&of("answer_within"), queue.answer_within)?,
         default: queue.default,
+        hours: super::optional(&of("hours"), &queue.hours)?,
+        when_closed: closed.transpose()?,
+        away_after_expired: Some(queue.away_after_expired).filter(|most| *most > 0),
     })
 }
 

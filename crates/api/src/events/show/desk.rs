@@ -37,6 +37,9 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
             presence: presence(*set).into(),
             until: time(*until),
         }),
+        SentAway { agent, expired } => {
+            Kind::SentAway(event::SentAway { agent: agent.to_string(), expired: *expired })
+        }
         LeaseLapsed { agent } => Kind::LeaseLapsed(event::LeaseLapsed { agent: agent.to_string() }),
         Offered { offer, agent, queue, channel: on, expires_at, why: reason, .. } => {
             Kind::OfferMade(event::OfferMade {
@@ -81,9 +84,13 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
                 OverflowBecause::Waited => "waited",
                 OverflowBecause::Refused => "refused",
                 OverflowBecause::NoAgent => "no_agent",
+                OverflowBecause::Closed => "closed",
             }
             .to_owned(),
         }),
+        QueueClosed { queue, until, .. } => {
+            Kind::QueueClosed(event::QueueClosed { queue: queue.to_string(), until: until.and_then(time) })
+        }
         AcceptRequested { offer, agent, .. } => Kind::AcceptRequested(step(offer, agent)),
         Accepted { offer, agent, .. } => Kind::OfferAccepted(step(offer, agent)),
         Declined { offer, agent, .. } => Kind::OfferDeclined(step(offer, agent)),

@@ -130,6 +130,14 @@ enum Action {
         waiting: usize,
         to: QueueId,
     },
+    /// The desk finds the queue closed of who waits, or waited a while ago, for so long.
+    TellAway {
+        waiting: usize,
+        seconds: Option<u64>,
+    },
+    AwayText {
+        waiting: usize,
+    },
     /// Relays about what never was.
     Nonsense {
         customer: u8,
@@ -209,6 +217,9 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (any_of(), 0..3_usize).prop_map(|(waiting, n)| {
             Action::Overflow { waiting, to: queue(["sales", "support", "care"][n]) }
         }),
+        3 => (any_of(), prop::option::of(0..600_u64))
+            .prop_map(|(waiting, seconds)| Action::TellAway { waiting, seconds }),
+        3 => any_of().prop_map(|waiting| Action::AwayText { waiting }),
         1 => customer().prop_map(|customer| Action::Nonsense { customer }),
         1 => (0..60_u64).prop_map(|seconds| Action::Pass { seconds }),
         2 => (0..5_000_u64).prop_map(|seconds| Action::Wait { seconds }),
@@ -340,6 +351,17 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Overflow { waiting, to } => {
             if let Some(waiting) = pick(&world.at_desks, *waiting) {
                 world.overflow(waiting, to.clone());
+            }
+        }
+        Action::TellAway { waiting, seconds } => {
+            if let Some(waiting) = pick(&world.at_desks, *waiting) {
+                let until = seconds.map(|seconds| world.now() + Millis::seconds(seconds));
+                world.tell_away(waiting, until);
+            }
+        }
+        Action::AwayText { waiting } => {
+            if let Some(waiting) = pick(&world.at_desks, *waiting) {
+                world.away_text(waiting);
             }
         }
         Action::Nonsense { customer } => {

@@ -1,6 +1,7 @@
 //! What becomes of a customer's conversations, told by example.
 
 mod agents;
+mod away;
 mod bots;
 mod customers;
 mod memory;

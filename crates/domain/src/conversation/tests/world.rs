@@ -23,6 +23,8 @@ struct Entry {
     owner_epoch: u32,
     turn: Option<TurnId>,
     turns: u32,
+    /// The customer is to be told that the queue is closed.
+    away: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -266,6 +268,25 @@ impl World {
             Some(Owned::Snoozed(agent, _)) => Some(agent),
             _ => None,
         }
+    }
+
+    /// The desk found the queue closed.
+    pub(super) fn tell_away(&mut self, waiting: Waiting, until: Option<Timestamp>) {
+        let Waiting { conversation, owner_epoch, queue, .. } = waiting;
+        let source = TOPOLOGY.peer(&Route::Desk(queue.desk.clone()));
+        let events = self.relay(source, Command::TellAway { conversation, owner_epoch, queue, until });
+        assert!(events <= 1, "it is asked for words, or left alone");
+    }
+
+    /// The words for that come, perhaps too late.
+    pub(super) fn away_text(&mut self, waiting: Waiting) {
+        let Waiting { conversation, owner_epoch, .. } = waiting;
+        let message = self.new_message();
+        let body = Sealed { subject: conversation.party, bytes: vec![6].into() };
+        let text = Command::AwayText { conversation, owner_epoch, message, body };
+        let intake = self.intake(Origin::Report, text);
+        let Taken::Step(step) = self.take(&intake) else { panic!("{intake:?} is refused") };
+        self.absorb(step);
     }
 
     /// Another aggregate says something: how many events follow.

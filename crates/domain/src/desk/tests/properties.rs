@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::{world::World, *};
 use crate::{
-    LanguageId, SkillId,
+    HoursId, LanguageId, SkillId,
     desk::{Command, Presence},
-    policy::{Ageing, Needs, Overflow, Relaxation, Selection},
+    policy::{Ageing, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Relaxation, Selection, WhenClosed},
 };
 
 /// The agents and queues of two desks of one partition.
@@ -43,6 +43,17 @@ struct QueuePlan {
     overflows: Option<(Option<u64>, Option<u32>)>,
     auto_accept: bool,
     wrap_up: Option<u64>,
+    /// Which of the hours, and what it does outside of them.
+    hours: Option<(usize, Closed)>,
+    away_after: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Closed {
+    Waits,
+    Says,
+    /// To the next queue that there is.
+    Overflows,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +89,7 @@ impl Plan {
             Some((id, allowed))
         });
         let mut policy = Policy::clone(&policy(version, &[], &agents.collect::<Vec<_>>()));
+        policy.hours = (0..HOURS.len()).map(|n| (hours_id(n), hours(n))).collect();
         for (place, (id, plan)) in known.iter().enumerate() {
             let next = known.get(place + 1).map(|(id, _)| id.clone());
             policy.queues.insert(id.clone(), plan.queue(next));
@@ -96,6 +108,11 @@ impl QueuePlan {
             Relaxation { after: Millis::seconds(20), needs: needs(self.level.min(1), self.german) },
             Relaxation { after: Millis::seconds(40), needs: needs(0, false) },
         ];
+        let when_closed = match self.hours {
+            Some((_, Closed::Says)) => Some(WhenClosed::Say("We are closed.".into())),
+            Some((_, Closed::Overflows)) => next.clone().map(WhenClosed::Overflow),
+            Some((_, Closed::Waits)) | None => None,
+        };
         let overflow = self.overflows.zip(next);
         Queue {
             priority: self.priority,
@@ -111,8 +128,33 @@ impl QueuePlan {
             }),
             auto_accept: self.auto_accept,
             wrap_up: self.wrap_up.map(Millis::seconds),
+            hours: self.hours.map(|(which, _)| hours_id(which)),
+            when_closed,
+            away_after_expired: self.away_after,
             ..Queue::default()
         }
+    }
+}
+
+type Minutes = (u16, u16);
+
+/// When people are there on the first day, and when they are not after all.
+const HOURS: [(&[Minutes], Option<Minutes>); 3] =
+    [(&[(0, 2), (4, 5), (9, 1440)], None), (&[(1, 20), (20, 25)], Some((6, 7))), (&[(3, 4)], None)];
+
+fn hours_id(which: usize) -> HoursId {
+    ["early", "office", "late"][which].parse().unwrap()
+}
+
+/// The first day is a Thursday, and New Year's.
+fn hours(which: usize) -> Hours {
+    let (open, closed) = HOURS[which];
+    let new_year = Day { year: None, month: 1, day: 1 };
+    let holiday = |(from, to)| Holiday { first: new_year, last: new_year, from, to };
+    Hours {
+        time_zone: "Africa/Abidjan".into(),
+        open: open.iter().map(|(from, to)| OpenSpan { weekday: 4, from: *from, to: *to }).collect(),
+        holidays: closed.map(holiday).into_iter().collect(),
     }
 }
 
@@ -149,6 +191,12 @@ enum Action {
     Deliver,
     Answer,
     SetPresence {
+        agent: usize,
+        presence: Presence,
+        seconds: u64,
+    },
+    /// The agent's client renews the lease, as it was told last that the agent is.
+    Renew {
         agent: usize,
         presence: Presence,
         seconds: u64,
@@ -201,6 +249,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         Just(Selection::RoundRobin),
     ];
     let overflows = (prop::option::of(30..60_u64), prop::option::of(1..3_u32));
+    let closed = prop_oneof![Just(Closed::Waits), Just(Closed::Says), Just(Closed::Overflows)];
     let queue = (
         (-1..2_i32, any::<bool>()),
         (0..3_u8, prop::bool::weighted(0.3), 0..3_usize),
@@ -208,10 +257,31 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop::option::of(overflows),
         prop::bool::weighted(0.2),
         prop::option::weighted(0.3, 1..30_u64),
+        (prop::option::weighted(0.4, (0..HOURS.len(), closed)), prop::option::of(1..3_u32)),
     );
     let queue = queue.prop_map(
-        |((priority, ages), (level, german, relaxes), selection, overflows, auto_accept, wrap_up)| {
-            QueuePlan { priority, ages, level, german, relaxes, selection, overflows, auto_accept, wrap_up }
+        |(
+            (priority, ages),
+            (level, german, relaxes),
+            selection,
+            overflows,
+            auto_accept,
+            wrap_up,
+            (hours, away_after),
+        )| {
+            QueuePlan {
+                priority,
+                ages,
+                level,
+                german,
+                relaxes,
+                selection,
+                overflows,
+                auto_accept,
+                wrap_up,
+                hours,
+                away_after,
+            }
         },
     );
     (
@@ -240,6 +310,8 @@ fn action() -> impl Strategy<Value = Action> {
         5 => Just(Action::Answer),
         5 => (0..5_usize, presence, 1..400_u64)
             .prop_map(|(agent, presence, seconds)| Action::SetPresence { agent, presence, seconds }),
+        2 => (0..5_usize, prop_oneof![4 => Just(Presence::Available), 1 => Just(Presence::Away)], 1..400_u64)
+            .prop_map(|(agent, presence, seconds)| Action::Renew { agent, presence, seconds }),
         6 => (any::<usize>(), prop::option::weighted(0.1, 0..5_usize))
             .prop_map(|(offer, agent)| Action::Accept { offer, agent }),
         2 => any::<usize>().prop_map(|offer| Action::Decline { offer }),
@@ -291,6 +363,9 @@ fn act(world: &mut World, version: u64, action: &Action) {
                 presence: *presence,
                 until,
             });
+        }
+        Action::Renew { agent, presence, seconds } => {
+            world.renew(&agents()[*agent], *presence, Millis::seconds(*seconds));
         }
         Action::Accept { offer, agent } => {
             if let Some((offer, owner)) = pick(world, *offer) {

@@ -1,5 +1,6 @@
 //! What a desk does, told by example.
 
+mod hours;
 mod routing;
 
 use super::story::*;

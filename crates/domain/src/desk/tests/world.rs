@@ -2,13 +2,14 @@
 //! events alone, by which every step is checked.
 
 mod checks;
+pub(super) mod hours;
 
 use std::collections::VecDeque;
 
 use super::*;
 use crate::{
     ContentHash, Intake, Kind, Origin, Partition, Peer, Step, Taken, Topology,
-    desk::{Command, Decider, Desks},
+    desk::{Command, Decider, Desks, Presence},
 };
 
 /// A conversation, as it knows itself.
@@ -90,8 +91,14 @@ pub(super) struct World {
     book: BTreeMap<u64, Entry>,
     offers_seen: u64,
     generations_fired: BTreeSet<u64>,
+    /// Offers that each agent let expire since answering one, or coming.
+    expired: BTreeMap<AgentId, u32>,
+    /// Away for that, until they say otherwise.
+    sent_away: BTreeSet<AgentId>,
     /// Whose operators were told that nobody could ever take them, under the policy in force.
     stranded: BTreeSet<(QueueId, Channel)>,
+    /// Those of the policy in force.
+    hours: hours::Hours,
 }
 
 impl World {
@@ -111,7 +118,10 @@ impl World {
             book: BTreeMap::new(),
             offers_seen: 0,
             generations_fired: BTreeSet::new(),
+            expired: BTreeMap::new(),
+            sent_away: BTreeSet::new(),
             stranded: BTreeSet::new(),
+            hours: hours::Hours::default(),
         };
         world.adopt(policy);
         world
@@ -129,6 +139,7 @@ impl World {
 
     pub(super) fn adopt(&mut self, policy: Arc<Policy>) {
         let step = self.partition.adopt(self.now, policy.clone()).expect("each policy is newer");
+        self.hours = hours::Hours::of(&policy);
         self.policy = policy;
         self.stranded.clear();
         self.absorb(step);
@@ -266,6 +277,18 @@ impl World {
         assert!(pending != self.answered.contains(&id), "a command is answered, or waits for its answer");
     }
 
+    /// A lease is renewed without a word from the agent. An agent whom the policy does not know has no client.
+    pub(super) fn renew(&mut self, agent: &AgentId, presence: Presence, span: Millis) {
+        if !self.policy.agents.contains_key(agent) {
+            return;
+        }
+        let was_sent_away = self.sent_away.contains(agent);
+        let (agent, until) = (agent.clone(), self.now + span);
+        self.take(Origin::Report, Command::SetPresence { agent: agent.clone(), presence, until });
+        let is_away = self.desks().agent(&agent).is_some_and(|agent| agent.presence == Presence::Away);
+        assert!(is_away || !was_sent_away, "{agent} was sent away, and is back without a word");
+    }
+
     /// Everyone goes home, every question is answered: what must end has ended.
     pub(super) fn wind_up(mut self) {
         for _ in 0..8 {
@@ -278,7 +301,7 @@ impl World {
         }
         assert!(self.book.is_empty(), "reservations that never end: {:?}", self.book);
         assert_eq!(self.partition.pending(), BTreeSet::new(), "commands that are never answered");
-        assert_eq!(self.partition.next_due(), None, "timers that guard nothing");
+        self.only_hours_are_waited_for();
         self.replay_equals_live();
         self.evolve_is_total();
     }

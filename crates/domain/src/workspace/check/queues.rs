@@ -4,13 +4,15 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
     Channel, Millis, Policy, QueueId,
-    policy::{Needs, Overflow, Queue},
+    policy::{Needs, Queue, WhenClosed},
 };
 
 use super::Problem;
 
 const OFFER_TIMEOUT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
 const WAITING: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(30 * 24);
+/// What an away message may speak of.
+const PLACEHOLDERS: [&str; 2] = ["date", "time"];
 const SHORT: RangeInclusive<Millis> = Millis::seconds(1)..=Millis::hours(1);
 
 pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, problems: &mut Vec<Problem>) {
@@ -43,13 +45,17 @@ pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, pr
             "`grace` must be between 1 second and 1 hour, `within` between 1 second and 30 days".into(),
         );
     }
+    if queue.away_after_expired == Some(0) {
+        wrong("away_after_expired", "must be at least 1".into());
+    }
     for (key, what) in needs(name, queue, policy) {
         wrong(&key, what);
     }
-    if let Some(overflow) = &queue.overflow {
-        for (key, what) in leads(name, overflow, policy) {
-            wrong(key, what);
-        }
+    for (key, what) in overflow(queue).into_iter().chain(leads(name, queue, policy)) {
+        wrong(key, what);
+    }
+    for (key, what) in opening(queue, policy) {
+        wrong(key, what);
     }
     if queue.overflow.is_none()
         && let Some(what) = nobody(name, queue, policy)
@@ -106,7 +112,8 @@ fn unknown(at: &str, needs: &Needs, name: &QueueId, policy: &Policy) -> Vec<(Str
     wrong
 }
 
-fn leads(name: &QueueId, overflow: &Overflow, policy: &Policy) -> Vec<(&'static str, String)> {
+fn overflow(queue: &Queue) -> Vec<(&'static str, String)> {
+    let Some(overflow) = &queue.overflow else { return Vec::new() };
     let mut wrong = Vec::new();
     if overflow.after.is_none() && overflow.refusals.is_none() {
         wrong.push(("overflow", "say `after` how long, or after how many `refusals`".into()));
@@ -117,27 +124,72 @@ fn leads(name: &QueueId, overflow: &Overflow, policy: &Policy) -> Vec<(&'static 
     if overflow.refusals == Some(0) {
         wrong.push(("overflow.refusals", "must be at least 1".into()));
     }
-    let mut seen = BTreeSet::from([name]);
-    let mut next = &overflow.to;
-    loop {
-        let Some(queue) = policy.queues.get(next) else {
-            // Further along the chain it is another queue's problem.
-            if *next == overflow.to {
-                wrong.push(("overflow.to", format!("there is no queue {next}")));
-            }
-            return wrong;
-        };
-        if !seen.insert(next) {
-            if next == name {
-                wrong.push(("overflow.to", "leads back here: whoever waits would go round for ever".into()));
-            }
-            return wrong;
+    wrong
+}
+
+/// Where conversations go on to, and under which key that stands.
+fn onward(queue: &Queue) -> impl Iterator<Item = (&'static str, &QueueId)> {
+    let overflow = queue.overflow.iter().map(|overflow| ("overflow.to", &overflow.to));
+    let closed = queue.when_closed.iter().filter_map(|when_closed| match when_closed {
+        WhenClosed::Overflow(to) => Some(("when_closed.overflow", to)),
+        WhenClosed::Say(_) => None,
+    });
+    overflow.chain(closed)
+}
+
+/// What is wrong with where conversations go on to: a conversation may take any of the ways there are.
+fn leads(name: &QueueId, queue: &Queue, policy: &Policy) -> Vec<(&'static str, String)> {
+    let wrong = onward(queue).filter_map(|(key, to)| {
+        if !policy.queues.contains_key(to) {
+            return Some((key, format!("there is no queue {to}")));
         }
-        match &queue.overflow {
-            Some(further) => next = &further.to,
-            None => return wrong,
+        let mut reached = BTreeSet::from([to]);
+        let mut open = vec![to];
+        while let Some(queue) = open.pop().and_then(|next| policy.queues.get(next)) {
+            open.extend(onward(queue).map(|(_, to)| to).filter(|to| reached.insert(*to)));
+        }
+        let back = "leads back here: whoever waits would go round for ever".to_owned();
+        reached.contains(name).then_some((key, back))
+    });
+    wrong.collect()
+}
+
+/// What is wrong with when it is open, and with what happens when it is not.
+fn opening(queue: &Queue, policy: &Policy) -> Vec<(&'static str, String)> {
+    let mut wrong = Vec::new();
+    match &queue.hours {
+        None if queue.when_closed.is_some() => {
+            wrong.push(("when_closed", "without `hours` this queue never closes".into()));
+        }
+        None => {}
+        Some(hours) => match policy.hours.get(hours) {
+            None => wrong.push(("hours", format!("there are no hours {hours}"))),
+            Some(known) if known.open.is_empty() => {
+                wrong.push((
+                    "hours",
+                    format!("hours {hours} are never open: whoever waits would wait for ever"),
+                ));
+            }
+            Some(_) => {}
+        },
+    }
+    if let Some(WhenClosed::Say(text)) = &queue.when_closed {
+        if text.trim().is_empty() {
+            wrong.push(("when_closed.say", "says nothing".into()));
+        }
+        for unknown in placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)) {
+            let what = format!(
+                "{{{unknown}}} stands for nothing; there are {{date}} and {{time}}, of when it opens"
+            );
+            wrong.push(("when_closed.say", what));
         }
     }
+    wrong
+}
+
+/// The names in braces.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
 /// Why nobody could ever take from this queue, if that is so.

@@ -153,6 +153,14 @@ impl Tell for conversation::Decider {
                     Progress::Unknown => told.with("progress", "unknown"),
                 }
             }
+            What::AwayAsked { owner_epoch, queue, until, again_at, .. } => Told::new("away_asked")
+                .with("queue", queue)
+                .number("owner_epoch", *owner_epoch)
+                .maybe("until", until.map(time))
+                .with("again_at", time(*again_at)),
+            What::AwaySaid { message, outgoing, .. } => {
+                leaving(Told::new("away_said").with("message", message), outgoing)
+            }
             What::Closed { by, reason, .. } => {
                 let by = match by {
                     conversation::Closer::Bot(bot) => format!("bot:{bot}"),

@@ -49,6 +49,7 @@ pub(super) fn of(event: &Event) -> Telling {
         What::Reassigned { by, note, .. } => {
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })
         }
+        What::AwaySaid { .. } => "is answered that nobody is there".into(),
         What::Closed { by, reason, .. } => {
             let by = match by {
                 Closer::Bot(bot) => format!("by bot {bot}"),
@@ -88,8 +89,13 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
                 OverflowBecause::Waited => "it has waited too long",
                 OverflowBecause::Refused => "too many refused it",
                 OverflowBecause::NoAgent => "no agent could ever take it there",
+                OverflowBecause::Closed => "it is closed",
             };
             (conversation, format!("is sent on from {queue} to {to}: {because}"))
+        }
+        QueueClosed { conversation, queue, until, .. } => {
+            let until = until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
+            (conversation, format!("waits on: {queue} is closed{until}"))
         }
         Offered { conversation, offer, agent, queue, expires_at, why, .. } => {
             let why = why.as_ref().map(|why| format!(": {}", chosen(why))).unwrap_or_default();
@@ -125,6 +131,7 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
         | Dequeued { .. }
         | Accepted { .. }
         | PresenceSet { .. }
+        | SentAway { .. }
         | LeaseLapsed { .. }
         | LookSet { .. }
         | WorkDeferred { .. } => return None,

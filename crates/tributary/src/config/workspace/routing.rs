@@ -28,6 +28,17 @@ pub(super) struct Queue {
     answer_within: Option<Span>,
     #[serde(default)]
     default: bool,
+    hours: Option<String>,
+    when_closed: Option<WhenClosed>,
+    away_after_expired: Option<u32>,
+}
+
+/// One of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenClosed {
+    say: Option<String>,
+    overflow: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -123,7 +134,22 @@ impl Queue {
             wrap_up: self.wrap_up.map(|span| span.0),
             answer_within: self.answer_within.map(|span| span.0),
             default: self.default,
+            hours: self.hours.map(|hours| hours.parse()).transpose()?,
+            when_closed: self.when_closed.map(|when| when.policy(tenant)).transpose()?,
+            away_after_expired: self.away_after_expired,
         })
+    }
+}
+
+impl WhenClosed {
+    fn policy(self, tenant: &TenantId) -> Result<policy::WhenClosed, Wrong> {
+        match (self.say, self.overflow) {
+            (Some(text), None) => Ok(policy::WhenClosed::Say(text)),
+            (None, Some(to)) => Ok(policy::WhenClosed::Overflow(queue_id(tenant, &to)?)),
+            _ => {
+                Err(Wrong::at("when_closed", "either `say` something, or `overflow` to another queue".into()))
+            }
+        }
     }
 }
 

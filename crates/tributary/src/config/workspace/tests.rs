@@ -164,3 +164,93 @@ fn routing_that_cannot_work_names_its_line() {
         assert_eq!(at, line, "{to}: {message}");
     }
 }
+
+/// The queue that closes, and the days on which it does.
+const CLOSING: &str = r#"
+tenant = "acme"
+
+[queues."support/general"]
+hours = "office"
+when_closed = { say = "We are back {date} at {time}." }
+
+[queues."support/late"]
+hours = "office"
+when_closed = { overflow = "support/general" }
+
+[agents."support/anna"]
+queues = ["support/general", "support/late"]
+capacity = 4
+
+[hours.office]
+time_zone = "Europe/Berlin"
+open = ["mon-fri 09:00-17:00"]
+holidays = ["12-25", "12-24 12:00-24:00", "2026-12-27..2026-12-31", "12-24..01-01", "2026-04-03[Europe/Berlin]"]
+"#;
+
+#[test]
+fn hours_and_holidays_are_read_whole() {
+    let policy = read(CLOSING).unwrap();
+    let general = &policy.queues[&"acme/support/general".parse().unwrap()];
+    assert_eq!(general.hours, Some("office".parse().unwrap()));
+    assert_eq!(general.when_closed, Some(policy::WhenClosed::Say("We are back {date} at {time}.".into())));
+    let late = &policy.queues[&"acme/support/late".parse().unwrap()];
+    assert_eq!(late.when_closed, Some(policy::WhenClosed::Overflow("acme/support/general".parse().unwrap())));
+    let day = |year, month, day| policy::Day { year, month, day };
+    let holiday = |first, last, from, to| policy::Holiday { first, last, from, to };
+    assert_eq!(
+        policy.hours[&"office".parse().unwrap()].holidays,
+        [
+            holiday(day(None, 12, 25), day(None, 12, 25), 0, 1440),
+            holiday(day(None, 12, 24), day(None, 12, 24), 720, 1440),
+            holiday(day(Some(2026), 12, 27), day(Some(2026), 12, 31), 0, 1440),
+            holiday(day(None, 12, 24), day(None, 1, 1), 0, 1440),
+            holiday(day(Some(2026), 4, 3), day(Some(2026), 4, 3), 0, 1440),
+        ]
+    );
+}
+
+#[test]
+fn hours_that_cannot_be_told_name_their_line() {
+    for (from, to, line, says) in [
+        ("[Europe/Berlin]", "[Europe/Paris]", 19, "is in zone \"Europe/Paris\", but the hours are in"),
+        ("\"12-25\"", "\"2026-12-25T00:00Z\"", 19, "is a moment"),
+        ("\"12-25\"", "\"02-30\"", 19, "there is no day 02-30"),
+        ("\"12-25\"", "\"2026-02-29\"", 19, "there is no day 2026-02-29"),
+        ("\"12-25\"", "\"Christmas\"", 19, "is not a day like"),
+        ("12:00-24:00", "24:00-12:00", 19, "must begin before it ends"),
+        ("2026-12-27..2026-12-31", "2026-12-31..2026-12-27", 19, "ends before it begins"),
+        ("mon-fri 09:00-17:00", "mon-fri nine to five", 18, "is not a span like"),
+        (
+            "hours = \"office\"\nwhen_closed = { say",
+            "hours = \"offize\"\nwhen_closed = { say",
+            5,
+            "there are no hours",
+        ),
+        ("hours = \"office\"\nwhen_closed = { say", "when_closed = { say", 5, "never closes"),
+        (
+            "{ say = \"We are back {date} at {time}.\" }",
+            "{ say = \"We are back {then}.\" }",
+            6,
+            "{then} stands for",
+        ),
+        (
+            "{ say = \"We are back {date} at {time}.\" }",
+            "{ overflow = \"support/late\" }",
+            6,
+            "round for ever",
+        ),
+        ("overflow = \"support/general\"", "overflow = \"support/gneral\"", 10, "there is no queue"),
+        ("{ overflow = \"support/general\" }", "{}", 10, "either `say` something"),
+    ] {
+        assert!(CLOSING.contains(from), "{from}");
+        let error = read(&CLOSING.replacen(from, to, 1)).unwrap_err();
+        assert!(error.message.contains(says), "{to}: {error}");
+        assert_eq!(error.line, Some(line), "{to}: {error}");
+    }
+    let nowhere = read(&CLOSING.replace("Europe/Berlin", "Europe/Berlyn")).unwrap_err();
+    assert!(nowhere.message.contains("\"Europe/Berlyn\" is not an IANA time zone"), "{nowhere}");
+    assert_eq!(nowhere.line, Some(17));
+    let unused = format!("{CLOSING}\n[hours.nights]\ntime_zone = \"UTC\"\nopen = [\"mon 00:00-24:00\"]\n");
+    let error = read(&unused).unwrap_err();
+    assert_eq!((error.line, error.message.contains("goes by these hours")), (Some(21), true), "{error}");
+}

@@ -38,7 +38,7 @@ structs! {
     desk::Considered { free, refused, full, away, offline, unable }
     policy::Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, default,
+        answer_within, default, hours, when_closed, away_after_expired,
     }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
@@ -50,7 +50,9 @@ structs! {
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     policy::KeywordAnswer { words, text }
-    policy::Hours { time_zone, open }
+    policy::Hours { time_zone, open, holidays }
+    policy::Holiday { first, last, from, to }
+    policy::Day { year, month, day }
     policy::OpenSpan { weekday, from, to }
 }
 
@@ -80,6 +82,8 @@ choices! {
         GiveBack { conversation, assignment },
         Overflow { conversation, owner_epoch, to, since },
         Progress { conversation, message, progress },
+        TellAway { conversation, owner_epoch, queue, until },
+        AwayText { conversation, owner_epoch, message, body },
         TimerFired(timer),
     }
     conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
@@ -90,7 +94,7 @@ choices! {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
-    conversation::TimerId { BotSilent(conversation), Snoozed(conversation) }
+    conversation::TimerId { BotSilent(conversation), Snoozed(conversation), AwayUnsaid(conversation) }
     conversation::What {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
@@ -121,6 +125,8 @@ choices! {
         Snoozed { conversation, agent, assignment, owner_epoch, until },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
+        AwayAsked { conversation, owner_epoch, queue, until, again_at },
+        AwaySaid { conversation, message, outgoing },
         Closed { conversation, by, reason },
     }
     conversation::HandOffReason {
@@ -157,9 +163,11 @@ choices! {
         Stranded { conversation, queue, because },
         PreferenceEnded { conversation, queue, agent, because },
         Overflowing { conversation, owner_epoch, queue, to, since, because },
+        QueueClosed { conversation, owner_epoch, queue, until, say },
         LookSet { queue, at },
         Dequeued { conversation, queue, because },
         PresenceSet { agent, presence, until },
+        SentAway { agent, expired },
         LeaseLapsed { agent },
         Offered { offer, conversation, owner_epoch, agent, queue, channel, expires_at, why },
         AcceptedByRule { offer, conversation, owner_epoch, agent },
@@ -177,7 +185,7 @@ choices! {
     desk::WithdrawnBecause { ConversationGone, AgentGone, PolicyChanged }
     desk::StrandedBecause { NoQueue, NoAgent }
     desk::PreferenceEnded { AgentGone, GraceOver }
-    desk::OverflowBecause { Waited, Refused, NoAgent }
+    desk::OverflowBecause { Waited, Refused, NoAgent, Closed }
 
     delivery::Command {
         Deliver { conversation, message, outgoing },
@@ -218,5 +226,6 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
+    policy::WhenClosed { Say(text), Overflow(queue) }
     policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }

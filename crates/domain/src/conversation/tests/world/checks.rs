@@ -25,7 +25,7 @@ impl World {
         self.archive.extend(self.partition.take_departed().parties);
         self.steps.push((self.now, step));
         self.state_is_what_the_book_says();
-        self.timers_guard_open_turns();
+        self.timers_guard_what_is_open();
         self.what_sleeps_does_not_sleep_on();
         self.outboxes_hold_what_is_on_its_way();
     }
@@ -59,6 +59,7 @@ impl World {
             assert!(owner_epoch > entry.owner_epoch, "the epoch grows with every owner: {event:?}");
             assert!(!matches!(entry.owner, Some(Owned::Agent(..))), "an agent is released first: {event:?}");
             (entry.owner, entry.owner_epoch, entry.turn) = (Some(owner), owner_epoch, None);
+            entry.away = false;
         };
         match &event.what {
             What::Reopened { .. } => {
@@ -87,7 +88,7 @@ impl World {
             }
             What::Closed { .. } => {
                 assert!(entry.is_open && !matches!(entry.owner, Some(Owned::Queue(_) | Owned::Agent(..))));
-                (entry.is_open, entry.owner, entry.turn) = (false, None, None);
+                (entry.is_open, entry.owner, entry.turn, entry.away) = (false, None, None, false);
             }
             What::TurnAsked { turn, bot, .. } => {
                 assert_eq!(entry.owner, Some(Owned::Bot(bot.clone())), "{event:?}");
@@ -100,6 +101,20 @@ impl World {
             What::BotReplied { .. } => assert!(matches!(entry.owner, Some(Owned::Bot(_))), "{event:?}"),
             What::Replied { agent, .. } => {
                 assert!(matches!(&entry.owner, Some(Owned::Agent(owner, _)) if owner == agent), "{event:?}");
+            }
+            What::AwayAsked { owner_epoch, .. } => {
+                assert!(matches!(entry.owner, Some(Owned::Queue(_))), "{event:?}");
+                assert_eq!(entry.owner_epoch, *owner_epoch);
+                entry.away = true;
+            }
+            What::AwaySaid { .. } => {
+                assert!(matches!(entry.owner, Some(Owned::Queue(_))), "{event:?}");
+                assert!(std::mem::take(&mut entry.away), "the customer is told once: {event:?}");
+                let customer = self.partition.state().customer(id.party);
+                assert!(
+                    customer.is_some_and(|customer| !customer.opted_out),
+                    "who wants no messages: {event:?}"
+                );
             }
             What::MessageReceived { .. } => assert!(entry.is_open, "{event:?}"),
             _ => {}
@@ -156,6 +171,7 @@ impl World {
                 to_desk(&assignment.desk.clone(), desk::Command::Release { assignment })
             }
             What::BotReplied { conversation, message, outgoing }
+            | What::AwaySaid { conversation, message, outgoing }
             | What::Replied { conversation, message, outgoing, .. } => {
                 self.written.push((conversation.party, message));
                 let lane = Lane::of(inbox(), conversation.party);
@@ -220,12 +236,14 @@ impl World {
         }
     }
 
-    fn timers_guard_open_turns(&self) {
+    fn timers_guard_what_is_open(&self) {
         let open: Vec<_> = self.state().open_turns().map(|(turn, ..)| turn).collect();
         let expected: Vec<_> = self.book.values().filter_map(|entry| entry.turn).collect();
         assert_eq!(open, expected);
         let sleeping = self.book.values().filter(|entry| matches!(entry.owner, Some(Owned::Snoozed(..))));
-        assert_eq!(self.state().timers.len(), open.len() + sleeping.count());
+        let unsaid: Vec<_> = self.state().open_aways().map(|(id, ..)| id).collect();
+        assert!(unsaid.iter().all(|id| self.book[id].away), "{unsaid:?}");
+        assert_eq!(self.state().timers.len(), open.len() + sleeping.count() + unsaid.len());
     }
 
     /// What is put away is back once the customer writes, and wanted from whoever put it away, if from anyone.

@@ -8,26 +8,26 @@ use crate::{
 };
 
 /// The usual team under another policy.
-fn under(change: impl FnOnce(&mut Policy)) -> Story {
+pub(super) fn under(change: impl FnOnce(&mut Policy)) -> Story {
     let mut policy = Policy::clone(&usual());
     policy.version = 2;
     change(&mut policy);
     given([]).under(Arc::new(policy))
 }
 
-fn support(policy: &mut Policy) -> &mut Queue {
+pub(super) fn support(policy: &mut Policy) -> &mut Queue {
     policy.queues.get_mut(&queue("support")).expect("the team has it")
 }
 
-fn of<'a>(policy: &'a mut Policy, name: &str) -> &'a mut Agent {
+pub(super) fn of<'a>(policy: &'a mut Policy, name: &str) -> &'a mut Agent {
     policy.agents.get_mut(&agent(name)).expect("the team has one")
 }
 
-fn billing(level: u8) -> Needs {
+pub(super) fn billing(level: u8) -> Needs {
     Needs { skills: [("billing".parse().unwrap(), level)].into(), languages: [].into() }
 }
 
-fn look_at(second: i64) -> Event {
+pub(super) fn look_at(second: i64) -> Event {
     Event::LookSet { queue: queue("support"), at: seconds(second) }
 }
 
@@ -68,7 +68,7 @@ fn what_is_needed_is_relaxed_by_waiting() {
     ]);
 }
 
-fn enqueue_since(n: u8, second: i64) -> Command {
+pub(super) fn enqueue_since(n: u8, second: i64) -> Command {
     let mut command = enqueue(n, "support");
     if let Command::Enqueue { since, .. } = &mut command {
         *since = seconds(second);
@@ -331,4 +331,65 @@ fn an_offer_and_a_wait_tell_why() {
     let (_, events) = story.when(enqueue(2, "support")).follow();
     let [_, Event::Waits { why: reason, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(*reason, why(7, Considered { full: 1, unable: 1, offline: 1, ..Considered::default() }));
+}
+
+fn sent_away(name: &str, expired: u32) -> Event {
+    Event::SentAway { agent: agent(name), expired }
+}
+
+/// Only Ann is there, who answers nothing.
+fn with_ann_silent(expired: u32) -> Story {
+    let story = under(|policy| support(policy).away_after_expired = Some(expired));
+    story
+        .and([Event::PresenceSet { agent: agent("ann"), presence: Available, until: seconds(900) }])
+        .when(enqueue(1, "support"))
+        .then([enqueued(1, "support"), offered(1, 1, "support", "ann", 0)])
+}
+
+#[test]
+fn who_lets_offers_expire_in_a_row_is_away() {
+    with_ann_silent(2)
+        .when_time_comes()
+        .then([expired(1, 1, "ann")])
+        // It has rested, and there is nobody else.
+        .when_time_comes()
+        .then([offered(2, 1, "support", "ann", 60)])
+        .when_time_comes()
+        .then([expired(2, 1, "ann"), sent_away("ann", 2)])
+        .when_time_comes()
+        .then([])
+        // Her word brings her back.
+        .at(150)
+        .when(set_presence("ann", Available, 400))
+        .then([
+            Event::PresenceSet { agent: agent("ann"), presence: Available, until: seconds(400) },
+            offered(3, 1, "support", "ann", 150),
+        ])
+        .when_time_comes()
+        .then([expired(3, 1, "ann")]);
+}
+
+#[test]
+fn who_answers_now_and_then_stays() {
+    with_ann_silent(2)
+        .when_time_comes()
+        .then([expired(1, 1, "ann")])
+        .when_time_comes()
+        .then([offered(2, 1, "support", "ann", 60)])
+        .when(decline("ann", 2))
+        .then([declined(2, 1, "ann")])
+        .when_time_comes()
+        .then([offered(3, 1, "support", "ann", 90)])
+        .when_time_comes()
+        .then([expired(3, 1, "ann")]);
+}
+
+#[test]
+fn a_renewed_lease_is_no_word() {
+    let story = with_ann_silent(1).when_time_comes().then([expired(1, 1, "ann"), sent_away("ann", 1)]);
+    let renewed = Context { now: seconds(40), policies: &story.policies, command: None };
+    let renewal = set_presence("ann", Available, 300);
+    let events = Decider::decide(&story.desks, &renewed, &renewal).unwrap();
+    let still_away = Event::PresenceSet { agent: agent("ann"), presence: Away, until: seconds(300) };
+    assert_eq!(events, [still_away]);
 }

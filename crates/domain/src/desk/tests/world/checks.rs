@@ -4,7 +4,7 @@ use super::{super::*, Asked, Entry, Owner, Stage, World};
 use crate::{
     Aggregate, Cause, Partition, Recorded, Step, Topology,
     desk::{
-        Decider, Desks, Event, Presence, TimerId, Waiting, Why, acceptance_by_rule,
+        Decider, Desks, Event, Offer, Presence, TimerId, Waiting, Why, acceptance_by_rule,
         index::Index,
         selection::{Candidate, Rank, rank},
     },
@@ -23,6 +23,7 @@ impl World {
             self.book_keeps_up(&desks, event);
             Decider::evolve(&mut desks, self.now, event);
         }
+        self.who_does_not_answer_is_away(&step);
         for answer in &step.answers {
             assert!(self.answered.insert(answer.command), "a command is answered twice");
         }
@@ -89,6 +90,9 @@ impl World {
                 });
             }
             Event::Waits { conversation, why, .. } => self.reason_is_true(desks, *conversation, *why),
+            Event::QueueClosed { conversation, queue, until, say, .. } => {
+                self.closing_is_true(desks, *conversation, queue, *until, *say);
+            }
             Event::Stranded { conversation, queue, .. } => {
                 let (_, waiting) = desks.waiting(*conversation).expect("only who waits is stranded");
                 assert_eq!(*queue.name, *waiting.queue);
@@ -102,11 +106,58 @@ impl World {
             Event::Enqueued { .. }
             | Event::Dequeued { .. }
             | Event::PresenceSet { .. }
+            | Event::SentAway { .. }
             | Event::LeaseLapsed { .. }
             | Event::PreferenceEnded { .. }
             | Event::LookSet { .. }
             | Event::WorkDeferred { .. } => {}
         }
+    }
+
+    /// An agent who lets as many offers in a row expire as the last one's queue allows is away in the same decision.
+    fn who_does_not_answer_is_away(&mut self, step: &Step<Decider>) {
+        let mut due: Option<(AgentId, u32)> = None;
+        for Recorded { event, .. } in &step.events {
+            match event {
+                Event::Expired { offer, agent, .. } => {
+                    let expired = self.expired.entry(agent.clone()).or_default();
+                    *expired += 1;
+                    let (desks, policy) = (self.partition.state(), &self.policy);
+                    let queue = |held: &Offer| QueueId { desk: offer.desk.clone(), name: held.queue.clone() };
+                    let queue = desks.offer(offer).map(queue).expect("it ends now");
+                    let most = policy.queues.get(&queue).and_then(|queue| queue.away_after_expired);
+                    let is_there = desks.agent(agent).is_some_and(|a| a.presence == Presence::Available);
+                    if is_there && most.is_some_and(|most| *expired >= most) {
+                        due = Some((agent.clone(), *expired));
+                    }
+                }
+                Event::AcceptRequested { agent, .. } | Event::Declined { agent, .. } => {
+                    self.expired.remove(agent);
+                }
+                Event::SentAway { agent, expired } => {
+                    assert_eq!(
+                        due.take(),
+                        Some((agent.clone(), *expired)),
+                        "nobody is sent away for nothing"
+                    );
+                    self.sent_away.insert(agent.clone());
+                }
+                Event::PresenceSet { agent, presence, .. } => {
+                    let before = self.partition.state().agent(agent).map(|agent| agent.presence);
+                    if *presence == Presence::Available && before != Some(Presence::Available) {
+                        self.expired.remove(agent);
+                    }
+                    if *presence != Presence::Away {
+                        self.sent_away.remove(agent);
+                    }
+                }
+                Event::LeaseLapsed { agent } => {
+                    self.sent_away.remove(agent);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(due, None, "who does not answer is away");
     }
 
     fn ends(&mut self, offer: &OfferId, from: Stage) {
@@ -192,6 +243,9 @@ impl World {
         else {
             return BTreeMap::new();
         };
+        if waiting.wanted.is_none() && !self.hours.is_open(queue, self.now) {
+            return BTreeMap::new();
+        }
         let needs = queue.needs_at(queue.stage(waited));
         let able = |(agent, allowed): &(&AgentId, &Agent)| {
             let state = desks.agent(agent);
@@ -220,7 +274,7 @@ impl World {
         let (desk, chosen) = desks.waiting(conversation).expect("only who waits is offered");
         let order = |id: ConversationId, waiting: &Waiting| {
             let queue = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
-            let waited = self.now - waiting.since;
+            let waited = self.counted(desk, waiting);
             let priority =
                 self.policy.queues.get(&queue).map(|queue| queue.priority_after(waited, waiting.again));
             (std::cmp::Reverse(priority), !waiting.again, waiting.since, id)
@@ -229,8 +283,7 @@ impl World {
         for (id, waiting) in desks.desk(desk).expect("it waits there").waiting() {
             // Who has waited so long that a timer is overdue for it is seen to when that fires.
             if order(id, waiting) < before {
-                let waited = if self.is_overdue() { Millis(0) } else { self.now - waiting.since };
-                let suitable = self.suitable(desks, desk, waiting, waited, !self.is_overdue());
+                let suitable = self.surely_suitable(desks, desk, waiting);
                 assert_eq!(
                     suitable,
                     [].into(),
@@ -238,7 +291,7 @@ impl World {
                 );
             }
         }
-        let suitable = self.suitable(desks, desk, chosen, self.now - chosen.since, true);
+        let suitable = self.suitable(desks, desk, chosen, self.counted(desk, chosen), true);
         let best = suitable.iter().min_by_key(|(agent, rank)| (**rank, *agent));
         assert_eq!(
             best.map(|(agent, _)| agent),
@@ -253,7 +306,7 @@ impl World {
         let waited = self.now - waiting.since;
         assert_eq!((why.policy, why.waited), (self.policy.version, waited));
         assert_eq!(why.wanted, waiting.wanted.is_some());
-        let able = self.able(desks, desk, waiting, waited);
+        let able = self.able(desks, desk, waiting, self.counted(desk, waiting));
         let refused = able.keys().filter(|agent| waiting.refused_by(&agent.name)).count();
         let counted = why.considered;
         assert_eq!(
@@ -284,15 +337,14 @@ impl World {
     }
 
     /// An overdue timer may be what brings people together, or sends them on.
-    fn is_overdue(&self) -> bool {
+    pub(super) fn is_overdue(&self) -> bool {
         self.partition.next_due().is_some_and(|due| due <= self.now)
     }
 
     fn no_compatible_pair_persists(&self) {
         for (id, desk) in self.desks().all() {
             for (conversation, waiting) in desk.waiting() {
-                let waited = if self.is_overdue() { Millis(0) } else { self.now - waiting.since };
-                let suitable = self.suitable(self.desks(), id, waiting, waited, !self.is_overdue());
+                let suitable = self.surely_suitable(self.desks(), id, waiting);
                 assert_eq!(suitable, [].into(), "{conversation} waits while these are free");
             }
         }
@@ -325,19 +377,19 @@ impl World {
                     assert!(!hopeless || told, "{conversation} waits in vain, and nobody is told");
                 }
                 let Some(queue) = queue else { continue };
-                let waited = self.now - waiting.since;
+                self.hours_are_kept(queue, &queue_id, conversation, waiting, told);
+                let waited = self.counted(id, waiting);
                 let overflow = queue.overflow.as_ref().and_then(|overflow| overflow.after);
                 let too_long = overflow.is_some_and(|after| waited >= after);
                 assert!(
                     self.is_overdue() || !too_long,
                     "{conversation} should have gone on to another queue"
                 );
-                if let Some(mark) = queue.next_change(waited).filter(|_| !told) {
+                let is_open = self.hours.is_open(queue, self.now);
+                if let Some(mark) = queue.next_change(waited).filter(|_| !told && is_open) {
                     let looks = self.desks().timers.due(&TimerId::Look(queue_id));
-                    assert!(
-                        looks.is_some_and(|at| at <= waiting.since + mark),
-                        "nobody looks at {conversation}"
-                    );
+                    let left = Millis(mark.0 - waited.0);
+                    assert!(looks.is_some_and(|at| at <= self.now + left), "nobody looks at {conversation}");
                 }
             }
         }
@@ -353,6 +405,24 @@ impl World {
                 assert!(!is_asked, "an agent of {id} is asked about {conversation}, and had asked for it");
             }
         }
+    }
+
+    /// The agents who may be asked, whichever timer is overdue: who has waited so long that one is is seen to when that
+    /// fires, as is who waits in a queue that has opened.
+    fn surely_suitable(&self, desks: &Desks, desk: &DeskId, waiting: &Waiting) -> BTreeMap<AgentId, Rank> {
+        let id = QueueId { desk: desk.clone(), name: waiting.queue.clone() };
+        let has_hours = self.policy.queues.get(&id).is_some_and(|queue| queue.hours.is_some());
+        match self.is_overdue() {
+            true if has_hours && waiting.wanted.is_none() => BTreeMap::new(),
+            true => self.suitable(desks, desk, waiting, Millis(0), false),
+            false => self.suitable(desks, desk, waiting, self.counted(desk, waiting), true),
+        }
+    }
+
+    /// At the end, the desk waits only for queues to open or close, or to have done so once.
+    pub(super) fn only_hours_are_waited_for(&self) {
+        let others = self.desks().timers.ids().filter(|timer| !matches!(timer, TimerId::Look(_)));
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&TimerId>::new(), "timers that guard nothing");
     }
 
     /// What is kept up is what would be made anew.

@@ -54,6 +54,13 @@ impl Tell for Decider {
                     .number("owner_epoch", *owner_epoch)
                     .with("since", time(*since))
             }
+            Event::QueueClosed { conversation, owner_epoch, queue, until, say } => Told::new("queue_closed")
+                .of(&queue.desk.tenant)
+                .on(*conversation)
+                .with("queue", queue)
+                .number("owner_epoch", *owner_epoch)
+                .maybe("until", until.map(time))
+                .flag("say", *say),
             Event::LookSet { queue, at } => {
                 Told::new("look_set").of(&queue.desk.tenant).with("queue", queue).with("look_at", time(*at))
             }
@@ -67,6 +74,9 @@ impl Tell for Decider {
                 .with("agent", agent)
                 .with("presence", word(presence))
                 .with("until", time(*until)),
+            Event::SentAway { agent, expired } => {
+                Told::new("sent_away").of(&agent.desk.tenant).with("agent", agent).number("expired", *expired)
+            }
             Event::LeaseLapsed { agent } => {
                 Told::new("lease_lapsed").of(&agent.desk.tenant).with("agent", agent)
             }
