@@ -85,7 +85,7 @@ fn assert_serializes(fact: &Fact) {
     for name in &names {
         assert!(object.contains_key(*name), "{name} is missing from {json}");
     }
-    names.extend(["watermark", "reason", "echo_of", "standby"]);
+    names.extend(["watermark", "reason", "echo_of", "standby", "bounced"]);
     for name in object.keys() {
         assert!(names.contains(name.as_str()), "{name} is not a documented field: {json}");
     }

@@ -9,7 +9,7 @@ pub use domain::{Attachment, Channel};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::email::Envelope;
+use crate::email::{Bounced, Envelope};
 
 /// What happened, as the provider tells it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -214,6 +214,9 @@ pub struct Mail {
     pub references: Vec<String>,
     /// The whole readable text, quotes included.
     pub body: Option<String>,
+    /// Of a bounce: what became of our mail, one for each recipient it speaks of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bounced: Vec<Bounced>,
     /// Strings in this mail that may be references of ours, best first; only the vault can tell.
     #[serde(skip)]
     pub our_references: Vec<String>,

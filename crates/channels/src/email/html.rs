@@ -1,6 +1,9 @@
 //! HTML mail as readable text: what a message is when it has no text part. Blocks become lines, block quotes
-//! become `> ` lines, so that the new part is found the same way as in plain text. Nothing of the markup
-//! survives.
+//! become `> ` lines, so that the new part is found the same way as in plain text. Where the markup of a mail program
+//! says that history begins, the place in the text is kept. Nothing else of the markup survives.
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use mail_parser::decoders::html::add_html_token;
 
@@ -14,22 +17,55 @@ const LINES: [&str; 14] = [
 ];
 /// A nesting of quotes beyond which no more marks are added.
 const MAX_QUOTES: usize = 8;
+/// Classes and ids of the elements that hold an attribution and nothing else: Gmail, Thunderbird, Airmail.
+const ATTRIBUTIONS: [&str; 4] = ["gmail_attr", "moz-cite-prefix", "airmail_on", "moz-email-headers-table"];
+/// Of those that hold history, or stand right above it: Outlook in its many forms, Yahoo, Proton, Zoho, Tutanota, GMX,
+/// Thunderbird's forwards.
+const HISTORIES: [&str; 12] = [
+    "divrplyfwdmsg",
+    "appendonsend",
+    "olk_src_body_section",
+    "mail-editor-reference-message-container",
+    "ms-outlook-mobile-reference-message",
+    "outlookmessageheader",
+    "yahoo_quoted",
+    "protonmail_quote",
+    "zmail_extra",
+    "tutanota_quote",
+    "name=\"quote\"",
+    "moz-forward-container",
+];
 
-/// The readable text. Lines end in `\n`.
-pub(super) fn to_text(html: &str) -> String {
-    let mut text = Text::default();
+/// Elements that may bear them.
+const MARKED: [&str; 6] = ["div", "span", "table", "section", "blockquote", "p"];
+
+/// The text of an HTML part. Lines end in `\n`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Readable {
+    pub(super) text: String,
+    /// Where in the text the markup says that an attribution stands, or, when empty, that history begins.
+    pub(super) marks: Vec<Range<usize>>,
+}
+
+pub(super) fn read(html: &str) -> Readable {
+    let mut text = Text { out: String::with_capacity(html.len() / 3), ..Text::default() };
+    let mut endless = HashSet::new();
     let mut rest = html;
+    // Behind the last `>` there is no tag: looking for the end of one would take the whole rest every time.
+    let last = html.rfind('>').map_or(0, |last| html.len() - last);
     while let Some(at) = rest.find('<') {
         text.write(&rest[..at]);
         rest = &rest[at..];
         rest = if let Some(after) = rest.strip_prefix("<!--") {
             after.split_once("-->").map_or("", |(_, after)| after)
+        } else if rest.len() < last || last == 0 {
+            break;
         } else if let Some((tag, after)) = tag(rest) {
             let (closes, name) = name(tag);
             if !closes && !tag.ends_with('/') && HIDDEN.contains(&name.as_str()) {
-                skip_past(after, &name)
+                skip_past(after, name, &mut endless)
             } else {
-                text.element(&name, closes);
+                text.element(&name, closes, tag);
                 after
             }
         } else {
@@ -38,7 +74,7 @@ pub(super) fn to_text(html: &str) -> String {
         };
     }
     text.write(rest);
-    text.out
+    Readable { text: text.out, marks: text.marks }
 }
 
 /// Splits `<tag …>rest`; None when the `<` opens no tag. A `>` inside a quoted attribute does not end it.
@@ -67,20 +103,29 @@ fn name(tag: &str) -> (bool, String) {
 }
 
 /// What follows the end of a hidden element; all of it when the element never ends.
-fn skip_past<'a>(text: &'a str, name: &str) -> &'a str {
+fn skip_past<'a>(text: &'a str, name: String, endless: &mut HashSet<String>) -> &'a str {
+    if endless.contains(&name) {
+        return text;
+    }
     let mut rest = text;
     while let Some(at) = rest.find("</") {
         rest = &rest[at + 2..];
-        if rest.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+        if rest.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(&name)) {
             return rest.find('>').map_or("", |end| &rest[end + 1..]);
         }
     }
+    endless.insert(name);
     text
 }
 
 #[derive(Default)]
 struct Text {
     out: String,
+    marks: Vec<Range<usize>>,
+    /// The element that an attribution stands in: its name, and how many of that name are open.
+    attribution: Option<(String, usize)>,
+    /// A mark is owed to the next character.
+    marked: bool,
     quotes: usize,
     preformatted: usize,
     /// Line ends owed before the next character.
@@ -90,7 +135,7 @@ struct Text {
 }
 
 impl Text {
-    fn element(&mut self, name: &str, closes: bool) {
+    fn element(&mut self, name: &str, closes: bool, tag: &str) {
         if PARAGRAPHS.contains(&name) {
             self.line_ends = self.line_ends.max(2);
         } else if LINES.contains(&name) {
@@ -105,6 +150,32 @@ impl Text {
             ("pre", false) => self.preformatted += 1,
             ("pre", true) => self.preformatted = self.preformatted.saturating_sub(1),
             _ => {}
+        }
+        self.watch(name, closes, tag);
+    }
+
+    /// Keeps the places that mail programs mark as an attribution or as history.
+    fn watch(&mut self, name: &str, closes: bool, tag: &str) {
+        if let Some((_, open)) = self.attribution.as_mut().filter(|(of, _)| of == name) {
+            *open = if closes { *open - 1 } else { *open + 1 };
+            if *open == 0 {
+                self.attribution = None;
+                let empty = std::mem::take(&mut self.marked);
+                if let Some(mark) = self.marks.last_mut().filter(|_| !empty) {
+                    mark.end = self.out.len();
+                }
+            }
+        } else if !closes && MARKED.contains(&name) && (name.len() + 4..4096).contains(&tag.len()) {
+            let tag = tag.to_ascii_lowercase();
+            if !["class", "id=", "name="].iter().any(|attribute| tag.contains(attribute)) {
+                return;
+            }
+            if ATTRIBUTIONS.iter().any(|class| tag.contains(class)) && self.attribution.is_none() {
+                self.attribution = Some((name.to_owned(), 1));
+                self.marked = true;
+            } else if HISTORIES.iter().any(|class| tag.contains(class)) {
+                self.marked = true;
+            }
         }
     }
 
@@ -124,8 +195,18 @@ impl Text {
         self.characters(text);
     }
 
-    fn characters(&mut self, text: &str) {
-        for c in text.chars() {
+    fn characters(&mut self, mut text: &str) {
+        while let Some(first) = text.bytes().next() {
+            // Words as they are, in one go.
+            let word = text.bytes().position(|b| !b.is_ascii_graphic()).unwrap_or(text.len());
+            if word > 0 {
+                self.place();
+                self.out.push_str(&text[..word]);
+                text = &text[word..];
+                continue;
+            }
+            let c = if first.is_ascii() { char::from(first) } else { text.chars().next().unwrap_or(' ') };
+            text = &text[c.len_utf8()..];
             match c {
                 '\n' if self.preformatted > 0 => self.line_ends += 1,
                 ' ' | '\t' if self.preformatted > 0 && self.line_ends == 0 => self.out.push(c),
@@ -143,9 +224,12 @@ impl Text {
     /// Brings line ends, marks and space before a character.
     fn place(&mut self) {
         let starts = self.out.is_empty();
-        if starts || self.line_ends > 0 {
-            let ends = if starts { 0 } else { self.line_ends };
+        if starts || self.line_ends > 0 || self.marked {
+            let ends = if starts { 0 } else { self.line_ends.max(1) };
             self.out.extend(std::iter::repeat_n('\n', ends));
+            if std::mem::take(&mut self.marked) {
+                self.marks.push(self.out.len()..self.out.len());
+            }
             self.out.extend(std::iter::repeat_n("> ", self.quotes.min(MAX_QUOTES)));
             if std::mem::take(&mut self.bullet) {
                 self.out.push_str("- ");
@@ -160,6 +244,11 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::email::reply;
+
+    fn to_text(html: &str) -> String {
+        read(html).text
+    }
 
     #[test]
     fn blocks_are_lines_and_markup_is_gone() {
@@ -183,5 +272,45 @@ mod tests {
         assert_eq!(to_text("<!-- never closed"), "");
         assert_eq!(to_text(&"<blockquote>".repeat(100_000)), "");
         assert_eq!(to_text("<pre>a  b\n  c</pre>"), "a  b\nc");
+    }
+
+    fn new_part(html: &str) -> String {
+        let readable = read(html);
+        reply::new_part(&readable.text, &readable.marks)
+    }
+
+    #[test]
+    fn mail_programs_mark_what_they_quote() {
+        for history in [
+            "<div class=\"gmail_quote\"><div dir=\"ltr\" class=\"gmail_attr\">Ymlu Ana &lt;a@x.test&gt; xyz<br></div>\
+                <blockquote class=\"gmail_quote\">old</blockquote></div>",
+            "<div class=\"moz-cite-prefix\">Ana xyz<br></div><blockquote type=\"cite\">old<br></blockquote>",
+            "<hr><div id=\"divRplyFwdMsg\"><b>Xyz:</b> Ana<br></div><div>old</div>",
+            "<div id=\"appendonsend\"></div><hr><div>Xyz<br>old</div>",
+            "<div id=\"ydp1yahoo_quoted_2\" class=\"yahoo_quoted\"><div>Ana xyz:</div><div>old</div></div>",
+            "<div class=\"protonmail_quote\">Xyz<br><blockquote>old</blockquote></div>",
+            "<div style=\"border:none;border-top:solid #E1E1E1 1.0pt\"><p><b>From:</b> Ana<br><b>Sent:</b> now<br>\
+                <b>Subject:</b> b</p></div><p>old</p>",
+            "<br><blockquote type=\"cite\"><div>On 3 Mar 2026, Ana wrote:</div>old</blockquote>",
+        ] {
+            assert_eq!(new_part(&format!("<div>Answer.</div>{history}")), "Answer.", "{history}");
+        }
+    }
+
+    #[test]
+    fn an_answer_inside_of_a_quote_is_found() {
+        let html = "<div class=\"gmail_quote\"><div class=\"gmail_attr\">Ana xyz:</div><blockquote>When?</blockquote>\
+            <div>Now.</div><blockquote>Where?</blockquote><div>Here.</div></div>";
+        assert_eq!(new_part(html), "> When?\n\nNow.\n\n> Where?\n\nHere.");
+    }
+
+    #[test]
+    fn endless_markup_takes_no_endless_time() {
+        for piece in
+            ["<a ", "<a b=\"", "<style>", "<!-", "<div class=\"gmail_attr\">", "<", "&", "</", "<pre>"]
+        {
+            let html = format!("x{}", piece.repeat(300_000));
+            assert!(to_text(&html).starts_with('x'), "{piece}");
+        }
     }
 }

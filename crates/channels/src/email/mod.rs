@@ -1,7 +1,7 @@
 //! E-mail: mail servers hand messages in over SMTP or LMTP, answers leave through the business's own relay.
 //!
 //! ```text
-//! mail server ─▶ smtp (socket, bounds) ─▶ normalize (bounds, html, reply, report) ─▶ Intake
+//! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake
 //!       relay ◀─ send ◀─ compose ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
 //! ```
@@ -9,10 +9,10 @@
 //! Sources: RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 5322 (messages), RFC 2045 and following (MIME), RFC 3464
 //! (delivery status), RFC 3834 (automatic answers), RFC 5965 (complaints).
 
-mod bounds;
 mod compose;
 mod html;
 mod metrics;
+mod mime;
 mod normalize;
 mod reference;
 mod reply;
@@ -21,11 +21,12 @@ mod send;
 pub mod smtp;
 #[cfg(test)]
 mod tests;
-mod words;
 
 pub use compose::{Error as ComposeError, MailboxIdentity, compose};
 pub use normalize::normalize;
 pub use reference::{message_id, reply_to};
+pub use reply::{Part, PartKind, parts};
+pub use report::{Bounced, Cause};
 pub use send::{RelayConfig, RelayTls, SmtpSender};
 
 /// How a mail server handed a message over: what stands outside of the message itself.

@@ -2,6 +2,8 @@
 
 mod compose;
 mod corpora;
+mod hostile;
+mod machines;
 mod normalize;
 mod relay;
 

@@ -2,6 +2,8 @@
 //! encoded message, and it searches the whole rest for every boundary it is promised. Mail that would make it
 //! overflow its stack or run for minutes is recognised here first, and kept unread.
 
+use std::sync::LazyLock;
+
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 use mail_parser::{GetHeader, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
@@ -16,28 +18,46 @@ const ENCODINGS: usize = 3;
 /// Octets of an encoded message that need not be looked into.
 const UNREADABLE: usize = 4096;
 
+/// Parses what is looked at, and only that: half the fields of a header are traces of its way.
+pub(super) static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    let ids = ["Message-ID", "In-Reply-To", "References"];
+    let parser =
+        ["From", "Sender", "To", "Cc"].into_iter().fold(MessageParser::new(), MessageParser::header_address);
+    ids.into_iter()
+        .fold(parser, MessageParser::header_id)
+        .with_mime_headers()
+        .header_text(HeaderName::ContentTransferEncoding)
+        .header_text(HeaderName::Subject)
+        .header_date(HeaderName::Date)
+        .default_header_ignore()
+});
+
+const FAILED: &str = "reading it failed";
 const TOO_DEEP: &str = "it nests too deeply";
 
 /// Reads a message that is within bounds; otherwise says why not.
 pub(super) fn parse(raw: &[u8]) -> Result<Message<'_>, &'static str> {
-    fenced(|| {
+    let parsed = fenced(|| {
         check(raw, ENCODINGS)?;
-        MessageParser::default().parse(raw).ok_or("it has no header")
-    })
+        PARSER.parse(raw).ok_or("it has no header")
+    });
+    // With debug assertions, the parser also stops at structures that it otherwise reads as far as they go.
+    parsed.map_err(|reason| if reason == FAILED { "its parts are damaged" } else { reason })
 }
 
 /// The parser is careful but not ours, and mail comes from anyone: a panic over a message costs it its reading,
 /// nothing else.
-pub(super) fn fenced<T>(read: impl FnOnce() -> Result<T, &'static str>) -> Result<T, &'static str> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or(Err("reading it failed"))
+pub(in crate::email) fn fenced<T>(read: impl FnOnce() -> Result<T, &'static str>) -> Result<T, &'static str> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or(Err(FAILED))
 }
 
 fn check(raw: &[u8], encodings: usize) -> Result<(), &'static str> {
-    if words(raw, b"multipart").nth(MULTIPARTS).is_some() {
+    let words = Words::of(raw);
+    if words.multiparts > MULTIPARTS {
         return Err("it has too many parts");
     }
     let (mut continued, mut too_long) = (0, false);
-    for at in words(raw, b"boundary") {
+    for at in words.boundaries {
         let value = &raw[at + b"boundary".len()..];
         continued += usize::from(value.first() == Some(&b'*'));
         let mut within = value.iter().take(BOUNDARY + 8);
@@ -50,8 +70,7 @@ fn check(raw: &[u8], encodings: usize) -> Result<(), &'static str> {
         return Err("it has an endless boundary");
     }
     // Only these types hold messages; nothing else makes the parser nest.
-    let nests = [&b"rfc822"[..], b"global", b"digest"].iter().any(|word| words(raw, word).next().is_some());
-    if nests { check_nesting(raw, encodings) } else { Ok(()) }
+    if words.nests { check_nesting(raw, encodings) } else { Ok(()) }
 }
 
 /// Reads the structure alone, nothing decoded, and takes it apart without recursion.
@@ -101,12 +120,41 @@ fn check_encoded(part: &MessagePart<'_>, raw: &[u8], encodings: usize) -> Result
     Ok(())
 }
 
-/// Where a word stands, whatever its case.
-fn words<'a>(raw: &'a [u8], word: &'static [u8]) -> impl Iterator<Item = usize> + 'a {
-    raw.windows(word.len())
-        .enumerate()
-        .filter(|(_, window)| window[0] | 0x20 == word[0] && window.eq_ignore_ascii_case(word))
-        .map(|(at, _)| at)
+/// The words of a message by which it could cost much, whatever their case; all found in one pass.
+#[derive(Default)]
+struct Words {
+    multiparts: usize,
+    boundaries: Vec<usize>,
+    nests: bool,
+}
+
+impl Words {
+    fn of(raw: &[u8]) -> Self {
+        // By two letters, whatever their case: hardly any pair needs a closer look.
+        const LETTERS: usize = 0x1f;
+        let mut look = [false; 1024];
+        for pair in [b"mu", b"bo", b"rf", b"gl", b"di"] {
+            look[(usize::from(pair[0]) & LETTERS) << 5 | usize::from(pair[1]) & LETTERS] = true;
+        }
+        let mut words = Words::default();
+        for (at, pair) in raw.windows(2).enumerate() {
+            if !look[(usize::from(pair[0]) & LETTERS) << 5 | usize::from(pair[1]) & LETTERS] {
+                continue;
+            }
+            let is = |word: &[u8]| {
+                raw[at..].get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
+            };
+            match [pair[0] | 0x20, pair[1] | 0x20] {
+                [b'm', b'u'] => words.multiparts += usize::from(is(b"multipart")),
+                [b'b', b'o'] if is(b"boundary") => words.boundaries.push(at),
+                [b'r', b'f'] => words.nests |= is(b"rfc822"),
+                [b'g', b'l'] => words.nests |= is(b"global"),
+                [b'd', b'i'] => words.nests |= is(b"digest"),
+                _ => {}
+            }
+        }
+        words
+    }
 }
 
 #[cfg(test)]
