@@ -219,7 +219,7 @@ async fn transfers_closes_and_reopens(scene: &mut Scene, one: &mut Agent, two: &
     assert_eq!(two.may_not("after", reply(&now_held, "One more thing")).await, "closed");
 
     scene.receives(&Message::new(Channel::Messenger, "again-1", &customer, "One more question")).await;
-    let entries = scene.timeline(Of::Conversation(conversation), "message_received").await;
+    let entries = scene.timeline(Of::Conversation(conversation), &["bot_engaged", "message_received"]).await;
     assert_eq!(
         kinds(&entries),
         [

@@ -72,7 +72,9 @@ impl Scope {
         let mut scope = Scope { tenant: principal.tenant.clone(), supervisor, named: None };
         let known = scope.desks(shared);
         if let Some(agent) = scope.supervisor.as_ref().filter(|_| known.is_empty()) {
-            return Err(Status::permission_denied(format!("agent {agent} supervises no desk")));
+            return Err(Status::permission_denied(format!(
+                "agent {agent} supervises no desk: its `supervises` in the workspace says which"
+            )));
         }
         if desks.is_empty() {
             return Ok(scope);

@@ -301,6 +301,9 @@ impl Desk {
                 let number = self.number(&ended.conversation);
                 say!("[{number}] is put away no more");
             }
+            Heard::SentAway(sent) => {
+                say!("{} offers in a row expired: you are away until you say back", sent.expired);
+            }
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {

@@ -75,12 +75,13 @@ impl Scene {
     }
 
     /// Awaits a timeline that ends with this kind of entry.
-    pub(super) async fn timeline(&mut self, of: Of, last: &str) -> Vec<pb::TimelineEntry> {
+    pub(super) async fn timeline(&mut self, of: Of, last: &[&str]) -> Vec<pb::TimelineEntry> {
         let admin = self.admin.clone();
         self.binary
-            .until(&format!("a timeline that ends with {last}"), async |_| {
+            .until(&format!("a timeline that ends with {last:?}"), async |_| {
                 let entries = admin.timeline(of.clone()).await.unwrap();
-                entries.last().is_some_and(|entry| entry.kind == last).then_some(entries)
+                let kinds: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+                kinds.ends_with(last).then_some(entries)
             })
             .await
     }

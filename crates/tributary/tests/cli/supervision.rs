@@ -54,7 +54,7 @@ fn a_supervisor_sees_who_waits_and_what_changes() {
     assert!(!board.contains('\x1b'), "this is no terminal");
     for (args, token, code, said) in [
         (["--once", "--desk", "nowhere"], "dev", 1, "there is no desk dev/nowhere"),
-        (["--once", "--every", "1s"], "dev-agent-1", 1, "an administrator's token"),
+        (["--once", "--every", "1s"], "dev-agent-1", 1, "supervises no desk"),
         (["--once", "--every", "1ms"], "dev", 1, "200 ms to 1 min"),
         (["--once", "--every", "soon"], "dev", 2, "not a length of time"),
     ] {

@@ -33,7 +33,8 @@ Exit codes: 0 stopped, 1 failed or refused, 2 usage or configuration.";
 ///
 /// Who waits and for how long, what is on offer, how many were answered in time within the last quarter of an hour and the
 /// last hour, who is there and how busy. Drawn anew as it changes, until Ctrl-C; a server that goes away is asked again.
-/// Asks the running process over its API, with an administrator's token. docs/supervision.md says what the figures mean.
+/// Asks the running process over its API, with the token of an administrator, or of an agent who supervises desks.
+/// docs/supervision.md says what the figures mean.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct WatchArgs {
