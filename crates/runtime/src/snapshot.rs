@@ -222,9 +222,12 @@ impl Snapshots {
     /// Every snapshot of a partition that can be trusted, oldest first, and the reasons why others cannot. Reads their
     /// archives whole.
     pub fn all<A: Codec>(&self, peer: Peer) -> Vec<Result<Snapshot<A>, String>> {
-        let read =
-            |path: PathBuf| read_whole(&path).map_err(|reason| format!("{}: {reason}", path.display()));
-        self.list(peer).into_iter().map(read).collect()
+        let read = |path: PathBuf| match read_whole(&path) {
+            // Meanwhile it made room for a newer one.
+            Err(_) if !path.exists() => None,
+            read => Some(read.map_err(|reason| format!("{}: {reason}", path.display()))),
+        };
+        self.list(peer).into_iter().filter_map(read).collect()
     }
 
     /// How far the intake was read at the oldest snapshot kept; none without one. Blocks on the disk.
