@@ -10,7 +10,7 @@ use crate::{CommandId, Kind, Millis, Party, Policies, Rejection, Relay, Route, T
 ///
 /// Everything a worker must do besides folding is read off the events (`relay`, `settles`) or the state
 /// (`timers`), so it can always be found again after a crash.
-pub trait Aggregate: Sized + Send + Sync + 'static {
+pub trait Aggregate: Sized + Clone + Send + Sync + 'static {
     const KIND: Kind;
 
     type State: Default + Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync;

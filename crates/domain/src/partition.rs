@@ -23,6 +23,7 @@ pub use self::memory::MOST_RETIRED;
 /// Answers are remembered this long, so that a repeated command gets the same one.
 const ANSWERS_KEPT: Millis = Millis::hours(6);
 
+/// A copy costs little, and may be written out while this one goes on: what is large is shared by both.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Partition<A: Aggregate> {
@@ -85,23 +86,6 @@ impl<A: Aggregate> Partition<A> {
             inbound: BTreeMap::new(),
             outbound: BTreeMap::new(),
             state: A::State::default(),
-            departed: Departed::default(),
-        }
-    }
-
-    /// As it is now, for a snapshot that is written while this one goes on. What is large is shared by both.
-    pub fn lend(&self) -> Self {
-        Partition {
-            topology: self.topology,
-            decided_at: self.decided_at,
-            policies: self.policies.clone(),
-            facts: self.facts.clone(),
-            lasting_facts: self.lasting_facts.clone(),
-            answers: self.answers.clone(),
-            pending: self.pending.clone(),
-            inbound: self.inbound.clone(),
-            outbound: self.outbound.clone(),
-            state: self.state.clone(),
             departed: Departed::default(),
         }
     }

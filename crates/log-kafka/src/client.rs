@@ -101,17 +101,23 @@ fn heard(reason: &str) {
     *lock(&HEARD) = Some((Instant::now(), reason.to_owned()));
 }
 
-/// Whether the cluster is there and lets nobody in with what we have to show. To ask again will not help.
-pub(crate) fn is_refused() -> bool {
-    let said = |words: &str| lock(&HEARD).as_ref().is_some_and(|(_, reason)| reason.contains(words));
-    said("uthentication fail") || said("certificate")
+/// What was heard last, if that was when it matters.
+fn heard_at(matters: impl Fn(Instant) -> bool) -> Option<String> {
+    lock(&HEARD).as_ref().filter(|(at, _)| matters(*at)).map(|(_, reason)| reason.clone())
+}
+
+/// Whether the cluster is there and, as was said since then, lets nobody in with what we have to show. To ask again will
+/// not help.
+pub(crate) fn is_refused_since(began: Instant) -> bool {
+    let refuses = |reason: String| reason.contains("uthentication fail") || reason.contains("certificate");
+    heard_at(|at| at >= began).is_some_and(refuses)
 }
 
 /// The failure, with what was heard of its cause.
 fn explained(error: KafkaError) -> Box<dyn std::error::Error + Send + Sync> {
-    match &*lock(&HEARD) {
-        Some((at, reason)) if at.elapsed() < STANDS_FOR => Because { reason: reason.clone(), error }.into(),
-        _ => error.into(),
+    match heard_at(|at| at.elapsed() < STANDS_FOR) {
+        Some(reason) => Because { reason, error }.into(),
+        None => error.into(),
     }
 }
 

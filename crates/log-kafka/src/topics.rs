@@ -17,7 +17,7 @@ use rdkafka::{
 
 use crate::{
     KafkaConfig,
-    client::{Told, blocking, failed, is_refused, unusable},
+    client::{Told, blocking, failed, is_refused_since, unusable},
     config::MAX_MESSAGE,
 };
 
@@ -193,16 +193,16 @@ struct Seen {
 impl Seen {
     /// Blocks until the cluster has answered, for as long as it may take; not so long where it does not let us in.
     fn by(config: &KafkaConfig) -> Result<Self, Error> {
+        let began = Instant::now();
         // Unlike a client for administration, one that reads is told what librdkafka has to say.
         let client =
             BaseConsumer::from_config_and_context(&config.admin().map_err(unusable)?, Told("topics"));
         let client = client.map_err(failed("open a client"))?;
-        let began = Instant::now();
         let metadata = loop {
             let asked = client.fetch_metadata(None, TRY.min(config.patience));
             while client.poll(Duration::ZERO).is_some() {}
             match asked {
-                Err(_) if began.elapsed() < config.patience && !is_refused() => {}
+                Err(_) if began.elapsed() < config.patience && !is_refused_since(began) => {}
                 asked => break asked.map_err(failed("ask Kafka for its topics"))?,
             }
         };

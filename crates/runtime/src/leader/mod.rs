@@ -397,7 +397,7 @@ impl<'a, A: Codec> Leader<'a, A> {
         self.is_left = true;
         let lent = Standing::from_parts(
             self.peer,
-            self.partition.lend(),
+            self.partition.clone(),
             self.archive.lend(),
             self.accepted_through,
             Reader::new(self.reader.point()),

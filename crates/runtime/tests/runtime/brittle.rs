@@ -28,6 +28,7 @@ const NEIGHBOUR: Party = Party([3; 16]);
 const STUCK: Party = Party([6; 16]);
 
 /// The conversations, but for a fold that breaks on customers who opt out, and on the leave of one.
+#[derive(Clone)]
 enum Brittle {}
 
 impl Aggregate for Brittle {

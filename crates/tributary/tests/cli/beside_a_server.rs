@@ -1,21 +1,22 @@
 //! The commands that look at a data directory or ask a process, beside a running `tributary dev`.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::Child,
     thread,
     time::{Duration, Instant},
 };
 
 use lettre::{SmtpTransport, Transport as _, address::Envelope};
 
-use super::*;
+use super::{process::Running, *};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `tributary dev` on free ports; killed when dropped.
 pub(crate) struct Dev {
-    child: Child,
+    running: Running,
     data: PathBuf,
     http: String,
     smtp: String,
@@ -42,25 +43,14 @@ impl Dev {
         let grpc = address("gRPC");
         // Read on, so that the process never waits for us; ends with the process.
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Dev { child, data: data.to_owned(), http, smtp, grpc }
+        Dev { running: Running::new(child), data: data.to_owned(), http, smtp, grpc }
     }
 
-    /// Posts a message as the owner of the sample's generic inbox would: until it is taken, since the inboxes are
-    /// there only a moment after the process is.
+    /// Posts a message until it is taken.
     pub(crate) fn post(&self, body: &str) {
-        let head = "POST /webhooks/generic/generic HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev\r\nConnection: close";
-        let begun = Instant::now();
-        loop {
-            let mut stream = TcpStream::connect(&self.http).unwrap();
-            write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            if answer.starts_with("HTTP/1.1 200") {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{answer}");
-            thread::sleep(Duration::from_millis(50));
-        }
+        process::until_taken(PATIENCE, || {
+            process::post(TcpStream::connect(&self.http).unwrap(), body).unwrap()
+        });
     }
 
     /// Hands a mail over as a mail server would: again until it is taken, too.
@@ -78,25 +68,13 @@ impl Dev {
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         let data = self.data.display().to_string();
-        run(&args.iter().copied().chain(["--data", data.as_str()]).collect::<Vec<_>>())
+        run(&[args, &["--data", &data]].concat())
     }
 
     /// Runs the command until it prints what is awaited.
     pub(crate) fn until(&self, args: &[&str], awaited: &str) -> String {
-        let begun = Instant::now();
-        loop {
-            let output = self.run(args);
-            let text = stdout(&output);
-            if text.contains(awaited) {
-                return text;
-            }
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "no {awaited:?} in\n{text}{}",
-                stderr(&output)
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
+        let data = self.data.display().to_string();
+        process::until(PATIENCE, &[args, &["--data", &data]].concat(), awaited)
     }
 
     /// Asks the API, with this token.
@@ -104,18 +82,8 @@ impl Dev {
         command(args).args(["--addr", &self.grpc]).env("TRIBUTARY_TOKEN", token).output().unwrap()
     }
 
-    pub(crate) fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(asked.success());
-        assert!(self.child.wait().unwrap().success(), "it stops in order when told to");
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub(crate) fn stop(self) {
+        self.running.stop();
     }
 }
 
@@ -140,7 +108,7 @@ fn the_log_is_read_checked_and_exported_while_it_is_written() {
     let lag = dev.until(&["lag", "--json"], r#""behind":0"#);
     let rows: Vec<Value> = lag.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of_role = |role: &str| rows.iter().filter(|row| row["role"] == role).collect::<Vec<_>>();
-    let process = format!("-{}", dev.child.id());
+    let process = format!("-{}", dev.running.id());
     for row in [of_role("router"), of_role("channels")].concat() {
         assert!(row["leader"].as_str().unwrap().ends_with(&process) && row["epoch"].is_string(), "{row}");
     }
@@ -154,7 +122,7 @@ fn the_log_is_read_checked_and_exported_while_it_is_written() {
     expect(&dev.run(&["contacts", "export", "--tenant", "none"]), 2);
 
     let doctor = stdout(&dev.run(&["doctor"]));
-    assert!(doctor.contains(&format!("process {} writes it", dev.child.id())), "{doctor}");
+    assert!(doctor.contains(&format!("process {} writes it", dev.running.id())), "{doctor}");
     assert!(
         doctor.contains("it opens with the master key") && doctor.contains("inbox messenger"),
         "{doctor}"

@@ -11,6 +11,7 @@ mod log_copy;
 mod normalize;
 #[cfg(feature = "kafka")]
 mod on_kafka;
+mod process;
 mod readers_gone;
 #[cfg(feature = "kafka")]
 mod serving;
