@@ -13,6 +13,7 @@ pub mod watch;
 // What is in the data directory.
 pub mod backup;
 pub mod contacts;
+mod decisions;
 pub mod doctor;
 pub mod events;
 mod installation;

@@ -1,18 +1,18 @@
 //! What the log holds of one tenant's desks and conversations, read once: the history, and the events as they were.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use anyhow::Context as _;
 use domain::{Aggregate, Cause, Kind, Peer, Policy, TenantId, Timestamp, Topology, conversation, desk};
-use log::{Log, Tail};
+use log::Log;
 use projections::statistics::Course;
-use wire::{Codec, Point, Reader, Verdict};
+use wire::Codec;
 
 use super::{
     history::{Gathering, History},
     report::{Period, Report},
 };
-use crate::commands::events::peers;
+use crate::commands::{decisions::read_decisions, events::peers};
 
 pub struct Record {
     pub history: History,
@@ -132,31 +132,19 @@ async fn read<A: Codec>(
     told: &dyn Fn(u64),
     each: &mut dyn FnMut(Timestamp, Happened<A>),
 ) -> anyhow::Result<()> {
-    let mut tail = Tail::new(log.clone(), runtime::log_of(peer), 0);
-    let mut reader = Reader::<A>::new(Point::default());
-    while tail.next_position() < end {
-        let records = tail.ready().await.with_context(|| format!("could not read the log of {peer}"))?;
-        if records.is_empty() {
-            break;
+    read_decisions::<A>(log, peer, end, told, |decision| {
+        if decision.decided_at > until {
+            return ControlFlow::Break(());
         }
-        for record in &records {
-            let verdict = reader.read(record.position, &record.bytes);
-            let verdict = verdict
-                .with_context(|| format!("the log of {peer} has a record that this version cannot read"))?;
-            let Verdict::Accepted(decision) = verdict else { continue };
-            if decision.decided_at > until {
-                return Ok(());
+        for step in &decision.steps {
+            if let Cause::PolicyInForce(policy) = &step.cause {
+                each(decision.decided_at, Happened::Policy(policy));
             }
-            for step in &decision.steps {
-                if let Cause::PolicyInForce(policy) = &step.cause {
-                    each(decision.decided_at, Happened::Policy(policy));
-                }
-                for recorded in &step.events {
-                    each(decision.decided_at, Happened::Event(&recorded.event));
-                }
+            for recorded in &step.events {
+                each(decision.decided_at, Happened::Event(&recorded.event));
             }
         }
-        told(tail.next_position());
-    }
-    Ok(())
+        ControlFlow::Continue(())
+    })
+    .await
 }

@@ -4,17 +4,18 @@ mod story;
 
 use std::{
     io::{self, BufWriter, Write},
+    ops::ControlFlow,
     sync::Arc,
 };
 
 use anyhow::Context as _;
 use clap::Args;
 use domain::{Aggregate, ConversationId, Kind, Peer, Route, Timestamp, conversation, desk};
-use log::{Log, Tail};
-use wire::{Codec, Point, Reader, Verdict};
+use log::Log;
+use wire::Codec;
 
 use self::story::Telling;
-use super::events::peers;
+use super::{decisions::read_decisions, events::peers};
 use crate::{args::Source, exit};
 
 const EXAMPLES: &str = "\
@@ -72,26 +73,13 @@ where
 {
     let end = log.end(runtime::log_of(peer)).await;
     let end = end.with_context(|| format!("could not find the end of the log of {peer}"))?;
-    let mut tail = Tail::new(log.clone(), runtime::log_of(peer), 0);
-    let mut reader = Reader::<A>::new(Point::default());
     let mut told = Vec::new();
-    while tail.next_position() < end {
-        let records = tail.ready().await.with_context(|| format!("could not read the log of {peer}"))?;
-        if records.is_empty() {
-            break;
-        }
-        for record in &records {
-            let verdict = reader.read(record.position, &record.bytes);
-            let verdict = verdict
-                .with_context(|| format!("the log of {peer} has a record that this version cannot read"))?;
-            if let Verdict::Accepted(decision) = verdict {
-                let events = decision.steps.iter().flat_map(|step| &step.events);
-                told.extend(
-                    events.filter_map(|recorded| Some((decision.decided_at, tell(&recorded.event)?))),
-                );
-            }
-        }
-    }
+    read_decisions::<A>(log, peer, end, &|_| (), |decision| {
+        let events = decision.steps.iter().flat_map(|step| &step.events);
+        told.extend(events.filter_map(|recorded| Some((decision.decided_at, tell(&recorded.event)?))));
+        ControlFlow::Continue(())
+    })
+    .await?;
     Ok(told)
 }
 
