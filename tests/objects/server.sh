@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A server that speaks S3, which others wrote (moto), on loopback, for tests and trying things out. Needs Python 3.9 or
-# later; the first time, pip fetches it into target/objects.
+# A server that speaks S3, which others wrote (moto), on loopback, for tests and trying things out. ../python.sh
+# fetches it.
 #
 #   server.sh program        fetches the program, if need be, and prints where it is
 #   server.sh up DIR [PORT]  starts a server on PORT (a free one), which is known by DIR; prints its URL once it serves
@@ -12,10 +12,7 @@
 # SERVER_OWNER=PID ends the server and removes DIR when that process is gone, however it went.
 set -euo pipefail
 
-version=5.2.5
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=$(realpath -m "${CARGO_TARGET_DIR:-$here/../../target}/objects")
-program=$cache/moto-$version
 patience=60
 
 fail() {
@@ -24,20 +21,7 @@ fail() {
 }
 
 fetch() {
-  [[ -e $program/complete ]] && return
-  command -v python3 >/dev/null || fail "there is no Python, which runs the server"
-  mkdir -p "$cache"
-  # What a venv holds names its place, so it is made where it stays; of two who do so at once, the second waits.
-  exec 9>"$cache/lock"
-  flock 9
-  [[ -e $program/complete ]] && return
-  rm -rf "$program"
-  if ! { python3 -m venv "$program" && "$program/bin/pip" install --quiet --disable-pip-version-check \
-    "moto[s3]==$version" flask==3.1.3 flask-cors==6.0.5; } >&2; then
-    rm -rf "$program"
-    fail "pip could not fetch moto $version"
-  fi
-  touch "$program/complete"
+  program=$("$here/../python.sh" objects "moto[s3]==5.2.5" flask==3.1.3 flask-cors==6.0.5)
 }
 
 # Is the process that DIR tells of alive, and ours?
@@ -49,7 +33,7 @@ alive() {
 launch() {
   local end=$((SECONDS + patience))
   : >"$DIR/server.log"
-  setsid "$program/bin/moto_server" --host 127.0.0.1 --port "$1" </dev/null >"$DIR/server.log" 2>&1 9>&- &
+  setsid "$program/bin/moto_server" --host 127.0.0.1 --port "$1" </dev/null >"$DIR/server.log" 2>&1 &
   echo $! >"$DIR/pid"
   until grep -qsF 'Running on' "$DIR/server.log"; do
     if ((SECONDS > end)) || { sleep 0.05 && ! alive; }; then
@@ -86,7 +70,6 @@ guard() {
 }
 
 up() {
-  fetch
   launch "${1:-0}"
   [[ -z ${SERVER_OWNER:-} ]] || guard "$SERVER_OWNER"
   cat "$DIR/url"
@@ -99,6 +82,7 @@ case $command in
   program) fetch && echo "$program" && exit ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
 esac
+fetch
 DIR=$(cd "$2" && pwd)
 shift 2
 case $command in
