@@ -40,6 +40,7 @@ structs! {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
         answer_within, default, hours, when_closed, away_after_expired,
     }
+    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
@@ -190,6 +191,7 @@ choices! {
     delivery::Command {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
+        MarkMailbox { inbox, mark },
         Recover,
         TimerFired(timer),
     }
@@ -208,6 +210,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        MailboxMarked { inbox, mark },
     }
 
     contact::Command {
