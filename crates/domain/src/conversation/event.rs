@@ -231,15 +231,6 @@ pub struct Outgoing {
     pub by_person: bool,
 }
 
-impl Outgoing {
-    /// See [`Sealed::detach`].
-    pub(crate) fn detach(&mut self) {
-        self.to.detach();
-        self.body.detach();
-        self.thread.iter_mut().for_each(|thread| thread.thread.detach());
-    }
-}
-
 /// The customer's message whose thread an answer stands in.
 #[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ThreadOf {
