@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use access::{Access, OAuth2};
 pub use place::{BadSetting, Place, Start, Tls};
-pub use pulls::{Led, Mailbox, Mailboxes, Pulls};
+pub use pulls::{Mailbox, Mailboxes, Pulls};
 
 /// What the reading of every mailbox keeps to.
 #[derive(Clone, Debug)]

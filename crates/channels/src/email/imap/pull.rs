@@ -85,8 +85,7 @@ impl Pull {
         let Mailbox { place, access, roots } = &*self.mailbox;
         let mut session = Session::open(place, access, &self.tokens, &self.limits, roots.as_ref()).await?;
         let opened = session.examine(&place.folder).await?;
-        let top = opened.next.map(|next| next.saturating_sub(1));
-        let mark = self.mark(opened).await?;
+        let (top, mark) = (opened.last, self.mark(opened).await?);
         let mut reading = Reading { pull: self, session, open: Open::new(), told: mark.through, mark, top };
         tracing::info!(inbox = %self.inbox, through = reading.mark.through, "a mailbox is open");
         loop {
@@ -101,7 +100,7 @@ impl Pull {
         let name = place.mailbox();
         let known = self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(&self.inbox).cloned();
         let known = known.filter(|known| *known.mailbox == *name);
-        let last = opened.next.map_or(u32::MAX, |next| next.saturating_sub(1));
+        let last = opened.last;
         let mark = match known {
             Some(mark) if mark.validity == opened.validity => return Ok(mark),
             Some(mark) => {
@@ -191,8 +190,8 @@ struct Reading<'a> {
     mark: MailboxMark,
     /// How far the log knows.
     told: u32,
-    /// The last UID there was when the folder was opened, where the server tells.
-    top: Option<u32>,
+    /// The last UID there was when the folder was opened.
+    top: u32,
 }
 
 impl Reading<'_> {
@@ -203,10 +202,9 @@ impl Reading<'_> {
         let mut progress = Progress::begin(&self.pull.inbox, self.behind());
         while let Some(first) = self.mark.through.checked_add(1) {
             // What came since is little, and asked for in one.
-            let last = match self.top {
-                Some(top) if first <= top => top.min(self.mark.through.saturating_add(window)),
-                _ => u32::MAX,
-            };
+            let is_since = first > self.top;
+            let last =
+                if is_since { u32::MAX } else { self.top.min(self.mark.through.saturating_add(window)) };
             let (listed, told_of_more) = self.session.list(first, last).await?;
             let count = u32::try_from(listed.len()).unwrap_or(u32::MAX);
             let wanted: Vec<Listed> = listed.into_iter().filter(|it| is_wanted(it, &self.mark)).collect();
@@ -217,7 +215,7 @@ impl Reading<'_> {
                 }
                 progress.tell(&self.mark, self.behind());
             }
-            if last < u32::MAX {
+            if !is_since {
                 // No message will ever come to have one of these (RFC 3501 section 2.3.1.1).
                 self.mark.through = last;
                 self.open.behind(self.behind());
@@ -232,7 +230,7 @@ impl Reading<'_> {
     }
 
     fn behind(&self) -> u32 {
-        self.top.map_or(0, |top| top.saturating_sub(self.mark.through))
+        self.top.saturating_sub(self.mark.through)
     }
 
     /// All up to here is durable.

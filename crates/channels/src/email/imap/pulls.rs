@@ -49,7 +49,7 @@ struct Reign {
 }
 
 /// A lane is led here for as long as this lives.
-pub struct Led {
+struct Led {
     pulls: Pulls,
     peer: Peer,
     marks: Marks,

@@ -36,8 +36,8 @@ type Conversation = async_imap::Session<Box<dyn Stream>>;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Opened {
     pub(super) validity: u32,
-    /// The UID that the next message will have; none where the server does not tell.
-    pub(super) next: Option<u32>,
+    /// The UID of the last message there was; 0 where there was none.
+    pub(super) last: u32,
 }
 
 pub(super) struct Session {
@@ -80,7 +80,12 @@ impl Session {
             operation: OPERATION,
             reason: "it has no UIDVALIDITY, so its messages cannot be told apart for long".into(),
         })?;
-        Ok(Opened { validity, next: opened.uid_next })
+        let last = match opened.uid_next {
+            Some(next) => next.saturating_sub(1),
+            // An old server, which does not tell.
+            None => self.list(1, u32::MAX).await?.0.last().map_or(0, |message| message.uid),
+        };
+        Ok(Opened { validity, last })
     }
 
     /// The messages of these UIDs, in their order, and whether the server told of new ones meanwhile: these may be
