@@ -287,6 +287,7 @@ impl<'a> Replay<'a> {
             agent: agent.clone(),
             agent_until,
             by_request: false,
+            special: None,
         });
         let wanted = What::AgentWanted {
             conversation,
@@ -299,6 +300,7 @@ impl<'a> Replay<'a> {
             agent,
             agent_until,
             by_request: false,
+            special: None,
         };
         self.say(case, wanted);
     }
