@@ -28,7 +28,7 @@ pub use command::{
     Transfer,
 };
 pub use customer::{
-    Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
+    Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent, Stage,
     Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};

@@ -2,6 +2,7 @@
 
 mod hours;
 mod routing;
+mod special;
 
 use super::story::*;
 use super::*;
