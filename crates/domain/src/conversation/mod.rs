@@ -28,8 +28,8 @@ pub use command::{
     Transfer,
 };
 pub use customer::{
-    Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent, Stage,
-    Tombstone, Turn,
+    Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent,
+    Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use special::special_problem;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
-    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Owner, Progress, Sent, Stage,
-    TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Owner, Progress, Sent,
+    Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]

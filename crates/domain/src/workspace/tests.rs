@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Aggregate, Channel, Code, Context, Millis, Policies, Policy, Rejection, Timestamp,
-    policy::{Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, Vip, WhenClosed},
+    policy::{
+        Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, Vip, WhenClosed,
+    },
 };
 
 use super::{Command, Decider, Event, Workspaces, check};

@@ -28,10 +28,9 @@ fn points_come_on_top_of_the_queues() {
     let (_, more) = specially(3, 6, special(11, Needs::default()));
     let story = given([enqueued(1, "support"), urgent, more, waits(4, "sales", Sms, 7, false, None)]);
     // Eleven points are more than the ten of sales, three more than none.
-    let story = story.when(set_presence("bob", Available, 200)).then([
-        present("bob", Available),
-        offered(1, 3, "support", "bob", 0),
-    ]);
+    let story = story
+        .when(set_presence("bob", Available, 200))
+        .then([present("bob", Available), offered(1, 3, "support", "bob", 0)]);
     story.when(set_presence("ann", Available, 200)).then([
         present("ann", Available),
         offered(2, 4, "sales", "ann", 0),
@@ -45,14 +44,17 @@ fn what_a_conversation_needs_is_had_by_whoever_is_asked() {
     let (asks, waits_for_it) = specially(1, 0, special(0, billing(2)));
     let story = story.and([present("bob", Available)]).when(asks.clone()).then([waits_for_it.clone()]);
     // Who needs nothing is not held up by who does.
-    let story = story.when(enqueue(2, "support")).then([enqueued(2, "support"), offered(1, 2, "support", "bob", 0)]);
-    story.when(set_presence("ann", Available, 200)).then([
-        present("ann", Available),
-        offered(2, 1, "support", "ann", 0),
-    ]);
+    let story =
+        story.when(enqueue(2, "support")).then([enqueued(2, "support"), offered(1, 2, "support", "bob", 0)]);
+    story
+        .when(set_presence("ann", Available, 200))
+        .then([present("ann", Available), offered(2, 1, "support", "ann", 0)]);
     // As the policy is now, nobody ever could: operators are told.
     let nobody = || usual();
-    given([]).under(nobody()).when(asks).then([waits_for_it, stranded(1, "support", StrandedBecause::NoAgent)]);
+    given([])
+        .under(nobody())
+        .when(asks)
+        .then([waits_for_it, stranded(1, "support", StrandedBecause::NoAgent)]);
 }
 
 #[test]
@@ -112,7 +114,8 @@ fn whoever_is_there_is_asked_in_and_has_as_much_room_as_before() {
 fn of_a_queue_whoever_looks_on_least_is_asked_in() {
     let support = || Transfer::Queue(queue("support"));
     // Cid, who asks, serves it too; Bob has been idle for longer.
-    let story = given([present("bob", Available), present("cid", Available)]).at(1).and([present("ann", Available)]);
+    let story =
+        given([present("bob", Available), present("cid", Available)]).at(1).and([present("ann", Available)]);
     let story = story.when(consult(1, support())).then([looks_on(1, "bob")]);
     let story = story.when(consult(2, support())).then([looks_on(2, "ann")]);
     story.when(consult(3, support())).then([looks_on(3, "bob")]);
