@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake
+//!     mailbox ◀▶ imap ────────────────────┘
 //!       relay ◀─ send ◀─ compose ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
 //! ```
@@ -11,6 +12,7 @@
 
 mod compose;
 mod html;
+pub mod imap;
 mod metrics;
 mod mime;
 mod normalize;

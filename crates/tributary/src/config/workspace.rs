@@ -5,6 +5,7 @@ mod routing;
 
 use std::{collections::BTreeMap, path::Path};
 
+use channels::email::imap;
 use domain::{
     AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
     workspace::check,
@@ -241,14 +242,44 @@ pub fn known_settings(channel: Channel) -> &'static [&'static str] {
             &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
         }
         Channel::Sms => &["account_sid", "auth_token", "base_url"],
-        Channel::Email => &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"],
+        Channel::Email => &[
+            "authentication",
+            "imap",
+            "imap_client_id",
+            "imap_client_secret",
+            "imap_folder",
+            "imap_password",
+            "imap_refresh_token",
+            "imap_scope",
+            "imap_start",
+            "imap_tls",
+            "imap_token",
+            "imap_token_url",
+            "imap_user",
+            "name",
+            "relay",
+            "relay_password",
+            "relay_tls",
+            "relay_user",
+        ],
         Channel::Generic => &["token", "send_url", "send_token"],
     }
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 7] =
-    ["app_secret", "verify_token", "access_token", "auth_token", "relay_password", "token", "send_token"];
+const SECRETS: [&str; 11] = [
+    "app_secret",
+    "verify_token",
+    "access_token",
+    "auth_token",
+    "imap_password",
+    "imap_token",
+    "imap_client_secret",
+    "imap_refresh_token",
+    "relay_password",
+    "token",
+    "send_token",
+];
 
 fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
@@ -260,6 +291,11 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
                 .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)))
                 .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
             wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
+        }
+        if inbox.channel == Channel::Email
+            && let Err(bad) = imap::Place::read(&inbox.settings)
+        {
+            wrong.push((format!("inboxes.{id}.settings.{}", bad.key), bad.what));
         }
     }
     let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use channels::{
     Outbound, Sender, Senders,
-    email::{self, MailboxIdentity, RelayConfig, RelayTls, SmtpSender, smtp::Mailboxes},
+    email::{self, MailboxIdentity, RelayConfig, RelayTls, SmtpSender, imap, smtp::Mailboxes},
     generic,
     http::{HttpInbox, Inboxes},
     messenger,
@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Directory {
     inboxes: watch::Sender<HashMap<InboxId, Entry>>,
     mailboxes: RwLock<HashMap<String, InboxId>>,
+    /// Those that are read by IMAP.
+    pulled: watch::Sender<imap::Mailboxes>,
     outbox: Option<Arc<Outbox>>,
     outbound: Outbound,
     public_url: String,
@@ -54,6 +56,7 @@ impl Directory {
         let directory = Arc::new(Directory {
             inboxes: watch::Sender::default(),
             mailboxes: RwLock::default(),
+            pulled: watch::Sender::default(),
             outbox: Some(
                 Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?,
             ),
@@ -82,11 +85,17 @@ impl Directory {
         let known = self.inboxes.borrow().clone();
         let mut inboxes = HashMap::new();
         let mut mailboxes = HashMap::new();
+        let mut pulled = imap::Mailboxes::new();
         let each =
             policies.all().flat_map(|policy| policy.inboxes.iter().map(move |it| (&policy.tenant, it)));
         for (tenant, (id, inbox)) in each {
             if inbox.channel == Channel::Email {
                 mailboxes.insert(inbox.address.to_lowercase(), id.clone());
+                match pulled_of(&self.config.secrets_of(tenant), inbox) {
+                    Ok(Some(mailbox)) => drop(pulled.insert(id.clone(), (tenant.clone(), Arc::new(mailbox)))),
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(inbox = %id, "its mailbox is not read: {error:#}"),
+                }
             }
             let entry = match known.get(id) {
                 Some(entry) if entry.inbox == *inbox => entry.clone(),
@@ -96,6 +105,16 @@ impl Directory {
         }
         *self.mailboxes.write().unwrap_or_else(PoisonError::into_inner) = mailboxes;
         self.inboxes.send_replace(inboxes);
+        self.pulled.send_replace(pulled);
+    }
+
+    /// The mailboxes that are read by IMAP, as they are configured.
+    pub(super) fn mailboxes(&self) -> watch::Receiver<imap::Mailboxes> {
+        self.pulled.subscribe()
+    }
+
+    pub(super) fn outbound(&self) -> Outbound {
+        self.outbound.clone()
     }
 
     /// Yields once this inbox is known here.
@@ -209,6 +228,25 @@ fn relay(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<RelayConfig> {
         config.credentials = Some((user, secret(secrets, inbox, "relay_password")?));
     }
     Ok(config)
+}
+
+fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Mailbox>> {
+    let Some(place) = imap::Place::read(&inbox.settings)? else { return Ok(None) };
+    let optional = |key: &str| setting(inbox, key).map(|_| secret(secrets, inbox, key)).transpose();
+    let access = if let Some(token_url) = setting(inbox, "imap_token_url") {
+        imap::Access::OAuth2(imap::OAuth2 {
+            token_url,
+            client_id: setting(inbox, "imap_client_id").unwrap_or_default(),
+            client_secret: optional("imap_client_secret")?,
+            refresh_token: optional("imap_refresh_token")?,
+            scope: setting(inbox, "imap_scope"),
+        })
+    } else if let Some(token) = optional("imap_token")? {
+        imap::Access::Token(token)
+    } else {
+        imap::Access::Password(secret(secrets, inbox, "imap_password")?)
+    };
+    Ok(Some(imap::Mailbox { place, access, roots: None }))
 }
 
 fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {

@@ -42,6 +42,7 @@ structs! {
     }
     policy::Vip { tag, priority }
     policy::Special { priority, needs }
+    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
@@ -216,6 +217,7 @@ choices! {
     delivery::Command {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
+        MarkMailbox { inbox, mark },
         Recover,
         TimerFired(timer),
     }
@@ -234,6 +236,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        MailboxMarked { inbox, mark },
     }
 
     contact::Command {
