@@ -40,9 +40,9 @@ structs! {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
         answer_within, default, hours, when_closed, away_after_expired, vip,
     }
-    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Vip { tag, priority }
     policy::Special { priority, needs }
+    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
