@@ -41,6 +41,8 @@ pub enum Address {
 
 /// A number has more digits than a short code.
 const LONGEST_CODE: usize = 6;
+/// A number of more digits has its country's code, unless it begins with the zero that is dialled before one without.
+const LONGEST_AT_HOME: usize = 10;
 
 impl Address {
     /// Reads what a person or a provider wrote. What looks like a number and is none that `region` knows stays as its digits.
@@ -61,9 +63,12 @@ impl Address {
         if !text.starts_with('+') && digits.len() <= LONGEST_CODE {
             return Address::Code(digits);
         }
-        let parsed = phonenumber::parse(region.map(|region| region.0), text).ok();
-        match parsed.filter(phonenumber::is_valid) {
-            Some(number) => Address::Number(number.format().mode(Mode::E164).to_string()),
+        // So many digits, and not as dialled at home: providers leave out the plus sign.
+        let abroad =
+            (digits.len() > LONGEST_AT_HOME && !digits.starts_with('0')).then(|| format!("+{digits}"));
+        let parsed = abroad.and_then(|abroad| valid(None, &abroad));
+        match parsed.or_else(|| valid(region, text)) {
+            Some(number) => Address::Number(number),
             None if text.starts_with('+') => Address::Number(format!("+{digits}")),
             None => Address::Code(digits),
         }
@@ -86,6 +91,12 @@ impl Address {
     pub fn can_be_answered(&self) -> bool {
         !matches!(self, Address::Name(_))
     }
+}
+
+/// The number in E.164, if it is one.
+fn valid(region: Option<Region>, text: &str) -> Option<String> {
+    let number = phonenumber::parse(region.map(|region| region.0), text).ok()?;
+    phonenumber::is_valid(&number).then(|| number.format().mode(Mode::E164).to_string())
 }
 
 /// As networks write it: nothing to look up. A number that begins with its country's trunk prefix is rare, and looked up by
@@ -124,6 +135,19 @@ mod tests {
             Address::Number("+15550100".into()),
             "no valid one, but written as one"
         );
+    }
+
+    #[test]
+    fn a_number_without_its_plus_sign_is_still_from_abroad() {
+        for (text, region, number) in [
+            ("4915112345678", "US", "+4915112345678"),
+            ("385916242493", "DE", "+385916242493"),
+            ("14158675309", "DE", "+14158675309"),
+            ("11987654321", "BR", "+5511987654321"),
+            ("9876543210", "IN", "+919876543210"),
+        ] {
+            assert_eq!(read(text, region), Address::Number(number.into()), "{text} {region}");
+        }
     }
 
     #[test]

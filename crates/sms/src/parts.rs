@@ -3,7 +3,7 @@
 //! Generic over what a part holds, so that whoever keeps parts elsewhere as well can find them there. Time comes in with
 //! the call, in milliseconds.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Which message a part belongs to, as far as a network tells: the sender counts references, and begins anew after 256.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -45,7 +45,7 @@ pub struct Limits {
     pub parts: usize,
     /// How long a message waits for its parts, from the first on.
     pub patience: i64,
-    /// How long a whole message is remembered, for parts that come again.
+    /// How long a message is remembered that was given out, for parts that come again.
     pub memory: i64,
 }
 
@@ -62,8 +62,10 @@ pub struct Assembler<T> {
     waiting: BTreeMap<Key, Waiting<T>>,
     /// Keys in the order they began to wait. One that waits no more, or anew, is skipped by its number.
     order: VecDeque<(Key, u64)>,
-    /// What became whole not long ago, oldest first.
-    done: VecDeque<(i64, Key, Vec<T>)>,
+    /// What was given out not long ago, with the parts it had.
+    done: HashMap<Key, (i64, BTreeMap<u8, T>)>,
+    /// The same, oldest first. What was given out again since is skipped by its time.
+    done_order: VecDeque<(i64, Key)>,
     parts: usize,
     begun: u64,
 }
@@ -81,7 +83,8 @@ impl<T: Clone + PartialEq> Assembler<T> {
             limits,
             waiting: BTreeMap::new(),
             order: VecDeque::new(),
-            done: VecDeque::new(),
+            done: HashMap::new(),
+            done_order: VecDeque::new(),
             parts: 0,
             begun: 0,
         }
@@ -102,22 +105,19 @@ impl<T: Clone + PartialEq> Assembler<T> {
         let mut out = self.expire(now);
         let Part { key, number, item } = part;
         let number = number.clamp(1, key.total.max(1));
-        let again = |known: &&(i64, Key, Vec<T>)| {
-            known.1 == key && known.2.get(usize::from(number) - 1) == Some(&item)
-        };
-        if self.done.iter().rev().find(again).is_some() {
+        if self.done.get(&key).is_some_and(|(_, parts)| parts.get(&number) == Some(&item)) {
             return out;
         }
         match self.waiting.get(&key).and_then(|waiting| waiting.parts.get(&number)) {
             Some(known) if *known == item => return out,
             // The same place of the same message, with something else in it: the reference was used again.
-            Some(_) => out.extend(self.give_out(&key)),
+            Some(_) => out.extend(self.give_out(now, &key)),
             None => {}
         }
         while self.parts >= self.limits.parts && self.parts > 0 {
             match self.order.pop_front() {
                 Some((oldest, number)) if self.is_waiting(&oldest, number) => {
-                    out.extend(self.give_out(&oldest))
+                    out.extend(self.give_out(now, &oldest))
                 }
                 Some(_) => {}
                 None => break,
@@ -133,13 +133,7 @@ impl<T: Clone + PartialEq> Assembler<T> {
             waiting.parts.insert(number, item);
             self.parts += 1;
             if waiting.parts.len() == usize::from(key.total.max(1)) {
-                let whole = self.give_out(&key);
-                let items = whole.iter().flat_map(|whole| whole.parts.iter().flatten().cloned()).collect();
-                self.done.push_back((now, key, items));
-                while self.done.len() > self.limits.parts {
-                    self.done.pop_front();
-                }
-                out.extend(whole);
+                out.extend(self.give_out(now, &key));
             }
         }
         out
@@ -148,8 +142,12 @@ impl<T: Clone + PartialEq> Assembler<T> {
     /// What has waited long enough.
     pub fn expire(&mut self, now: i64) -> Vec<Assembled<T>> {
         let (patience, memory) = (self.limits.patience, self.limits.memory);
-        while self.done.front().is_some_and(|(at, ..)| now - at > memory) {
-            self.done.pop_front();
+        while let Some((at, key)) =
+            self.done_order.pop_front_if(|(at, _)| now - *at > memory || self.done.len() > self.limits.parts)
+        {
+            if self.done.get(&key).is_some_and(|(done, _)| *done == at) {
+                self.done.remove(&key);
+            }
         }
         let mut out = Vec::new();
         while let Some((key, number)) = self.order.front() {
@@ -160,20 +158,32 @@ impl<T: Clone + PartialEq> Assembler<T> {
             let key = key.clone();
             self.order.pop_front();
             if waits {
-                out.extend(self.give_out(&key));
+                out.extend(self.give_out(now, &key));
             }
         }
         out
+    }
+
+    /// Parts of it came, and others did not.
+    pub fn waits_for(&self, key: &Key) -> bool {
+        self.waiting.contains_key(key)
+    }
+
+    /// What was given out was lost: its parts are to count again.
+    pub fn forget(&mut self, key: &Key) {
+        self.done.remove(key);
     }
 
     fn is_waiting(&self, key: &Key, number: u64) -> bool {
         self.waiting.get(key).is_some_and(|waiting| waiting.number == number)
     }
 
-    fn give_out(&mut self, key: &Key) -> Option<Assembled<T>> {
-        let mut waiting = self.waiting.remove(key)?;
+    fn give_out(&mut self, now: i64, key: &Key) -> Option<Assembled<T>> {
+        let waiting = self.waiting.remove(key)?;
         self.parts -= waiting.parts.len();
-        let parts = (1..=key.total.max(1)).map(|number| waiting.parts.remove(&number)).collect();
+        let parts = (1..=key.total.max(1)).map(|number| waiting.parts.get(&number).cloned()).collect();
+        self.done_order.push_back((now, key.clone()));
+        self.done.insert(key.clone(), (now, waiting.parts));
         Some(Assembled { key: key.clone(), parts })
     }
 }

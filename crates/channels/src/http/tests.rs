@@ -75,12 +75,13 @@ async fn start(intake: Recorder, limits: Limits) -> Running {
     let twilio = HttpInbox::Twilio {
         auth_tokens: vec!["dev".to_owned()].into(),
         public_url: format!("http://{address}").into(),
+        profile: Arc::default(),
     };
     let known = Known(HashMap::from([
         ("messenger", meta(Kind::Messenger)),
         ("whatsapp", meta(Kind::Whatsapp)),
         ("sms", twilio),
-        ("generic", HttpInbox::Generic { bearer: "dev".into() }),
+        ("generic", HttpInbox::own("dev")),
     ]));
     let (intake, stop) = (Arc::new(intake), CancellationToken::new());
     let router = router(Arc::clone(&intake) as Arc<dyn Intake>, Arc::new(known), limits);
