@@ -4,6 +4,17 @@ import json
 import sys
 
 from smpplib import gsm, smpp
+from smpplib.client import SimpleSequenceGenerator
+
+
+class Client:
+    """All that a unit wants of one: numbers, which those it reads have already."""
+
+    sequence_generator = SimpleSequenceGenerator()
+
+    def next_sequence(self):
+        return self.sequence_generator.next_sequence()
+
 
 for line in sys.stdin:
     line = line.rstrip("\n")
@@ -12,7 +23,7 @@ for line in sys.stdin:
         # Its parts begin with a header of six octets where there are several, with a random reference.
         told = {"encoding": encoding, "parts": [part[6 if len(parts) > 1 else 0 :].hex() for part in parts]}
     else:
-        unit = smpp.parse_pdu(bytes.fromhex(line), client=None, allow_unknown_opt_params=True)
+        unit = smpp.parse_pdu(bytes.fromhex(line), client=Client(), allow_unknown_opt_params=True)
         octets = lambda value: value.hex() if isinstance(value, bytes) else value
         names = (
             "command sequence status source_addr_ton source_addr_npi source_addr dest_addr_ton dest_addr_npi "

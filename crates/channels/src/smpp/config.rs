@@ -12,7 +12,7 @@ pub struct Config {
     pub host: String,
     pub port: u16,
     pub tls: bool,
-    /// What a certificate must lead to besides the web's roots: PEM.
+    /// What a certificate may lead to besides the web's roots: PEM. No setting says so.
     pub ca: Option<String>,
     pub system_id: String,
     pub password: String,
@@ -60,10 +60,9 @@ pub(super) enum Ids {
 }
 
 /// The settings, besides those of every SMS inbox.
-pub const SETTINGS: [&str; 17] = [
+pub const SETTINGS: [&str; 16] = [
     "smpp",
     "tls",
-    "ca",
     "system_id",
     "password",
     "system_type",
