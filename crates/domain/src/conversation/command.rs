@@ -218,15 +218,6 @@ pub struct Received {
     pub placed: Option<ConversationId>,
 }
 
-impl Received {
-    /// See [`Sealed::detach`].
-    pub(crate) fn detach(&mut self) {
-        self.from.address.detach();
-        self.content.detach();
-        self.thread.iter_mut().for_each(Sealed::detach);
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum MessageKind {
     Message,
