@@ -80,7 +80,7 @@ impl HttpInbox {
     /// Lets the webhook in and reads it. Nothing of a body is looked at as facts before it is known to be signed.
     pub(super) fn facts(&self, inbox: &str, head: &Parts, body: &[u8]) -> Result<Vec<Fact>, Failure> {
         let signed = |valid: bool| if valid { Ok(()) } else { Err(Failure::Unsigned(self.route())) };
-        let inbox = Some(inbox);
+        let (id, inbox) = (inbox, Some(inbox));
         let facts = match self {
             HttpInbox::Meta { kind, app_secrets, .. } => {
                 let given = header(&head.headers, messenger::signature::HEADER);
@@ -105,7 +105,7 @@ impl HttpInbox {
             HttpInbox::Generic { bearer, provider, channel, public_url, profile } => {
                 signed(lets_in(bearer.as_deref(), provider, public_url, head, body))?;
                 let facts = match &provider.reader {
-                    Some(reader) => reader.facts(*channel, inbox.unwrap_or_default(), body)?,
+                    Some(reader) => reader.facts(*channel, id, body)?,
                     None => generic::normalize(inbox, body)?,
                 };
                 match profile {

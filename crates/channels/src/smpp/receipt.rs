@@ -115,8 +115,8 @@ impl<'a> Fields<'a> {
             let value = value.split([' ', ',', ';', '\n', '\0']).next().unwrap_or_default();
             if names.iter().any(|it| name.eq_ignore_ascii_case(it)) {
                 // There is none where the next field begins.
-                let is_there = !value.is_empty() && !(after.starts_with(' ') && value.contains(':'));
-                return Some(value).filter(|_| is_there);
+                let is_missing = value.is_empty() || after.starts_with(' ') && value.contains(':');
+                return Some(value).filter(|_| !is_missing);
             }
             rest = after;
         }

@@ -56,7 +56,7 @@ async fn a_text_arrives_as_it_was_written_however_long() {
         assert_eq!((to.ton, to.npi, &to.digits[..]), (1, 1, &b"4915112345678"[..]));
         let references: Vec<_> = taken.iter().map(|it| it.tlv(0x020c).cloned()).collect();
         assert!(references.iter().all(|it| *it == references[0]));
-        assert_eq!(references[0].is_some(), settings == &[("long", "sar")]);
+        assert_eq!(references[0].is_some(), settings == [("long", "sar")]);
     }
 }
 
@@ -117,7 +117,7 @@ async fn a_message_centre_that_throttles_gets_all_in_the_end() {
         if *count <= 40 {
             return Reply::Taken;
         }
-        let status = if counted.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 0x58 } else { 0x14 };
+        let status = if counted.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 0x58 } else { 0x14 };
         Reply::Status(status)
     });
     let smsc = Smsc::start(script).await;
