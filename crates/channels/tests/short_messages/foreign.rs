@@ -92,6 +92,7 @@ async fn npms_message_centre_takes_throttles_cuts_and_delivers() {
     // A text with characters of the extension, as the other side reads it.
     let sent = smpp.send(&outgoing("k1", "+4915112345678", "Grüße {für} 5 € @Köln")).await;
     assert_eq!(sent, Outcome::Sent { provider_id: "1".into() });
+    until("it is heard", || !npm.said("text").is_empty()).await;
     let heard = npm.said("text").pop().unwrap();
     assert_eq!((&heard["to"], &heard["ton"]), (&json!("4915112345678"), &json!(1)));
     assert_eq!(heard["text"], "Grüße {für} 5 € @Köln");
@@ -104,6 +105,7 @@ async fn npms_message_centre_takes_throttles_cuts_and_delivers() {
     let before = npm.said("text").len();
     let sent = smpp.send(&outgoing("k2", "+15550123", &text)).await;
     assert!(matches!(sent, Outcome::Sent { .. }), "{sent:?}");
+    until("all its parts", || npm.said("text").len() >= before + 3).await;
     let parts = npm.said("text").split_off(before);
     let words: String = parts.iter().map(|part| part["text"].as_str().unwrap()).collect();
     assert_eq!(words, text);
@@ -125,7 +127,9 @@ async fn npms_message_centre_takes_throttles_cuts_and_delivers() {
     // Too fast, once; it goes out all the same.
     let sent = smpp.send(&outgoing("k3", "+15550123", "throttle")).await;
     assert!(matches!(sent, Outcome::Sent { .. }), "{sent:?}");
-    assert_eq!(npm.said("text").iter().filter(|it| it["text"] == "throttle").count(), 2);
+    // What it says of a message may come after its answer.
+    let throttled = || npm.said("text").iter().filter(|it| it["text"] == "throttle").count();
+    until("it came twice", || throttled() == 2).await;
 
     // Cut in the middle: nobody knows.
     let sent = smpp.send(&outgoing("k4", "+15550123", "cut")).await;
