@@ -6,6 +6,7 @@ use domain::{Attachment, Channel, Code, Content, Millis, Rejection, Timestamp, c
 use wire::api::v1 as pb;
 
 pub(crate) mod policy;
+pub(crate) mod recipient;
 
 pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     let nanos = at.0.rem_euclid(1_000) * 1_000_000;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, TenantId, Timestamp,
-    relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
+    TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{ReceiptKind, ThreadOf};
@@ -32,6 +32,8 @@ pub struct Customer {
     letters: Option<Box<Letters>>,
     /// Who had a conversation with the customer last, of people.
     pub(super) known_by: Option<Box<KnownBy>>,
+    /// Most have none.
+    tags: Option<Box<Tags>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -93,6 +95,7 @@ pub struct Tombstone {
     pub sent: Vec<Sent>,
     pub early: Vec<Early>,
     pub known_by: Option<KnownBy>,
+    pub tags: Tags,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -114,6 +117,8 @@ pub struct Conversation {
     pub stage: Stage,
     /// E-mail: the thread an answer stands in.
     pub(super) thread: Option<Box<KeptThread>>,
+    /// What a bot said is special about it, as long as it is open.
+    pub(super) special: Option<Box<Special>>,
 }
 
 /// See [`ThreadOf`].
@@ -150,6 +155,8 @@ pub enum Owner {
         assignment: Box<OfferId>,
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
+        /// Who was asked in.
+        consult: Option<Box<Consult>>,
     },
     /// An agent who put it away, and holds nothing of it meanwhile.
     Snoozed {
@@ -169,6 +176,18 @@ impl Owner {
             | Owner::Snoozed { queue, .. } => queue,
         }
     }
+}
+
+/// Another agent, asked in by the one who has the conversation.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Consult {
+    pub id: CommandId,
+    /// Where it was asked.
+    pub desk: DeskId,
+    /// None until that desk has answered.
+    pub agent: Option<AgentId>,
+    /// For that agent, until then.
+    pub(super) note: Option<Kept>,
 }
 
 /// A queue is closed, and nobody has put that into words yet.
@@ -226,7 +245,17 @@ impl Customer {
             quiet_since: None,
             letters: None,
             known_by: None,
+            tags: None,
         }
+    }
+
+    /// What the ledger says of the customer.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.tags.as_deref()
+    }
+
+    pub(super) fn note_tags(&mut self, tags: &Tags) {
+        self.tags = (!tags.is_empty()).then(|| Box::new(tags.clone()));
     }
 
     pub(super) fn has_open(&self) -> bool {
@@ -267,15 +296,20 @@ impl Customer {
         let latest = match &self.latest {
             None => None,
             Some(Conversation { stage: Stage::Open(_), .. }) => return None,
-            Some(Conversation { number, owner_epoch, turns, stage: Stage::Closed { at }, thread }) => {
-                Some(ClosedConversation {
-                    number: *number,
-                    owner_epoch: *owner_epoch,
-                    turns: *turns,
-                    closed_at: *at,
-                    thread: thread.as_deref().map(KeptThread::thread_of),
-                })
-            }
+            Some(Conversation {
+                number,
+                owner_epoch,
+                turns,
+                stage: Stage::Closed { at },
+                thread,
+                special: _,
+            }) => Some(ClosedConversation {
+                number: *number,
+                owner_epoch: *owner_epoch,
+                turns: *turns,
+                closed_at: *at,
+                thread: thread.as_deref().map(KeptThread::thread_of),
+            }),
         };
         let letters = self.letters.as_deref();
         Some(Tombstone {
@@ -286,11 +320,12 @@ impl Customer {
             sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
             known_by: self.known_by.as_deref().cloned(),
+            tags: self.tags.as_deref().cloned().unwrap_or_default(),
         })
     }
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
-        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by } = tombstone;
+        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by, tags } = tombstone;
         let latest = latest.as_ref().map(|latest| Conversation {
             number: latest.number,
             owner_epoch: latest.owner_epoch,
@@ -300,6 +335,7 @@ impl Customer {
                 .thread
                 .as_ref()
                 .map(|thread| Box::new(KeptThread::new(thread.message, &thread.thread))),
+            special: None,
         });
         let letters = Letters { sent: sent.clone(), early: early.clone() };
         Customer {
@@ -307,6 +343,7 @@ impl Customer {
             latest,
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
+            tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             ..Customer::new(endpoint, address)
         }
     }

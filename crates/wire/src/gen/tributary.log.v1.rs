@@ -526,7 +526,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -573,6 +573,17 @@ pub mod contact_event {
         #[prost(string, tag = "3")]
         pub tag: ::prost::alloc::string::String,
     }
+    /// The conversations of this address learn what tags its contact has. Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TagsTold {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "3")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -583,6 +594,8 @@ pub mod contact_event {
         Tagged(Tagged),
         #[prost(message, tag = "4")]
         Untagged(Untagged),
+        #[prost(message, tag = "5")]
+        TagsTold(TagsTold),
     }
 }
 /// What someone wrote.
@@ -632,1189 +645,6 @@ pub struct MailThread {
     pub message_id: ::prost::alloc::string::String,
     #[prost(string, repeated, tag = "3")]
     pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-/// What the conversations of a party may be told or asked.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ConversationCommand {
-    #[prost(
-        oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82"
-    )]
-    pub kind: ::core::option::Option<conversation_command::Kind>,
-}
-/// Nested message and enum types in `ConversationCommand`.
-pub mod conversation_command {
-    /// Something happened at the customer's address that is no message.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Note {
-        #[prost(message, optional, tag = "1")]
-        pub from: ::core::option::Option<super::Correspondent>,
-        #[prost(enumeration = "super::NoteKind", tag = "2")]
-        pub kind: i32,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "4")]
-        pub content: ::core::option::Option<super::Sealed>,
-        #[prost(int64, tag = "5")]
-        pub at: i64,
-    }
-    /// A message of ours arrived, was read, or failed after the provider had taken it.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Receipt {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-        #[prost(enumeration = "super::ReceiptKind", tag = "2")]
-        pub kind: i32,
-        /// Absent where `watermark` covers everything before.
-        #[prost(string, optional, tag = "3")]
-        pub provider_id: ::core::option::Option<::prost::alloc::string::String>,
-        #[prost(int64, optional, tag = "4")]
-        pub watermark: ::core::option::Option<i64>,
-        #[prost(int64, tag = "5")]
-        pub at: i64,
-        #[prost(string, optional, tag = "6")]
-        pub reason: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// The customer wants no more messages on this inbox.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OptOut {
-        #[prost(message, optional, tag = "1")]
-        pub from: ::core::option::Option<super::Correspondent>,
-    }
-    /// The customer wants messages again.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OptIn {
-        #[prost(message, optional, tag = "1")]
-        pub from: ::core::option::Option<super::Correspondent>,
-    }
-    /// A message that could not be understood, kept whole for an operator.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Unreadable {
-        #[prost(message, optional, tag = "1")]
-        pub from: ::core::option::Option<super::Correspondent>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub content: ::core::option::Option<super::Sealed>,
-        #[prost(string, tag = "4")]
-        pub reason: ::prost::alloc::string::String,
-        #[prost(int64, tag = "5")]
-        pub at: i64,
-    }
-    /// A bot answers a turn; whose turn it is, the conversation decides.
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct BotAnswer {
-        #[prost(message, optional, tag = "1")]
-        pub turn: ::core::option::Option<super::TurnId>,
-        #[prost(message, repeated, tag = "2")]
-        pub actions: ::prost::alloc::vec::Vec<super::BotAction>,
-        #[prost(string, tag = "3")]
-        pub tenant: ::prost::alloc::string::String,
-        #[prost(string, tag = "4")]
-        pub bot: ::prost::alloc::string::String,
-    }
-    /// An agent writes to the customer.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Reply {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        #[prost(bytes = "bytes", tag = "4")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "5")]
-        pub body: ::core::option::Option<super::Sealed>,
-    }
-    /// An agent gives the conversation to someone else.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Transfer {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        #[prost(message, optional, tag = "4")]
-        pub to: ::core::option::Option<super::TransferTo>,
-        #[prost(message, optional, tag = "5")]
-        pub note: ::core::option::Option<super::Sealed>,
-    }
-    /// An agent is done.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Close {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-    }
-    /// An agent puts the conversation away until then, or until the customer writes.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Snooze {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        #[prost(int64, tag = "4")]
-        pub until: i64,
-    }
-    /// The agent who put it away wants it back.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Wake {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-    }
-    /// A supervisor gives the conversation to someone, whoever has it.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Reassign {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub by: ::prost::alloc::string::String,
-        /// The owner epoch that the supervisor saw: under another, nothing is done.
-        #[prost(uint32, optional, tag = "3")]
-        pub owner_epoch: ::core::option::Option<u32>,
-        #[prost(message, optional, tag = "4")]
-        pub to: ::core::option::Option<super::TransferTo>,
-        #[prost(message, optional, tag = "5")]
-        pub note: ::core::option::Option<super::Sealed>,
-    }
-    /// An agent accepted the offer of this conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Assign {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        #[prost(message, optional, tag = "3")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "4")]
-        pub agent: ::prost::alloc::string::String,
-        /// The acceptance that waits for an answer.
-        #[prost(bytes = "bytes", tag = "5")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// The agent is gone: the conversation goes back to its queue.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct GiveBack {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(message, optional, tag = "2")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-    }
-    /// Nobody took it where it waits: it waits in another queue from here on.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Overflow {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "3")]
-        pub to: ::prost::alloc::string::String,
-        #[prost(int64, tag = "4")]
-        pub since: i64,
-    }
-    /// The conversation's queue is closed: the customer is to be told.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct TellAway {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "3")]
-        pub queue: ::prost::alloc::string::String,
-        /// When it opens, as far as that is known.
-        #[prost(int64, optional, tag = "4")]
-        pub until: ::core::option::Option<i64>,
-    }
-    /// What the customer is told of that.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AwayText {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub message: ::prost::bytes::Bytes,
-        /// A sealed Content.
-        #[prost(message, optional, tag = "4")]
-        pub body: ::core::option::Option<super::Sealed>,
-    }
-    /// What became of a message on its way out.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Progress {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub progress: ::core::option::Option<super::Progress>,
-    }
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Kind {
-        /// Facts, from the channels.
-        #[prost(message, tag = "1")]
-        Receive(super::Received),
-        #[prost(message, tag = "2")]
-        Note(Note),
-        #[prost(message, tag = "3")]
-        Receipt(Receipt),
-        #[prost(message, tag = "4")]
-        OptOut(OptOut),
-        #[prost(message, tag = "5")]
-        OptIn(OptIn),
-        #[prost(message, tag = "6")]
-        Unreadable(Unreadable),
-        /// From bots and people.
-        #[prost(message, tag = "20")]
-        BotAnswer(BotAnswer),
-        #[prost(message, tag = "21")]
-        Reply(Reply),
-        #[prost(message, tag = "22")]
-        Transfer(Transfer),
-        #[prost(message, tag = "23")]
-        Close(Close),
-        #[prost(message, tag = "24")]
-        Reassign(Reassign),
-        #[prost(message, tag = "25")]
-        Snooze(Snooze),
-        #[prost(message, tag = "26")]
-        Wake(Wake),
-        /// Relays, from the desk and from delivery.
-        #[prost(message, tag = "40")]
-        Assign(Assign),
-        #[prost(message, tag = "41")]
-        GiveBack(GiveBack),
-        #[prost(message, tag = "43")]
-        Overflow(Overflow),
-        #[prost(message, tag = "42")]
-        Progress(Progress),
-        /// From the partition itself.
-        #[prost(message, tag = "60")]
-        TimerFired(super::TimerId),
-        /// Queues that are closed.
-        #[prost(message, tag = "81")]
-        TellAway(TellAway),
-        #[prost(message, tag = "82")]
-        AwayText(AwayText),
-    }
-}
-/// The customer wrote, or tapped a button.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Received {
-    #[prost(message, optional, tag = "1")]
-    pub from: ::core::option::Option<Correspondent>,
-    #[prost(enumeration = "MessageKind", tag = "2")]
-    pub kind: i32,
-    #[prost(bytes = "bytes", tag = "3")]
-    pub message: ::prost::bytes::Bytes,
-    /// A sealed Content.
-    #[prost(message, optional, tag = "4")]
-    pub content: ::core::option::Option<Sealed>,
-    #[prost(int64, tag = "5")]
-    pub sent_at: i64,
-    /// The edge could tell that the sender is who it says.
-    #[prost(bool, tag = "6")]
-    pub authenticated: bool,
-    /// E-mail: a sealed MailThread.
-    #[prost(message, optional, tag = "7")]
-    pub thread: ::core::option::Option<Sealed>,
-    /// E-mail: the conversation that a reference of ours in it names.
-    #[prost(message, optional, tag = "8")]
-    pub placed: ::core::option::Option<ConversationId>,
-}
-/// One thing a bot does in its answer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct BotAction {
-    #[prost(oneof = "bot_action::Kind", tags = "1, 2, 3")]
-    pub kind: ::core::option::Option<bot_action::Kind>,
-}
-/// Nested message and enum types in `BotAction`.
-pub mod bot_action {
-    /// Write to the customer.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Say {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub message: ::prost::bytes::Bytes,
-        /// A sealed Content.
-        #[prost(message, optional, tag = "2")]
-        pub body: ::core::option::Option<super::Sealed>,
-    }
-    /// Give the conversation to a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct HandOff {
-        /// TENANT/DESK/QUEUE; the inbox's own queue if absent.
-        #[prost(string, optional, tag = "1")]
-        pub queue: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// End the conversation.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Close {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        Say(Say),
-        #[prost(message, tag = "2")]
-        HandOff(HandOff),
-        #[prost(message, tag = "3")]
-        Close(Close),
-    }
-}
-/// Whom an agent gives a conversation to.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TransferTo {
-    #[prost(oneof = "transfer_to::Kind", tags = "1, 2, 3")]
-    pub kind: ::core::option::Option<transfer_to::Kind>,
-}
-/// Nested message and enum types in `TransferTo`.
-pub mod transfer_to {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "1")]
-        Queue(::prost::alloc::string::String),
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        Agent(::prost::alloc::string::String),
-        /// TENANT/DESK: to where the desk's conversations wait.
-        #[prost(string, tag = "3")]
-        Desk(::prost::alloc::string::String),
-    }
-}
-/// Something that happened to a customer's conversations.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ConversationEvent {
-    #[prost(string, tag = "1")]
-    pub tenant: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub inbox: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "3")]
-    pub what: ::core::option::Option<ConversationWhat>,
-}
-/// What it was.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ConversationWhat {
-    #[prost(
-        oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102"
-    )]
-    pub kind: ::core::option::Option<conversation_what::Kind>,
-}
-/// Nested message and enum types in `ConversationWhat`.
-pub mod conversation_what {
-    /// A customer's first sign of life in this inbox. Relayed to the contacts.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct CustomerSeen {
-        #[prost(message, optional, tag = "1")]
-        pub from: ::core::option::Option<super::Correspondent>,
-        #[prost(int64, tag = "2")]
-        pub at: i64,
-    }
-    /// A conversation began.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Opened {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint64, tag = "2")]
-        pub policy_version: u64,
-    }
-    /// A closed conversation goes on.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Reopened {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-    }
-    /// The customer's message stands in the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct MessageReceived {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(enumeration = "super::MessageKind", tag = "3")]
-        pub kind: i32,
-        /// A sealed Content.
-        #[prost(message, optional, tag = "4")]
-        pub content: ::core::option::Option<super::Sealed>,
-        /// A sealed MailThread.
-        #[prost(message, optional, tag = "5")]
-        pub thread: ::core::option::Option<super::Sealed>,
-        #[prost(int64, tag = "6")]
-        pub sent_at: i64,
-        #[prost(bool, tag = "7")]
-        pub authenticated: bool,
-    }
-    /// Something that is no message happened at the customer's address.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Noted {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-        #[prost(enumeration = "super::NoteKind", tag = "2")]
-        pub kind: i32,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "4")]
-        pub content: ::core::option::Option<super::Sealed>,
-        #[prost(int64, tag = "5")]
-        pub at: i64,
-    }
-    /// A message of ours arrived, was read or failed.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct ReceiptNoted {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(enumeration = "super::ReceiptKind", tag = "2")]
-        pub kind: i32,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(int64, tag = "4")]
-        pub at: i64,
-        #[prost(string, optional, tag = "5")]
-        pub reason: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// A receipt came for a message that is not known to have been sent; it is noted as soon as that is.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct ReceiptKept {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-        #[prost(string, tag = "2")]
-        pub provider_id: ::prost::alloc::string::String,
-        #[prost(enumeration = "super::ReceiptKind", tag = "3")]
-        pub kind: i32,
-        #[prost(int64, tag = "4")]
-        pub at: i64,
-        #[prost(string, optional, tag = "5")]
-        pub reason: ::core::option::Option<::prost::alloc::string::String>,
-    }
-    /// A mail named a conversation that its sender has no part in. Relayed to the sender's own party.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Redirected {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub to: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "2")]
-        pub received: ::core::option::Option<super::Received>,
-    }
-    /// A message that could not be understood is kept.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct UnreadableKept {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub content: ::core::option::Option<super::Sealed>,
-        #[prost(string, tag = "4")]
-        pub reason: ::prost::alloc::string::String,
-        #[prost(int64, tag = "5")]
-        pub at: i64,
-    }
-    /// The customer wants no more messages.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OptedOut {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-    }
-    /// The customer wants messages again.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OptedIn {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-    }
-    /// Nothing was under way for the customer for some time: it leaves memory.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Retired {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-    }
-    /// A retired customer is needed again, and is as it was.
-    #[derive(Clone, PartialEq, ::prost::Message)]
-    pub struct Returned {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub party: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "2")]
-        pub tombstone: ::core::option::Option<super::Tombstone>,
-    }
-    /// A bot owns the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct BotEngaged {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(string, tag = "2")]
-        pub bot: ::prost::alloc::string::String,
-        #[prost(uint32, tag = "3")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/QUEUE: where it goes from the bot if the inbox is gone by then.
-        #[prost(string, tag = "4")]
-        pub queue: ::prost::alloc::string::String,
-    }
-    /// The bot is asked to answer a message that was received before this.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct TurnAsked {
-        #[prost(message, optional, tag = "1")]
-        pub turn: ::core::option::Option<super::TurnId>,
-        #[prost(string, tag = "2")]
-        pub bot: ::prost::alloc::string::String,
-        /// A sealed Content: the message's, once more, for a built-in bot. Absent, other bots have it from the log.
-        #[prost(message, optional, tag = "3")]
-        pub content: ::core::option::Option<super::Sealed>,
-        #[prost(bytes = "bytes", tag = "4")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(int64, tag = "5")]
-        pub answer_by: i64,
-    }
-    /// The bot answered; what it did stands behind this.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct TurnAnswered {
-        #[prost(message, optional, tag = "1")]
-        pub turn: ::core::option::Option<super::TurnId>,
-    }
-    /// The bot wrote to the customer. Relayed to delivery.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct BotReplied {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub outgoing: ::core::option::Option<super::Outgoing>,
-    }
-    /// A queue owns the conversation. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AgentWanted {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(enumeration = "super::Channel", tag = "2")]
-        pub channel: i32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "3")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(uint32, tag = "4")]
-        pub owner_epoch: u32,
-        #[prost(enumeration = "super::HandOffReason", tag = "5")]
-        pub reason: i32,
-        #[prost(int64, tag = "6")]
-        pub since: i64,
-        /// At the head of the queue: it was there before.
-        #[prost(bool, tag = "7")]
-        pub again: bool,
-        /// TENANT/DESK/AGENT: wanted from this very agent.
-        #[prost(string, optional, tag = "8")]
-        pub agent: ::core::option::Option<::prost::alloc::string::String>,
-        /// That agent is waited for until then.
-        #[prost(int64, optional, tag = "9")]
-        pub agent_until: ::core::option::Option<i64>,
-        /// That agent asked for it, and is not asked again.
-        #[prost(bool, tag = "10")]
-        pub by_request: bool,
-    }
-    /// An agent owns the conversation. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Assigned {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        #[prost(uint32, tag = "4")]
-        pub owner_epoch: u32,
-        #[prost(bytes = "bytes", tag = "5")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// An acceptance came too late. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AssignmentRefused {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(message, optional, tag = "2")]
-        pub offer: ::core::option::Option<super::OfferId>,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub command: ::prost::bytes::Bytes,
-    }
-    /// The agent no longer holds the conversation. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Released {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(message, optional, tag = "2")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-    }
-    /// The queue no longer holds the conversation. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Withdrawn {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "2")]
-        pub queue: ::prost::alloc::string::String,
-        #[prost(uint32, tag = "3")]
-        pub owner_epoch: u32,
-    }
-    /// An agent gave the conversation away; to whom stands behind this.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Transferred {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub by: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub note: ::core::option::Option<super::Sealed>,
-    }
-    /// The agent put the conversation away until then, or until the customer writes. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Snoozed {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub assignment: ::core::option::Option<super::OfferId>,
-        #[prost(uint32, tag = "4")]
-        pub owner_epoch: u32,
-        #[prost(int64, tag = "5")]
-        pub until: i64,
-    }
-    /// A supervisor gave the conversation to someone; to whom stands behind this.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Reassigned {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub by: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "3")]
-        pub note: ::core::option::Option<super::Sealed>,
-    }
-    /// An agent wrote to the customer. Relayed to delivery.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Replied {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub agent: ::prost::alloc::string::String,
-        #[prost(bytes = "bytes", tag = "3")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "4")]
-        pub outgoing: ::core::option::Option<super::Outgoing>,
-    }
-    /// What became of a message of ours.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct DeliveryNoted {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub progress: ::core::option::Option<super::Progress>,
-    }
-    /// The customer is to be told that the queue is closed.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AwayAsked {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(uint32, tag = "2")]
-        pub owner_epoch: u32,
-        /// TENANT/DESK/QUEUE.
-        #[prost(string, tag = "3")]
-        pub queue: ::prost::alloc::string::String,
-        /// When it opens, as far as that is known.
-        #[prost(int64, optional, tag = "4")]
-        pub until: ::core::option::Option<i64>,
-        /// Asked again then, if nobody has answered.
-        #[prost(int64, tag = "5")]
-        pub again_at: i64,
-    }
-    /// The customer is told that. Relayed to delivery.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AwaySaid {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub outgoing: ::core::option::Option<super::Outgoing>,
-    }
-    /// The conversation ended.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Closed {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(message, optional, tag = "2")]
-        pub by: ::core::option::Option<super::Closer>,
-        #[prost(enumeration = "super::CloseReason", tag = "3")]
-        pub reason: i32,
-    }
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Kind {
-        /// The customer.
-        #[prost(message, tag = "1")]
-        CustomerSeen(CustomerSeen),
-        #[prost(message, tag = "2")]
-        MessageReceived(MessageReceived),
-        #[prost(message, tag = "3")]
-        Noted(Noted),
-        #[prost(message, tag = "4")]
-        ReceiptNoted(ReceiptNoted),
-        #[prost(message, tag = "5")]
-        UnreadableKept(UnreadableKept),
-        #[prost(message, tag = "6")]
-        OptedOut(OptedOut),
-        #[prost(message, tag = "7")]
-        OptedIn(OptedIn),
-        #[prost(message, tag = "8")]
-        Redirected(Redirected),
-        #[prost(message, tag = "9")]
-        ReceiptKept(ReceiptKept),
-        #[prost(message, tag = "10")]
-        Retired(Retired),
-        #[prost(message, tag = "11")]
-        Returned(Returned),
-        /// The conversation as such.
-        #[prost(message, tag = "20")]
-        Opened(Opened),
-        #[prost(message, tag = "21")]
-        Reopened(Reopened),
-        #[prost(message, tag = "22")]
-        Closed(Closed),
-        /// Bots.
-        #[prost(message, tag = "40")]
-        BotEngaged(BotEngaged),
-        #[prost(message, tag = "41")]
-        TurnAsked(TurnAsked),
-        #[prost(message, tag = "42")]
-        TurnAnswered(TurnAnswered),
-        #[prost(message, tag = "43")]
-        BotReplied(BotReplied),
-        /// People.
-        #[prost(message, tag = "60")]
-        AgentWanted(AgentWanted),
-        #[prost(message, tag = "61")]
-        Assigned(Assigned),
-        #[prost(message, tag = "62")]
-        AssignmentRefused(AssignmentRefused),
-        #[prost(message, tag = "63")]
-        Released(Released),
-        #[prost(message, tag = "64")]
-        Withdrawn(Withdrawn),
-        #[prost(message, tag = "65")]
-        Transferred(Transferred),
-        #[prost(message, tag = "66")]
-        Replied(Replied),
-        #[prost(message, tag = "67")]
-        Reassigned(Reassigned),
-        #[prost(message, tag = "68")]
-        Snoozed(Snoozed),
-        /// What we sent.
-        #[prost(message, tag = "80")]
-        DeliveryNoted(DeliveryNoted),
-        /// Queues that are closed.
-        #[prost(message, tag = "101")]
-        AwayAsked(AwayAsked),
-        #[prost(message, tag = "102")]
-        AwaySaid(AwaySaid),
-    }
-}
-/// All that is known of a customer for whom nothing is under way.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Tombstone {
-    #[prost(enumeration = "Channel", tag = "1")]
-    pub channel: i32,
-    /// The address on the channel.
-    #[prost(message, optional, tag = "2")]
-    pub address: ::core::option::Option<Sealed>,
-    #[prost(bool, tag = "3")]
-    pub opted_out: bool,
-    /// The latest conversation; absent if there was none yet.
-    #[prost(message, optional, tag = "4")]
-    pub latest: ::core::option::Option<ClosedConversation>,
-    /// Oldest first.
-    #[prost(message, repeated, tag = "5")]
-    pub sent: ::prost::alloc::vec::Vec<SentMessage>,
-    #[prost(message, repeated, tag = "6")]
-    pub early: ::prost::alloc::vec::Vec<EarlyReceipt>,
-    /// Who had a conversation with the customer last, of people.
-    #[prost(message, optional, tag = "7")]
-    pub known_by: ::core::option::Option<KnownBy>,
-}
-/// An agent who had a conversation with the customer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KnownBy {
-    /// TENANT/DESK/AGENT.
-    #[prost(string, tag = "1")]
-    pub agent: ::prost::alloc::string::String,
-    /// When the agent let go of it.
-    #[prost(int64, tag = "2")]
-    pub at: i64,
-    /// TENANT/DESK/QUEUE: where it came from. Absent in what was kept before that was.
-    #[prost(string, optional, tag = "3")]
-    pub queue: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// A conversation that has ended, and may go on.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ClosedConversation {
-    #[prost(uint32, tag = "1")]
-    pub number: u32,
-    #[prost(uint32, tag = "2")]
-    pub owner_epoch: u32,
-    #[prost(uint32, tag = "3")]
-    pub turns: u32,
-    #[prost(int64, tag = "4")]
-    pub closed_at: i64,
-    #[prost(message, optional, tag = "5")]
-    pub thread: ::core::option::Option<ThreadOf>,
-}
-/// A message of ours that a provider took.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SentMessage {
-    /// FNV-1a of the provider's id of it, 64 bits.
-    #[prost(fixed64, tag = "1")]
-    pub provider: u64,
-    #[prost(uint32, tag = "2")]
-    pub conversation: u32,
-    #[prost(bytes = "bytes", tag = "3")]
-    pub message: ::prost::bytes::Bytes,
-    #[prost(int64, tag = "4")]
-    pub at: i64,
-    /// The furthest so far.
-    #[prost(enumeration = "ReceiptKind", optional, tag = "5")]
-    pub receipt: ::core::option::Option<i32>,
-}
-/// A receipt that came before its message was known to be sent.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EarlyReceipt {
-    #[prost(string, tag = "1")]
-    pub provider_id: ::prost::alloc::string::String,
-    #[prost(enumeration = "ReceiptKind", tag = "2")]
-    pub kind: i32,
-    #[prost(int64, tag = "3")]
-    pub at: i64,
-    #[prost(string, optional, tag = "4")]
-    pub reason: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// Who ended a conversation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Closer {
-    #[prost(oneof = "closer::Kind", tags = "1, 2, 3")]
-    pub kind: ::core::option::Option<closer::Kind>,
-}
-/// Nested message and enum types in `Closer`.
-pub mod closer {
-    /// The customer: by asking for no more messages.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Customer {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(string, tag = "1")]
-        Bot(::prost::alloc::string::String),
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        Agent(::prost::alloc::string::String),
-        #[prost(message, tag = "3")]
-        Customer(Customer),
-    }
-}
-/// Why a conversation went from a bot to people, or from one person to others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum HandOffReason {
-    Unspecified = 0,
-    NoBot = 1,
-    BotHandedOff = 2,
-    BotSilent = 3,
-    Transferred = 4,
-    AgentGone = 5,
-    Overflowed = 6,
-    Returned = 7,
-    Reassigned = 8,
-    Woke = 9,
-}
-impl HandOffReason {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "HAND_OFF_REASON_UNSPECIFIED",
-            Self::NoBot => "HAND_OFF_REASON_NO_BOT",
-            Self::BotHandedOff => "HAND_OFF_REASON_BOT_HANDED_OFF",
-            Self::BotSilent => "HAND_OFF_REASON_BOT_SILENT",
-            Self::Transferred => "HAND_OFF_REASON_TRANSFERRED",
-            Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
-            Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
-            Self::Returned => "HAND_OFF_REASON_RETURNED",
-            Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
-            Self::Woke => "HAND_OFF_REASON_WOKE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "HAND_OFF_REASON_UNSPECIFIED" => Some(Self::Unspecified),
-            "HAND_OFF_REASON_NO_BOT" => Some(Self::NoBot),
-            "HAND_OFF_REASON_BOT_HANDED_OFF" => Some(Self::BotHandedOff),
-            "HAND_OFF_REASON_BOT_SILENT" => Some(Self::BotSilent),
-            "HAND_OFF_REASON_TRANSFERRED" => Some(Self::Transferred),
-            "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
-            "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
-            "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
-            "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
-            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
-            _ => None,
-        }
-    }
-}
-/// Why a conversation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CloseReason {
-    Unspecified = 0,
-    Done = 1,
-    OptedOut = 2,
-}
-impl CloseReason {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CLOSE_REASON_UNSPECIFIED",
-            Self::Done => "CLOSE_REASON_DONE",
-            Self::OptedOut => "CLOSE_REASON_OPTED_OUT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CLOSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
-            "CLOSE_REASON_DONE" => Some(Self::Done),
-            "CLOSE_REASON_OPTED_OUT" => Some(Self::OptedOut),
-            _ => None,
-        }
-    }
-}
-/// What a delivery lane may be told.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeliveryCommand {
-    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21")]
-    pub kind: ::core::option::Option<delivery_command::Kind>,
-}
-/// Nested message and enum types in `DeliveryCommand`.
-pub mod delivery_command {
-    /// Relay, from a conversation: carry this out.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Deliver {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub outgoing: ::core::option::Option<super::Outgoing>,
-    }
-    /// From the sender: what became of an attempt.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Report {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "2")]
-        pub attempt: u32,
-        #[prost(message, optional, tag = "3")]
-        pub outcome: ::core::option::Option<super::Outcome>,
-    }
-    /// A new leader takes over.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Recover {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        Deliver(Deliver),
-        #[prost(message, tag = "2")]
-        Report(Report),
-        /// From the partition itself.
-        #[prost(message, tag = "20")]
-        Recover(Recover),
-        #[prost(message, tag = "21")]
-        TimerFired(super::TimerId),
-    }
-}
-/// What became of an attempt.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Outcome {
-    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4")]
-    pub kind: ::core::option::Option<outcome::Kind>,
-}
-/// Nested message and enum types in `Outcome`.
-pub mod outcome {
-    /// Taken.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Sent {
-        #[prost(string, tag = "1")]
-        pub provider_id: ::prost::alloc::string::String,
-    }
-    /// Not taken; may be later.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Retry {
-        #[prost(string, tag = "1")]
-        pub code: ::prost::alloc::string::String,
-        #[prost(string, tag = "2")]
-        pub reason: ::prost::alloc::string::String,
-        /// The provider's own wish, in milliseconds.
-        #[prost(uint64, optional, tag = "3")]
-        pub after: ::core::option::Option<u64>,
-    }
-    /// Never taken.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Refused {
-        #[prost(string, tag = "1")]
-        pub code: ::prost::alloc::string::String,
-        #[prost(string, tag = "2")]
-        pub reason: ::prost::alloc::string::String,
-    }
-    /// Perhaps taken.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Unknown {
-        #[prost(string, tag = "1")]
-        pub reason: ::prost::alloc::string::String,
-        /// Sending again reaches the customer once all the same.
-        #[prost(bool, tag = "2")]
-        pub resend: bool,
-    }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        Sent(Sent),
-        #[prost(message, tag = "2")]
-        Retry(Retry),
-        #[prost(message, tag = "3")]
-        Refused(Refused),
-        #[prost(message, tag = "4")]
-        Unknown(Unknown),
-    }
-}
-/// What happened to a message on its way out.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
-    pub kind: ::core::option::Option<delivery_event::Kind>,
-}
-/// Nested message and enum types in `DeliveryEvent`.
-pub mod delivery_event {
-    /// The message is to leave.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Queued {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(message, optional, tag = "3")]
-        pub outgoing: ::core::option::Option<super::Outgoing>,
-    }
-    /// An attempt is made once this was read back.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct SendStarted {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "2")]
-        pub attempt: u32,
-    }
-    /// The provider took it. Relayed to the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Sent {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "3")]
-        pub attempt: u32,
-        #[prost(string, tag = "4")]
-        pub provider_id: ::prost::alloc::string::String,
-    }
-    /// The attempt failed, and another follows.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct RetryScheduled {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "2")]
-        pub attempt: u32,
-        #[prost(int64, tag = "3")]
-        pub due: i64,
-        #[prost(string, tag = "4")]
-        pub code: ::prost::alloc::string::String,
-        #[prost(string, tag = "5")]
-        pub reason: ::prost::alloc::string::String,
-    }
-    /// It will not leave. Relayed to the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Failed {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "3")]
-        pub attempt: u32,
-        #[prost(string, tag = "4")]
-        pub code: ::prost::alloc::string::String,
-        #[prost(string, tag = "5")]
-        pub reason: ::prost::alloc::string::String,
-    }
-    /// The outcome of the attempt is not known yet.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OutcomeLost {
-        #[prost(bytes = "bytes", tag = "1")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "2")]
-        pub attempt: u32,
-    }
-    /// Nobody knows, and it is not sent again. Relayed to the conversation.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct OutcomeUnknown {
-        #[prost(message, optional, tag = "1")]
-        pub conversation: ::core::option::Option<super::ConversationId>,
-        #[prost(bytes = "bytes", tag = "2")]
-        pub message: ::prost::bytes::Bytes,
-        #[prost(uint32, tag = "3")]
-        pub attempt: u32,
-        #[prost(string, tag = "4")]
-        pub reason: ::prost::alloc::string::String,
-    }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        Queued(Queued),
-        #[prost(message, tag = "2")]
-        SendStarted(SendStarted),
-        #[prost(message, tag = "3")]
-        Sent(Sent),
-        #[prost(message, tag = "4")]
-        RetryScheduled(RetryScheduled),
-        #[prost(message, tag = "5")]
-        Failed(Failed),
-        #[prost(message, tag = "6")]
-        OutcomeLost(OutcomeLost),
-        #[prost(message, tag = "7")]
-        OutcomeUnknown(OutcomeUnknown),
-    }
 }
 /// What a workspace may be asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1947,6 +777,28 @@ pub struct Queue {
     /// An agent who lets so many offers in a row expire is away.
     #[prost(uint32, optional, tag = "34")]
     pub away_after_expired: ::core::option::Option<u32>,
+    /// Customers who go before others.
+    #[prost(message, repeated, tag = "35")]
+    pub vip: ::prost::alloc::vec::Vec<Vip>,
+}
+/// Customers whose contact has this tag.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Vip {
+    #[prost(string, tag = "1")]
+    pub tag: ::prost::alloc::string::String,
+    /// Points more than the queue's priority.
+    #[prost(uint32, tag = "2")]
+    pub priority: u32,
+}
+/// What one conversation has beyond the others of its queue.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Special {
+    /// Points more than the queue's priority.
+    #[prost(uint32, tag = "1")]
+    pub priority: u32,
+    /// What an agent must know besides what the queue needs; absent: nothing.
+    #[prost(message, optional, tag = "2")]
+    pub needs: ::core::option::Option<Needs>,
 }
 /// What becomes of a conversation whose queue is closed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2183,19 +1035,1451 @@ impl Selection {
         }
     }
 }
-/// What a desk may be told or asked.
+/// What the conversations of a party may be told or asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConversationCommand {
+    #[prost(
+        oneof = "conversation_command::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89"
+    )]
+    pub kind: ::core::option::Option<conversation_command::Kind>,
+}
+/// Nested message and enum types in `ConversationCommand`.
+pub mod conversation_command {
+    /// Something happened at the customer's address that is no message.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Note {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+        #[prost(enumeration = "super::NoteKind", tag = "2")]
+        pub kind: i32,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// A message of ours arrived, was read, or failed after the provider had taken it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Receipt {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::ReceiptKind", tag = "2")]
+        pub kind: i32,
+        /// Absent where `watermark` covers everything before.
+        #[prost(string, optional, tag = "3")]
+        pub provider_id: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(int64, optional, tag = "4")]
+        pub watermark: ::core::option::Option<i64>,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+        #[prost(string, optional, tag = "6")]
+        pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// The customer wants no more messages on this inbox.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OptOut {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+    }
+    /// The customer wants messages again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OptIn {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+    }
+    /// A message that could not be understood, kept whole for an operator.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Unreadable {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(string, tag = "4")]
+        pub reason: ::prost::alloc::string::String,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// A bot answers a turn; whose turn it is, the conversation decides.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct BotAnswer {
+        #[prost(message, optional, tag = "1")]
+        pub turn: ::core::option::Option<super::TurnId>,
+        #[prost(message, repeated, tag = "2")]
+        pub actions: ::prost::alloc::vec::Vec<super::BotAction>,
+        #[prost(string, tag = "3")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(string, tag = "4")]
+        pub bot: ::prost::alloc::string::String,
+    }
+    /// An agent writes to the customer.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reply {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "5")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// An agent gives the conversation to someone else.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Transfer {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub to: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An agent is done.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Close {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        /// Absent: this agent has put it away.
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// An agent puts the conversation away until then, or until the customer writes.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snooze {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(int64, tag = "4")]
+        pub until: i64,
+    }
+    /// The agent who put it away wants it back.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Wake {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// A supervisor gives the conversation to someone, whoever has it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reassign {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        /// The owner epoch that the supervisor saw: under another, nothing is done.
+        #[prost(uint32, optional, tag = "3")]
+        pub owner_epoch: ::core::option::Option<u32>,
+        #[prost(message, optional, tag = "4")]
+        pub to: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An administrator gives the conversation to someone, whoever has it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Override {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "2")]
+        pub tenant: ::prost::alloc::string::String,
+        /// The owner epoch that was seen: under another, nothing is done.
+        #[prost(uint32, optional, tag = "3")]
+        pub owner_epoch: ::core::option::Option<u32>,
+        #[prost(message, optional, tag = "4")]
+        pub to: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An agent asks another in, or someone of a queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Consult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// One of the two has had enough.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EndConsult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// One of the two writes to the other.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Remark {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// Relay, from the desk: who is asked in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultAnswer {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT; absent: nobody.
+        #[prost(string, optional, tag = "3")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// Relay, from the desk: who was asked in is gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultGone {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+    }
+    /// What tags the customer has, as a whole.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteTags {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "3")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
+    }
+    /// An agent accepted the offer of this conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Assign {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        #[prost(message, optional, tag = "3")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        /// The acceptance that waits for an answer.
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The agent is gone: the conversation goes back to its queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct GiveBack {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// Nobody took it where it waits: it waits in another queue from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Overflow {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub to: ::prost::alloc::string::String,
+        #[prost(int64, tag = "4")]
+        pub since: i64,
+    }
+    /// The conversation's queue is closed: the customer is to be told.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TellAway {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens, as far as that is known.
+        #[prost(int64, optional, tag = "4")]
+        pub until: ::core::option::Option<i64>,
+    }
+    /// What the customer is told of that.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwayText {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// What became of a message on its way out.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Progress {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub progress: ::core::option::Option<super::Progress>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// Facts, from the channels.
+        #[prost(message, tag = "1")]
+        Receive(super::Received),
+        #[prost(message, tag = "2")]
+        Note(Note),
+        #[prost(message, tag = "3")]
+        Receipt(Receipt),
+        #[prost(message, tag = "4")]
+        OptOut(OptOut),
+        #[prost(message, tag = "5")]
+        OptIn(OptIn),
+        #[prost(message, tag = "6")]
+        Unreadable(Unreadable),
+        /// From bots and people.
+        #[prost(message, tag = "20")]
+        BotAnswer(BotAnswer),
+        #[prost(message, tag = "21")]
+        Reply(Reply),
+        #[prost(message, tag = "22")]
+        Transfer(Transfer),
+        #[prost(message, tag = "23")]
+        Close(Close),
+        #[prost(message, tag = "24")]
+        Reassign(Reassign),
+        #[prost(message, tag = "25")]
+        Snooze(Snooze),
+        #[prost(message, tag = "26")]
+        Wake(Wake),
+        /// Relays, from the desk and from delivery.
+        #[prost(message, tag = "40")]
+        Assign(Assign),
+        #[prost(message, tag = "41")]
+        GiveBack(GiveBack),
+        #[prost(message, tag = "43")]
+        Overflow(Overflow),
+        #[prost(message, tag = "42")]
+        Progress(Progress),
+        /// From the partition itself.
+        #[prost(message, tag = "60")]
+        TimerFired(super::TimerId),
+        /// Queues that are closed.
+        #[prost(message, tag = "81")]
+        TellAway(TellAway),
+        #[prost(message, tag = "82")]
+        AwayText(AwayText),
+        /// From an administrator.
+        #[prost(message, tag = "83")]
+        Override(Override),
+        /// Relay, from the ledger.
+        #[prost(message, tag = "84")]
+        NoteTags(NoteTags),
+        /// Agents who are asked in.
+        #[prost(message, tag = "85")]
+        Consult(Consult),
+        #[prost(message, tag = "86")]
+        EndConsult(EndConsult),
+        #[prost(message, tag = "87")]
+        Remark(Remark),
+        #[prost(message, tag = "88")]
+        ConsultAnswer(ConsultAnswer),
+        #[prost(message, tag = "89")]
+        ConsultGone(ConsultGone),
+    }
+}
+/// The customer wrote, or tapped a button.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Received {
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<Correspondent>,
+    #[prost(enumeration = "MessageKind", tag = "2")]
+    pub kind: i32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub message: ::prost::bytes::Bytes,
+    /// A sealed Content.
+    #[prost(message, optional, tag = "4")]
+    pub content: ::core::option::Option<Sealed>,
+    #[prost(int64, tag = "5")]
+    pub sent_at: i64,
+    /// The edge could tell that the sender is who it says.
+    #[prost(bool, tag = "6")]
+    pub authenticated: bool,
+    /// E-mail: a sealed MailThread.
+    #[prost(message, optional, tag = "7")]
+    pub thread: ::core::option::Option<Sealed>,
+    /// E-mail: the conversation that a reference of ours in it names.
+    #[prost(message, optional, tag = "8")]
+    pub placed: ::core::option::Option<ConversationId>,
+}
+/// One thing a bot does in its answer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BotAction {
+    #[prost(oneof = "bot_action::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<bot_action::Kind>,
+}
+/// Nested message and enum types in `BotAction`.
+pub mod bot_action {
+    /// Write to the customer.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Say {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "2")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// Give the conversation to a person.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct HandOff {
+        /// TENANT/DESK/QUEUE; the inbox's own queue if absent.
+        #[prost(string, optional, tag = "1")]
+        pub queue: ::core::option::Option<::prost::alloc::string::String>,
+        /// What an agent must know for it, and how urgent it is; absent: nothing beyond the queue's.
+        #[prost(message, optional, tag = "2")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// End the conversation.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Close {}
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Say(Say),
+        #[prost(message, tag = "2")]
+        HandOff(HandOff),
+        #[prost(message, tag = "3")]
+        Close(Close),
+    }
+}
+/// Whom an agent gives a conversation to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferTo {
+    #[prost(oneof = "transfer_to::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<transfer_to::Kind>,
+}
+/// Nested message and enum types in `TransferTo`.
+pub mod transfer_to {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "1")]
+        Queue(::prost::alloc::string::String),
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        Agent(::prost::alloc::string::String),
+        /// TENANT/DESK: to where the desk's conversations wait.
+        #[prost(string, tag = "3")]
+        Desk(::prost::alloc::string::String),
+    }
+}
+/// Something that happened to a customer's conversations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConversationEvent {
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub inbox: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub what: ::core::option::Option<ConversationWhat>,
+}
+/// What it was.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConversationWhat {
+    #[prost(
+        oneof = "conversation_what::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109"
+    )]
+    pub kind: ::core::option::Option<conversation_what::Kind>,
+}
+/// Nested message and enum types in `ConversationWhat`.
+pub mod conversation_what {
+    /// A customer's first sign of life in this inbox. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct CustomerSeen {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+        #[prost(int64, tag = "2")]
+        pub at: i64,
+    }
+    /// A conversation began.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Opened {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint64, tag = "2")]
+        pub policy_version: u64,
+    }
+    /// A closed conversation goes on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reopened {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+    }
+    /// The customer's message stands in the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MessageReceived {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::MessageKind", tag = "3")]
+        pub kind: i32,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub content: ::core::option::Option<super::Sealed>,
+        /// A sealed MailThread.
+        #[prost(message, optional, tag = "5")]
+        pub thread: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "6")]
+        pub sent_at: i64,
+        #[prost(bool, tag = "7")]
+        pub authenticated: bool,
+    }
+    /// Something that is no message happened at the customer's address.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Noted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::NoteKind", tag = "2")]
+        pub kind: i32,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// A message of ours arrived, was read or failed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReceiptNoted {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(enumeration = "super::ReceiptKind", tag = "2")]
+        pub kind: i32,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+        #[prost(string, optional, tag = "5")]
+        pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// A receipt came for a message that is not known to have been sent; it is noted as soon as that is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReceiptKept {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(string, tag = "2")]
+        pub provider_id: ::prost::alloc::string::String,
+        #[prost(enumeration = "super::ReceiptKind", tag = "3")]
+        pub kind: i32,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+        #[prost(string, optional, tag = "5")]
+        pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// A mail named a conversation that its sender has no part in. Relayed to the sender's own party.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Redirected {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub to: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub received: ::core::option::Option<super::Received>,
+    }
+    /// A message that could not be understood is kept.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct UnreadableKept {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(string, tag = "4")]
+        pub reason: ::prost::alloc::string::String,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// The customer wants no more messages.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OptedOut {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+    }
+    /// The customer wants messages again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OptedIn {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+    }
+    /// Nothing was under way for the customer for some time: it leaves memory.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Retired {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+    }
+    /// A retired customer is needed again, and is as it was.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Returned {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub tombstone: ::core::option::Option<super::Tombstone>,
+    }
+    /// A bot owns the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct BotEngaged {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "2")]
+        pub bot: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE: where it goes from the bot if the inbox is gone by then.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+    }
+    /// The bot is asked to answer a message that was received before this.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TurnAsked {
+        #[prost(message, optional, tag = "1")]
+        pub turn: ::core::option::Option<super::TurnId>,
+        #[prost(string, tag = "2")]
+        pub bot: ::prost::alloc::string::String,
+        /// A sealed Content: the message's, once more, for a built-in bot. Absent, other bots have it from the log.
+        #[prost(message, optional, tag = "3")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(int64, tag = "5")]
+        pub answer_by: i64,
+    }
+    /// The bot answered; what it did stands behind this.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TurnAnswered {
+        #[prost(message, optional, tag = "1")]
+        pub turn: ::core::option::Option<super::TurnId>,
+    }
+    /// The bot wrote to the customer. Relayed to delivery.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct BotReplied {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// A queue owns the conversation. Relayed to the desk.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct AgentWanted {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(enumeration = "super::Channel", tag = "2")]
+        pub channel: i32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "4")]
+        pub owner_epoch: u32,
+        #[prost(enumeration = "super::HandOffReason", tag = "5")]
+        pub reason: i32,
+        #[prost(int64, tag = "6")]
+        pub since: i64,
+        /// At the head of the queue: it was there before.
+        #[prost(bool, tag = "7")]
+        pub again: bool,
+        /// TENANT/DESK/AGENT: wanted from this very agent.
+        #[prost(string, optional, tag = "8")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        /// That agent is waited for until then.
+        #[prost(int64, optional, tag = "9")]
+        pub agent_until: ::core::option::Option<i64>,
+        /// That agent asked for it, and is not asked again.
+        #[prost(bool, tag = "10")]
+        pub by_request: bool,
+        /// What it has beyond others of the queue.
+        #[prost(message, optional, tag = "11")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// The agent who has the conversation asks another in. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked, which names the consultation.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// This agent is in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultBegan {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT, both.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// Nobody could be asked in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultFailed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+    }
+    /// Relayed to the desk, unless who was asked in is gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK: where someone was asked in.
+        #[prost(string, tag = "3")]
+        pub desk: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT; absent: nobody was in yet.
+        #[prost(string, optional, tag = "4")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(enumeration = "super::ConsultEnd", tag = "5")]
+        pub because: i32,
+    }
+    /// Said between the two. The customer does not see it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Remarked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// The customer has these tags, and no others.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TagsNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "2")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
+    }
+    /// A bot said what is special about the conversation, for as long as it is open.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct MarkedSpecial {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// An agent owns the conversation. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Assigned {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(uint32, tag = "4")]
+        pub owner_epoch: u32,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// An acceptance came too late. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AssignmentRefused {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub offer: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The agent no longer holds the conversation. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Released {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+    }
+    /// The queue no longer holds the conversation. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withdrawn {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "2")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(uint32, tag = "3")]
+        pub owner_epoch: u32,
+    }
+    /// An agent gave the conversation away; to whom stands behind this.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Transferred {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// The agent put the conversation away until then, or until the customer writes. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Snoozed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(uint32, tag = "4")]
+        pub owner_epoch: u32,
+        #[prost(int64, tag = "5")]
+        pub until: i64,
+    }
+    /// A supervisor gave the conversation to someone; to whom stands behind this.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Reassigned {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT; absent: an administrator.
+        #[prost(string, optional, tag = "2")]
+        pub by: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(message, optional, tag = "3")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An agent wrote to the customer. Relayed to delivery.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Replied {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// What became of a message of ours.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct DeliveryNoted {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub progress: ::core::option::Option<super::Progress>,
+    }
+    /// The customer is to be told that the queue is closed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwayAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(uint32, tag = "2")]
+        pub owner_epoch: u32,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "3")]
+        pub queue: ::prost::alloc::string::String,
+        /// When it opens, as far as that is known.
+        #[prost(int64, optional, tag = "4")]
+        pub until: ::core::option::Option<i64>,
+        /// Asked again then, if nobody has answered.
+        #[prost(int64, tag = "5")]
+        pub again_at: i64,
+    }
+    /// The customer is told that. Relayed to delivery.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AwaySaid {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// The conversation ended.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Closed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub by: ::core::option::Option<super::Closer>,
+        #[prost(enumeration = "super::CloseReason", tag = "3")]
+        pub reason: i32,
+    }
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// The customer.
+        #[prost(message, tag = "1")]
+        CustomerSeen(CustomerSeen),
+        #[prost(message, tag = "2")]
+        MessageReceived(MessageReceived),
+        #[prost(message, tag = "3")]
+        Noted(Noted),
+        #[prost(message, tag = "4")]
+        ReceiptNoted(ReceiptNoted),
+        #[prost(message, tag = "5")]
+        UnreadableKept(UnreadableKept),
+        #[prost(message, tag = "6")]
+        OptedOut(OptedOut),
+        #[prost(message, tag = "7")]
+        OptedIn(OptedIn),
+        #[prost(message, tag = "8")]
+        Redirected(Redirected),
+        #[prost(message, tag = "9")]
+        ReceiptKept(ReceiptKept),
+        #[prost(message, tag = "10")]
+        Retired(Retired),
+        #[prost(message, tag = "11")]
+        Returned(Returned),
+        /// The conversation as such.
+        #[prost(message, tag = "20")]
+        Opened(Opened),
+        #[prost(message, tag = "21")]
+        Reopened(Reopened),
+        #[prost(message, tag = "22")]
+        Closed(Closed),
+        /// Bots.
+        #[prost(message, tag = "40")]
+        BotEngaged(BotEngaged),
+        #[prost(message, tag = "41")]
+        TurnAsked(TurnAsked),
+        #[prost(message, tag = "42")]
+        TurnAnswered(TurnAnswered),
+        #[prost(message, tag = "43")]
+        BotReplied(BotReplied),
+        /// People.
+        #[prost(message, tag = "60")]
+        AgentWanted(AgentWanted),
+        #[prost(message, tag = "61")]
+        Assigned(Assigned),
+        #[prost(message, tag = "62")]
+        AssignmentRefused(AssignmentRefused),
+        #[prost(message, tag = "63")]
+        Released(Released),
+        #[prost(message, tag = "64")]
+        Withdrawn(Withdrawn),
+        #[prost(message, tag = "65")]
+        Transferred(Transferred),
+        #[prost(message, tag = "66")]
+        Replied(Replied),
+        #[prost(message, tag = "67")]
+        Reassigned(Reassigned),
+        #[prost(message, tag = "68")]
+        Snoozed(Snoozed),
+        /// What we sent.
+        #[prost(message, tag = "80")]
+        DeliveryNoted(DeliveryNoted),
+        /// Queues that are closed.
+        #[prost(message, tag = "101")]
+        AwayAsked(AwayAsked),
+        #[prost(message, tag = "102")]
+        AwaySaid(AwaySaid),
+        /// What is special about a customer, or about a conversation.
+        #[prost(message, tag = "103")]
+        TagsNoted(TagsNoted),
+        #[prost(message, tag = "104")]
+        MarkedSpecial(MarkedSpecial),
+        /// Agents who are asked in.
+        #[prost(message, tag = "105")]
+        ConsultAsked(ConsultAsked),
+        #[prost(message, tag = "106")]
+        ConsultBegan(ConsultBegan),
+        #[prost(message, tag = "107")]
+        ConsultFailed(ConsultFailed),
+        #[prost(message, tag = "108")]
+        ConsultEnded(ConsultEnded),
+        #[prost(message, tag = "109")]
+        Remarked(Remarked),
+    }
+}
+/// All that is known of a customer for whom nothing is under way.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tombstone {
+    #[prost(enumeration = "Channel", tag = "1")]
+    pub channel: i32,
+    /// The address on the channel.
+    #[prost(message, optional, tag = "2")]
+    pub address: ::core::option::Option<Sealed>,
+    #[prost(bool, tag = "3")]
+    pub opted_out: bool,
+    /// The latest conversation; absent if there was none yet.
+    #[prost(message, optional, tag = "4")]
+    pub latest: ::core::option::Option<ClosedConversation>,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "5")]
+    pub sent: ::prost::alloc::vec::Vec<SentMessage>,
+    #[prost(message, repeated, tag = "6")]
+    pub early: ::prost::alloc::vec::Vec<EarlyReceipt>,
+    /// Who had a conversation with the customer last, of people.
+    #[prost(message, optional, tag = "7")]
+    pub known_by: ::core::option::Option<KnownBy>,
+    /// FNV-1a of each tag of the customer, 64 bits, in order.
+    #[prost(fixed64, repeated, tag = "8")]
+    pub tags: ::prost::alloc::vec::Vec<u64>,
+}
+/// An agent who had a conversation with the customer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownBy {
+    /// TENANT/DESK/AGENT.
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    /// When the agent let go of it.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+    /// TENANT/DESK/QUEUE: where it came from. Absent in what was kept before that was.
+    #[prost(string, optional, tag = "3")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A conversation that has ended, and may go on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClosedConversation {
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(uint32, tag = "2")]
+    pub owner_epoch: u32,
+    #[prost(uint32, tag = "3")]
+    pub turns: u32,
+    #[prost(int64, tag = "4")]
+    pub closed_at: i64,
+    #[prost(message, optional, tag = "5")]
+    pub thread: ::core::option::Option<ThreadOf>,
+}
+/// A message of ours that a provider took.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SentMessage {
+    /// FNV-1a of the provider's id of it, 64 bits.
+    #[prost(fixed64, tag = "1")]
+    pub provider: u64,
+    #[prost(uint32, tag = "2")]
+    pub conversation: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub message: ::prost::bytes::Bytes,
+    #[prost(int64, tag = "4")]
+    pub at: i64,
+    /// The furthest so far.
+    #[prost(enumeration = "ReceiptKind", optional, tag = "5")]
+    pub receipt: ::core::option::Option<i32>,
+}
+/// A receipt that came before its message was known to be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EarlyReceipt {
+    #[prost(string, tag = "1")]
+    pub provider_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReceiptKind", tag = "2")]
+    pub kind: i32,
+    #[prost(int64, tag = "3")]
+    pub at: i64,
+    #[prost(string, optional, tag = "4")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Who ended a conversation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Closer {
+    #[prost(oneof = "closer::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<closer::Kind>,
+}
+/// Nested message and enum types in `Closer`.
+pub mod closer {
+    /// The customer: by asking for no more messages.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Customer {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(string, tag = "1")]
+        Bot(::prost::alloc::string::String),
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        Agent(::prost::alloc::string::String),
+        #[prost(message, tag = "3")]
+        Customer(Customer),
+    }
+}
+/// Why a conversation went from a bot to people, or from one person to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HandOffReason {
+    Unspecified = 0,
+    NoBot = 1,
+    BotHandedOff = 2,
+    BotSilent = 3,
+    Transferred = 4,
+    AgentGone = 5,
+    Overflowed = 6,
+    Returned = 7,
+    Reassigned = 8,
+    Woke = 9,
+}
+impl HandOffReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HAND_OFF_REASON_UNSPECIFIED",
+            Self::NoBot => "HAND_OFF_REASON_NO_BOT",
+            Self::BotHandedOff => "HAND_OFF_REASON_BOT_HANDED_OFF",
+            Self::BotSilent => "HAND_OFF_REASON_BOT_SILENT",
+            Self::Transferred => "HAND_OFF_REASON_TRANSFERRED",
+            Self::AgentGone => "HAND_OFF_REASON_AGENT_GONE",
+            Self::Overflowed => "HAND_OFF_REASON_OVERFLOWED",
+            Self::Returned => "HAND_OFF_REASON_RETURNED",
+            Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
+            Self::Woke => "HAND_OFF_REASON_WOKE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HAND_OFF_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "HAND_OFF_REASON_NO_BOT" => Some(Self::NoBot),
+            "HAND_OFF_REASON_BOT_HANDED_OFF" => Some(Self::BotHandedOff),
+            "HAND_OFF_REASON_BOT_SILENT" => Some(Self::BotSilent),
+            "HAND_OFF_REASON_TRANSFERRED" => Some(Self::Transferred),
+            "HAND_OFF_REASON_AGENT_GONE" => Some(Self::AgentGone),
+            "HAND_OFF_REASON_OVERFLOWED" => Some(Self::Overflowed),
+            "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
+            "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
+            "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
+            _ => None,
+        }
+    }
+}
+/// Why an agent is no longer consulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsultEnd {
+    Unspecified = 0,
+    /// One of the two said so.
+    Said = 1,
+    /// Who was consulted is gone.
+    AgentGone = 2,
+    /// The conversation left the agent who had it.
+    Left = 3,
+}
+impl ConsultEnd {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSULT_END_UNSPECIFIED",
+            Self::Said => "CONSULT_END_SAID",
+            Self::AgentGone => "CONSULT_END_AGENT_GONE",
+            Self::Left => "CONSULT_END_LEFT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSULT_END_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSULT_END_SAID" => Some(Self::Said),
+            "CONSULT_END_AGENT_GONE" => Some(Self::AgentGone),
+            "CONSULT_END_LEFT" => Some(Self::Left),
+            _ => None,
+        }
+    }
+}
+/// Why a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CloseReason {
+    Unspecified = 0,
+    Done = 1,
+    OptedOut = 2,
+}
+impl CloseReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CLOSE_REASON_UNSPECIFIED",
+            Self::Done => "CLOSE_REASON_DONE",
+            Self::OptedOut => "CLOSE_REASON_OPTED_OUT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CLOSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "CLOSE_REASON_DONE" => Some(Self::Done),
+            "CLOSE_REASON_OPTED_OUT" => Some(Self::OptedOut),
+            _ => None,
+        }
+    }
+}
+/// What a delivery lane may be told.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryCommand {
+    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21")]
+    pub kind: ::core::option::Option<delivery_command::Kind>,
+}
+/// Nested message and enum types in `DeliveryCommand`.
+pub mod delivery_command {
+    /// Relay, from a conversation: carry this out.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Deliver {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// From the sender: what became of an attempt.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Report {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "2")]
+        pub attempt: u32,
+        #[prost(message, optional, tag = "3")]
+        pub outcome: ::core::option::Option<super::Outcome>,
+    }
+    /// A new leader takes over.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Recover {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Deliver(Deliver),
+        #[prost(message, tag = "2")]
+        Report(Report),
+        /// From the partition itself.
+        #[prost(message, tag = "20")]
+        Recover(Recover),
+        #[prost(message, tag = "21")]
+        TimerFired(super::TimerId),
+    }
+}
+/// What became of an attempt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Outcome {
+    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4")]
+    pub kind: ::core::option::Option<outcome::Kind>,
+}
+/// Nested message and enum types in `Outcome`.
+pub mod outcome {
+    /// Taken.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Sent {
+        #[prost(string, tag = "1")]
+        pub provider_id: ::prost::alloc::string::String,
+    }
+    /// Not taken; may be later.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Retry {
+        #[prost(string, tag = "1")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+        /// The provider's own wish, in milliseconds.
+        #[prost(uint64, optional, tag = "3")]
+        pub after: ::core::option::Option<u64>,
+    }
+    /// Never taken.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Refused {
+        #[prost(string, tag = "1")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+    }
+    /// Perhaps taken.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Unknown {
+        #[prost(string, tag = "1")]
+        pub reason: ::prost::alloc::string::String,
+        /// Sending again reaches the customer once all the same.
+        #[prost(bool, tag = "2")]
+        pub resend: bool,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Sent(Sent),
+        #[prost(message, tag = "2")]
+        Retry(Retry),
+        #[prost(message, tag = "3")]
+        Refused(Refused),
+        #[prost(message, tag = "4")]
+        Unknown(Unknown),
+    }
+}
+/// What happened to a message on its way out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryEvent {
+    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub kind: ::core::option::Option<delivery_event::Kind>,
+}
+/// Nested message and enum types in `DeliveryEvent`.
+pub mod delivery_event {
+    /// The message is to leave.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Queued {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// An attempt is made once this was read back.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SendStarted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "2")]
+        pub attempt: u32,
+    }
+    /// The provider took it. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Sent {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "3")]
+        pub attempt: u32,
+        #[prost(string, tag = "4")]
+        pub provider_id: ::prost::alloc::string::String,
+    }
+    /// The attempt failed, and another follows.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct RetryScheduled {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "2")]
+        pub attempt: u32,
+        #[prost(int64, tag = "3")]
+        pub due: i64,
+        #[prost(string, tag = "4")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "5")]
+        pub reason: ::prost::alloc::string::String,
+    }
+    /// It will not leave. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Failed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "3")]
+        pub attempt: u32,
+        #[prost(string, tag = "4")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "5")]
+        pub reason: ::prost::alloc::string::String,
+    }
+    /// The outcome of the attempt is not known yet.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OutcomeLost {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "2")]
+        pub attempt: u32,
+    }
+    /// Nobody knows, and it is not sent again. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OutcomeUnknown {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(uint32, tag = "3")]
+        pub attempt: u32,
+        #[prost(string, tag = "4")]
+        pub reason: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Queued(Queued),
+        #[prost(message, tag = "2")]
+        SendStarted(SendStarted),
+        #[prost(message, tag = "3")]
+        Sent(Sent),
+        #[prost(message, tag = "4")]
+        RetryScheduled(RetryScheduled),
+        #[prost(message, tag = "5")]
+        Failed(Failed),
+        #[prost(message, tag = "6")]
+        OutcomeLost(OutcomeLost),
+        #[prost(message, tag = "7")]
+        OutcomeUnknown(OutcomeUnknown),
+    }
+}
+/// What a desk may be told or asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskCommand {
     #[prost(
         oneof = "desk_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41, 43, 44"
     )]
     pub kind: ::core::option::Option<desk_command::Kind>,
 }
 /// Nested message and enum types in `DeskCommand`.
 pub mod desk_command {
     /// A conversation waits for a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Enqueue {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
@@ -2220,6 +2504,32 @@ pub mod desk_command {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "9")]
         pub by_request: bool,
+        /// What it has beyond others of the queue.
+        #[prost(message, optional, tag = "10")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// A conversation's agent asks another in, or someone of a queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Consult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked, which names the consultation.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+    }
+    /// Nobody is consulted about it any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EndConsult {
+        /// TENANT/DESK.
+        #[prost(string, tag = "1")]
+        pub desk: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
     }
     /// A conversation no longer waits.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2305,7 +2615,7 @@ pub mod desk_command {
     /// A new leader takes over.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Recover {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// Relays, from conversations.
         #[prost(message, tag = "1")]
@@ -2336,21 +2646,62 @@ pub mod desk_command {
         Recover(Recover),
         #[prost(message, tag = "41")]
         TimerFired(super::TimerId),
+        /// Relays, from conversations: agents who are asked in.
+        #[prost(message, tag = "43")]
+        Consult(Consult),
+        #[prost(message, tag = "44")]
+        EndConsult(EndConsult),
     }
 }
 /// What happened at a desk.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskEvent {
     #[prost(
         oneof = "desk_event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102"
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102, 103, 104, 105"
     )]
     pub kind: ::core::option::Option<desk_event::Kind>,
 }
 /// Nested message and enum types in `DeskEvent`.
 pub mod desk_event {
-    /// A conversation waits here.
+    /// An agent is asked in to look on. Relayed to the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultBegan {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// Nobody who was asked can be in. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultFailed {
+        /// TENANT/DESK.
+        #[prost(string, tag = "1")]
+        pub desk: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+    }
+    /// An agent looks on no more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+        /// The agent left: relayed to the conversation.
+        #[prost(bool, tag = "4")]
+        pub gone: bool,
+    }
+    /// A conversation waits here.
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Enqueued {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
@@ -2376,6 +2727,9 @@ pub mod desk_event {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "10")]
         pub by_request: bool,
+        /// What it has beyond others of the queue: its points come on top of `priority`.
+        #[prost(message, optional, tag = "11")]
+        pub special: ::core::option::Option<super::Special>,
     }
     /// Nobody could be asked for now.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2637,7 +2991,7 @@ pub mod desk_event {
         #[prost(message, optional, tag = "3")]
         pub conversation: ::core::option::Option<super::ConversationId>,
     }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// The line.
         #[prost(message, tag = "1")]
@@ -2690,6 +3044,13 @@ pub mod desk_event {
         /// An agent who does not answer.
         #[prost(message, tag = "102")]
         SentAway(SentAway),
+        /// Agents who are asked in.
+        #[prost(message, tag = "103")]
+        ConsultBegan(ConsultBegan),
+        #[prost(message, tag = "104")]
+        ConsultFailed(ConsultFailed),
+        #[prost(message, tag = "105")]
+        ConsultEnded(ConsultEnded),
     }
 }
 /// Why an agent was asked, or nobody was.

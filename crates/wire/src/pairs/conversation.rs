@@ -18,6 +18,13 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Snooze { conversation, agent, assignment, until },
     Wake { conversation, agent },
     Reassign { conversation, by, owner_epoch, to, note },
+    Override { conversation, tenant, owner_epoch, to, note },
+    NoteTags { tenant, party, tags },
+    Consult { conversation, agent, assignment, whom, note },
+    EndConsult { conversation, agent },
+    Remark { conversation, agent, message, body },
+    ConsultAnswer { conversation, consult, agent },
+    ConsultGone { conversation, consult },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
@@ -33,7 +40,7 @@ message! {
 
 choice! { domain::conversation::BotAction => BotAction, bot_action {
     Say { message, body },
-    HandOff { queue },
+    HandOff { queue, special },
     Close {},
 }}
 
@@ -58,6 +65,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },
+    TagsNoted { party, tags },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -65,8 +73,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
+    MarkedSpecial { conversation, special },
     AgentWanted {
-        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request, special
     },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
@@ -75,6 +84,11 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Transferred { conversation, by, note },
     Reassigned { conversation, by, note },
     Snoozed { conversation, agent, assignment, owner_epoch, until },
+    ConsultAsked { conversation, consult, by, whom, note },
+    ConsultBegan { conversation, consult, by, agent, note },
+    ConsultFailed { conversation, consult },
+    ConsultEnded { conversation, consult, desk, agent, because },
+    Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     AwayAsked { conversation, owner_epoch, queue, until, again_at },
@@ -83,7 +97,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 }}
 
 message! {
-    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by }
+    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by, tags }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     Sent => SentMessage { provider, conversation, message, at, receipt }
@@ -101,6 +115,7 @@ enumeration! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
+    domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }
 
 timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed, AwayUnsaid } }

@@ -3,8 +3,10 @@
 mod agents;
 mod away;
 mod bots;
+mod consult;
 mod customers;
 mod memory;
 mod receipts;
 mod snooze;
+mod special;
 mod supervisors;
