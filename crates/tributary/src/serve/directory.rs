@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use channels::{
-    Outbound, Sender, Senders,
+    Intake, Outbound, Profile, Sender, Senders,
     email::{self, MailboxIdentity, RelayConfig, RelayTls, SmtpSender, imap, smtp::Mailboxes},
     generic,
     http::{HttpInbox, Inboxes},
     messenger,
     sandbox::{Outbox, Sandbox},
-    twilio,
+    smpp, twilio,
 };
 use domain::{Channel, InboxId, Policies, policy::Inbox};
 use tokio::{net::TcpListener, sync::watch};
@@ -36,6 +36,9 @@ pub(super) struct Directory {
     outbound: Outbound,
     public_url: String,
     config: Config,
+    /// Where inboxes that connect by themselves put what comes, and how long they do.
+    intake: Arc<dyn Intake>,
+    stop: CancellationToken,
 }
 
 #[derive(Clone)]
@@ -63,6 +66,8 @@ impl Directory {
             outbound: Outbound::new(PATIENCE).context("could not set up outgoing HTTP")?,
             public_url: public_url.or(here.map(|here| format!("http://{here}"))).unwrap_or_default(),
             config: shared.config.clone(),
+            intake: Arc::new(shared.intake()),
+            stop: cancel.clone(),
         });
         let mut policies = shared.policies.clone();
         directory.adopt(&policies.borrow_and_update());
@@ -148,13 +153,48 @@ impl Directory {
                 app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
                 verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
-            Channel::Sms => HttpInbox::Twilio {
-                auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
-                public_url: self.public_url.as_str().into(),
+            Channel::Sms => match Carrier::of(inbox)? {
+                Carrier::Twilio => HttpInbox::Twilio {
+                    auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
+                    public_url: self.public_url.as_str().into(),
+                    profile: Arc::new(profile(inbox)?),
+                },
+                Carrier::Smpp => return Ok(None),
+                Carrier::Http => self.generic(secrets, inbox, Some(profile(inbox)?))?,
             },
-            Channel::Generic => HttpInbox::Generic { bearer: secret(secrets, inbox, "token")?.into() },
+            Channel::Generic => self.generic(secrets, inbox, None)?,
             Channel::Email => return Ok(None),
         }))
+    }
+
+    /// What settings describe, in front of our own protocol or a provider's.
+    fn generic(
+        &self,
+        secrets: &Secrets,
+        inbox: &Inbox,
+        profile: Option<Profile>,
+    ) -> anyhow::Result<HttpInbox> {
+        let found = |key: &str| secret(secrets, inbox, key).map_err(|error| format!("{error:#}"));
+        let provider = generic::Provider::read(&inbox.settings, found).map_err(wrong)?;
+        let bearer = match inbox.settings.contains_key("token") || !provider.is_guarded() {
+            true => Some(secret(secrets, inbox, "token")?.into()),
+            false => None,
+        };
+        Ok(HttpInbox::Generic {
+            bearer,
+            provider: Arc::new(provider),
+            channel: inbox.channel,
+            public_url: self.public_url.as_str().into(),
+            profile: profile.map(Arc::new),
+        })
+    }
+
+    fn generic_sender(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
+        let url = setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
+        let bearer = inbox.settings.contains_key("send_token").then(|| secret(secrets, inbox, "send_token"));
+        let request = generic::request(&inbox.settings, &inbox.address).map_err(wrong)?;
+        let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false, request };
+        Ok(Arc::new(generic::GenericSender::new(target, self.outbound.clone())))
     }
 
     fn sender_of(&self, secrets: &Secrets, id: &InboxId, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
@@ -185,6 +225,12 @@ impl Directory {
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
+            Channel::Sms if Carrier::of(inbox)? == Carrier::Smpp => {
+                let (profile, password) = (profile(inbox)?, secret(secrets, inbox, "password")?);
+                let config = smpp::Config::read(&inbox.address, profile.region, password, &inbox.settings)?;
+                Arc::new(smpp::Smpp::start(id.as_str(), config, profile, self.intake.clone(), &self.stop)?)
+            }
+            Channel::Sms if Carrier::of(inbox)? == Carrier::Http => self.generic_sender(secrets, inbox)?,
             Channel::Sms => {
                 let account = twilio::Account {
                     base_url: base("https://api.twilio.com"),
@@ -196,17 +242,37 @@ impl Directory {
                 };
                 Arc::new(twilio::TwilioSender::new(account, outbound))
             }
-            Channel::Generic => {
-                let url =
-                    setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
-                let bearer =
-                    inbox.settings.contains_key("send_token").then(|| secret(secrets, inbox, "send_token"));
-                let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false };
-                Arc::new(generic::GenericSender::new(target, outbound))
-            }
+            Channel::Generic => self.generic_sender(secrets, inbox)?,
             Channel::Email => Arc::new(SmtpSender::new(relay(secrets, inbox)?, mailbox())?),
         })
     }
+}
+
+/// Who carries an inbox's short messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Twilio,
+    Smpp,
+    Http,
+}
+
+impl Carrier {
+    fn of(inbox: &Inbox) -> anyhow::Result<Carrier> {
+        Ok(match setting(inbox, "provider").as_deref() {
+            None | Some("twilio") => Carrier::Twilio,
+            Some("smpp") => Carrier::Smpp,
+            Some("http") => Carrier::Http,
+            Some(other) => anyhow::bail!("provider = {other:?}: it is `twilio`, `smpp` or `http`"),
+        })
+    }
+}
+
+fn profile(inbox: &Inbox) -> anyhow::Result<Profile> {
+    Profile::read(&inbox.settings).map_err(wrong)
+}
+
+fn wrong((key, why): (&'static str, String)) -> anyhow::Error {
+    anyhow!("the setting `{key}`: {why}")
 }
 
 fn relay(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<RelayConfig> {

@@ -25,7 +25,7 @@ mod tests;
 use std::time::Duration;
 
 pub use access::{Access, OAuth2};
-pub use place::{BadSetting, Place, Start, Tls};
+pub use place::{BadSetting, Place, SETTINGS, Start, Tls};
 pub use pulls::{Mailbox, Mailboxes, Pulls};
 
 /// What the reading of every mailbox keeps to.

@@ -43,6 +43,22 @@ pub struct BadSetting {
     pub what: String,
 }
 
+/// The settings of an inbox that say where its mailbox is, and how to get in.
+pub const SETTINGS: [&str; 12] = [
+    "imap",
+    "imap_client_id",
+    "imap_client_secret",
+    "imap_folder",
+    "imap_password",
+    "imap_refresh_token",
+    "imap_scope",
+    "imap_start",
+    "imap_tls",
+    "imap_token",
+    "imap_token_url",
+    "imap_user",
+];
+
 impl Place {
     /// None where the inbox does not say `imap`: its mail is handed to us.
     ///
