@@ -101,6 +101,8 @@ impl Source for conversation::Decider {
             | Transferred { .. }
             | Reassigned { .. }
             | Snoozed { .. }
+            | Split { .. }
+            | Joined { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(event)),

@@ -21,7 +21,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 51] = [
+pub(super) const KINDS: [&str; 53] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -46,6 +46,8 @@ pub(super) const KINDS: [&str; 51] = [
     "closed",
     "reassigned",
     "snoozed",
+    "split",
+    "joined",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -108,6 +110,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Closed { .. } => "closed",
                 Reassigned { .. } => "reassigned",
                 Snoozed { .. } => "snoozed",
+                Split { .. } => "split",
+                Joined { .. } => "joined",
             }
         }
         AnyEvent::Desk(event) => {
@@ -253,6 +257,14 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             owner_epoch: *owner_epoch,
             until: time(*until),
         }),
+        Split { into, message, by, .. } => Kind::Split(event::Split {
+            into: into.to_string(),
+            message: message.to_string(),
+            by: by.to_string(),
+        }),
+        Joined { other, by, .. } => {
+            Kind::Joined(event::Joined { other: other.to_string(), by: by.to_string() })
+        }
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
@@ -268,6 +280,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             reason: match reason {
                 CloseReason::Done => "done",
                 CloseReason::OptedOut => "opted_out",
+                CloseReason::Joined => "joined",
             }
             .to_owned(),
         }),
@@ -350,6 +363,7 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::Returned => pb::HandOffReason::Returned,
         HandOffReason::Reassigned => pb::HandOffReason::Reassigned,
         HandOffReason::Woke => pb::HandOffReason::Woke,
+        HandOffReason::Split => pb::HandOffReason::Split,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     Relay, Route, Sealed, TenantId, Timestamp, TurnId, contact, delivery, desk,
 };
 
-use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone};
+use super::{Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone};
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
 /// in the middle knows whose it is.
@@ -42,6 +42,8 @@ pub enum What {
         thread: Option<Sealed>,
         sent_at: Timestamp,
         authenticated: bool,
+        /// E-mail: what later mails are told to belong to this one by.
+        marks: Option<Marks>,
     },
     Noted {
         party: Party,
@@ -176,6 +178,21 @@ pub enum What {
         owner_epoch: u32,
         until: Timestamp,
     },
+    /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that
+    /// was opened for it. Who owns that stands behind this.
+    Split {
+        conversation: ConversationId,
+        into: ConversationId,
+        message: MessageId,
+        by: AgentId,
+    },
+    /// An agent took another conversation of the same address into this one: everything in it stands here now, and what
+    /// comes for it comes here.
+    Joined {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+    },
     /// A supervisor gave it to someone; to whom stands behind this.
     Reassigned {
         conversation: ConversationId,
@@ -267,6 +284,8 @@ pub enum HandOffReason {
     Reassigned,
     /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
     Woke,
+    /// An agent split it off.
+    Split,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -280,6 +299,8 @@ pub enum Closer {
 pub enum CloseReason {
     Done,
     OptedOut,
+    /// It was taken into another conversation.
+    Joined,
 }
 
 impl Event {
@@ -310,6 +331,8 @@ impl Event {
             | Withdrawn { conversation, .. }
             | Transferred { conversation, .. }
             | Reassigned { conversation, .. }
+            | Split { conversation, .. }
+            | Joined { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }

@@ -13,6 +13,7 @@ mod decide;
 mod draft;
 mod event;
 mod facts;
+mod mails;
 mod names;
 mod receipts;
 mod snooze;
@@ -20,16 +21,18 @@ mod state;
 mod supervisors;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use command::{
-    BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, TimerId,
-    Transfer,
+    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
+    Received, TimerId, Transfer,
 };
 pub use customer::{
     Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
     Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
+pub use mails::{KnownMail, Mails};
 pub use state::Conversations;
 
 use crate::{

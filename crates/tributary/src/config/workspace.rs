@@ -241,7 +241,17 @@ pub fn known_settings(channel: Channel) -> &'static [&'static str] {
             &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
         }
         Channel::Sms => &["account_sid", "auth_token", "base_url"],
-        Channel::Email => &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"],
+        Channel::Email => &[
+            "authentication",
+            "trusted_hosts",
+            "trusted_sealers",
+            "same_subject_days",
+            "name",
+            "relay",
+            "relay_tls",
+            "relay_user",
+            "relay_password",
+        ],
         Channel::Generic => &["token", "send_url", "send_token"],
     }
 }
@@ -260,6 +270,15 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
                 .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)))
                 .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
             wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
+        }
+    }
+    for (id, inbox) in policy.inboxes.iter().filter(|(_, inbox)| inbox.channel == Channel::Email) {
+        if let Err(error) = channels::email::Authentication::of(&inbox.settings) {
+            wrong.push((format!("inboxes.{id}.settings.{}", error.key), error.to_string()));
+        }
+        if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
+            let what = "a number of whole days".to_owned();
+            wrong.push((format!("inboxes.{id}.settings.same_subject_days"), what));
         }
     }
     let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {

@@ -28,6 +28,7 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::Returned => "it goes on with who had it before",
                 HandOffReason::Reassigned => "a supervisor gave it there",
                 HandOffReason::Woke => "it was put away until now",
+                HandOffReason::Split => "an agent split it off",
             };
             let whom = match (agent, agent_until) {
                 (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),
@@ -46,6 +47,8 @@ pub(super) fn of(event: &Event) -> Telling {
         What::Snoozed { agent, until, .. } => {
             format!("is put away by {agent} until {}, or until the customer writes", time(*until))
         }
+        What::Split { into, by, .. } => format!("is split by {by}: what came later is {into}"),
+        What::Joined { other, by, .. } => format!("is joined by {by} with {other}"),
         What::Reassigned { by, note, .. } => {
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })
         }
@@ -56,7 +59,11 @@ pub(super) fn of(event: &Event) -> Telling {
                 Closer::Agent(agent) => format!("by {agent}"),
                 Closer::Customer => "by the customer".into(),
             };
-            let why = if *reason == CloseReason::OptedOut { ", who wants no more messages" } else { "" };
+            let why = match reason {
+                CloseReason::Done => "",
+                CloseReason::OptedOut => ", who wants no more messages",
+                CloseReason::Joined => ", and goes on in another",
+            };
             format!("is closed {by}{why}")
         }
         _ => return None,
