@@ -197,9 +197,17 @@ pub struct Away {
 pub struct Turn {
     pub number: u32,
     pub message: MessageId,
-    pub content: Kept,
+    /// For a bot that answers beside the leader; see [`What::TurnAsked`](super::What::TurnAsked).
+    pub content: Option<Kept>,
     /// The newest message that came while the bot was thinking: the next turn.
-    pub next: Option<Box<(MessageId, Kept)>>,
+    pub next: Option<Box<Next>>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Next {
+    pub message: MessageId,
+    /// As the turn's.
+    pub content: Option<Kept>,
 }
 
 /// Without spare room: most lists are short, and stay so.

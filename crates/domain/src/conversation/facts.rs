@@ -95,7 +95,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     });
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
-        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, received.content.clone()));
+        let content = Some(received.content.clone());
+        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, content));
     }
     Ok(draft.finish())
 }

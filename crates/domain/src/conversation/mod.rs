@@ -28,7 +28,7 @@ pub use command::{
     Received, TimerId, Transfer,
 };
 pub use customer::{
-    Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
+    Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent, Stage,
     Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};

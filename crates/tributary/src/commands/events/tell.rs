@@ -88,7 +88,7 @@ impl Tell for conversation::Decider {
                 .with("turn", turn)
                 .with("bot", bot)
                 .with("message", message)
-                .with("content", sealed(content))
+                .maybe("content", content.as_ref().map(sealed))
                 .with("answer_by", time(*answer_by)),
             What::TurnAnswered { turn } => Told::new("turn_answered").with("turn", turn),
             What::BotReplied { message, outgoing, .. } => {
