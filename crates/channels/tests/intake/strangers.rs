@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    ConversationId, Intake, MessageId, Origin, Partition, Relay, Taken, Timestamp,
+    ConversationId, Intake, MessageId, Origin, Partition, Taken, Timestamp,
     conversation::{Decider, What},
 };
 use proptest::prelude::*;
@@ -81,27 +81,21 @@ impl Rules {
 
     fn take(&mut self, now: i64, intake: &Intake<Command>) {
         let Taken::Step(step) = self.partition.take(Timestamp(now), intake) else { return };
+        let mut goes_on = None;
         for recorded in &step.events {
-            if let What::MessageReceived { conversation, message, .. } = recorded.event.what {
-                self.stands.push((message, conversation));
+            match &recorded.event.what {
+                What::MessageReceived { conversation, message, .. } => {
+                    self.stands.push((*message, *conversation));
+                }
+                What::Redirected { received, .. } => goes_on = recorded.relay.zip(Some(received.clone())),
+                _ => {}
             }
         }
         self.partition.fold(Timestamp(now), &step);
-        // What is for a conversation comes back here, where all of them are.
-        let here = domain::Peer { kind: Kind::Conversation, partition: 0 };
-        let mut relays = self.partition.outboxes().filter(|(peer, _)| *peer == here);
-        let relay = relays
-            .next()
-            .and_then(|(_, outbox)| outbox.unapplied().next().map(|(number, relay)| (number, relay.clone())));
-        drop(relays);
-        if let Some((number, Relay::Conversation(command))) = relay {
-            let applied = Intake::Applied { by: here, through: number };
-            let Taken::Step(step) = self.partition.take(Timestamp(now), &applied) else {
-                panic!("{applied:?}")
-            };
-            self.partition.fold(Timestamp(now), &step);
+        // What is for another party comes back here, where all of them are.
+        if let Some(((here, number), received)) = goes_on {
             let (origin, at) = (Origin::Relay { source: here, number }, Timestamp(now));
-            let tenant = "acme".parse().unwrap();
+            let (tenant, command) = ("acme".parse().unwrap(), Command::Receive(received));
             self.take(now, &Intake::Input { origin, at, tenant, policy_version: 3, command });
         }
     }
