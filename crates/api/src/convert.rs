@@ -9,6 +9,7 @@ use domain::{
 use wire::api::v1 as pb;
 
 pub(crate) mod policy;
+pub(crate) mod recipient;
 
 pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     let nanos = at.0.rem_euclid(1_000) * 1_000_000;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, TenantId, Timestamp,
-    relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
+    TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{
@@ -37,6 +37,8 @@ pub struct Customer {
     pub(super) letters: Option<Box<Letters>>,
     /// Who had a conversation with the customer last, of people.
     pub(super) known_by: Option<Box<KnownBy>>,
+    /// Most have none.
+    tags: Option<Box<Tags>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -100,6 +102,7 @@ pub struct Tombstone {
     pub known_by: Option<KnownBy>,
     /// Earlier conversations by mail, oldest first.
     pub earlier: Vec<ClosedConversation>,
+    pub tags: Tags,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -124,6 +127,8 @@ pub struct Conversation {
     pub(super) thread: Option<Box<KeptThread>>,
     /// E-mail: what later mails are told to belong here by.
     pub(super) mails: Option<Box<Mails>>,
+    /// What a bot said is special about it, as long as it is open.
+    pub(super) special: Option<Box<Special>>,
 }
 
 /// See [`ThreadOf`].
@@ -160,6 +165,8 @@ pub enum Owner {
         assignment: Box<OfferId>,
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
+        /// Who was asked in.
+        consult: Option<Box<Consult>>,
     },
     /// An agent who put it away, and holds nothing of it meanwhile.
     Snoozed {
@@ -179,6 +186,18 @@ impl Owner {
             | Owner::Snoozed { queue, .. } => queue,
         }
     }
+}
+
+/// Another agent, asked in by the one who has the conversation.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Consult {
+    pub id: CommandId,
+    /// Where it was asked.
+    pub desk: DeskId,
+    /// None until that desk has answered.
+    pub agent: Option<AgentId>,
+    /// For that agent, until then.
+    pub(super) note: Option<Kept>,
 }
 
 /// A queue is closed, and nobody has put that into words yet.
@@ -237,7 +256,17 @@ impl Customer {
             quiet_since: None,
             letters: None,
             known_by: None,
+            tags: None,
         }
+    }
+
+    /// What the ledger says of the customer.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.tags.as_deref()
+    }
+
+    pub(super) fn note_tags(&mut self, tags: &Tags) {
+        self.tags = (!tags.is_empty()).then(|| Box::new(tags.clone()));
     }
 
     pub(super) fn has_open(&self) -> bool {
@@ -307,11 +336,13 @@ impl Customer {
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
             known_by: self.known_by.as_deref().cloned(),
             earlier: earlier.map(Conversation::closed).collect::<Option<_>>()?,
+            tags: self.tags.as_deref().cloned().unwrap_or_default(),
         })
     }
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
-        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by, earlier } = tombstone;
+        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by, earlier, tags } =
+            tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters { sent: sent.clone(), early: early.clone() };
         Customer {
@@ -320,6 +351,7 @@ impl Customer {
             earlier: (!earlier.0.is_empty()).then(|| Box::new(earlier)),
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
+            tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             ..Customer::new(endpoint, address)
         }
     }
@@ -339,7 +371,7 @@ impl Conversation {
     pub(super) fn new(number: u32, at: Timestamp) -> Self {
         // Its first owner stands in the next event of the same decision.
         let stage = Stage::Closed { at };
-        Conversation { number, owner_epoch: 0, turns: 0, stage, thread: None, mails: None }
+        Conversation { number, owner_epoch: 0, turns: 0, stage, thread: None, mails: None, special: None }
     }
 
     /// None while it is open.
@@ -364,6 +396,7 @@ impl Conversation {
             stage: Stage::Closed { at: closed.closed_at },
             thread: closed.thread.as_ref().map(kept),
             mails: closed.mails.clone().map(Box::new),
+            special: None,
         }
     }
 

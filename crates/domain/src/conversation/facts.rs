@@ -9,7 +9,7 @@ use super::{
     Received, Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, wanted},
-    snooze, threads,
+    snooze, special, threads,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -41,6 +41,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
             if let Some(customer) = customer {
                 let (queue, wish) = snooze::back_to(context, customer, owner.queue(), agent);
                 let reason = HandOffReason::Woke;
+                let named = found.and_then(|found| found.special.as_deref());
+                let wish = wish.specially(special::in_queue(context, Some(customer), named, queue));
                 draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
             }
             None
@@ -77,6 +79,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 None => {
                     let reason =
                         if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
+                    let wish = wish.specially(special::in_queue(context, customer, None, queue));
                     wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
             });

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
-    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Owner, Progress, Sent, Stage,
-    TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Owner, Progress,
+    Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -98,6 +98,14 @@ impl Conversations {
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
             }
+            What::TagsNoted { party, tags } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
+            }
+            What::MarkedSpecial { conversation, special } => {
+                if let Some(found) = self.get_mut(*conversation) {
+                    found.special = Some(special.clone());
+                }
+            }
             What::Opened { conversation, .. } => {
                 if let Some(customer) = self.customers.get_mut(conversation.party) {
                     customer.begins(Conversation::new(conversation.number, at));
@@ -154,8 +162,24 @@ impl Conversations {
                 if let Some(queue) = waiting {
                     let names = &mut self.customers.names;
                     let (agent, assignment) = (names.agent(agent), Box::new(names.offer(assignment)));
-                    let owner = Owner::Agent { agent, assignment, queue };
+                    let owner = Owner::Agent { agent, assignment, queue, consult: None };
                     self.own(*conversation, *owner_epoch, owner, at);
+                }
+            }
+            What::ConsultAsked { conversation, consult, whom, note, .. } => {
+                if let Some(asked) = self.consult_mut(*conversation) {
+                    let (desk, note) = (whom.desk().clone(), note.as_ref().map(Kept::new));
+                    *asked = Some(Box::new(Consult { id: *consult, desk, agent: None, note }));
+                }
+            }
+            What::ConsultBegan { conversation, agent, .. } => {
+                if let Some(Some(asked)) = self.consult_mut(*conversation) {
+                    (asked.agent, asked.note) = (Some(agent.clone()), None);
+                }
+            }
+            What::ConsultFailed { conversation, .. } | What::ConsultEnded { conversation, .. } => {
+                if let Some(asked) = self.consult_mut(*conversation) {
+                    *asked = None;
                 }
             }
             What::Released { conversation, .. } => {
@@ -171,6 +195,7 @@ impl Conversations {
             What::Closed { conversation, .. } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
+                    found.special = None;
                 }
                 self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
@@ -232,6 +257,7 @@ impl Conversations {
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
+            | What::Remarked { .. }
             | What::Reassigned { .. }
             | What::Replied { .. }
             | What::DeliveryNoted { .. } => {}
@@ -240,6 +266,13 @@ impl Conversations {
 
     fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
         self.customers.get_mut(id.party)?.conversation_mut(id.number)
+    }
+
+    fn consult_mut(&mut self, id: ConversationId) -> Option<&mut Option<Box<Consult>>> {
+        match &mut self.get_mut(id)?.stage {
+            Stage::Open(Owner::Agent { consult, .. }) => Some(consult),
+            _ => None,
+        }
     }
 
     fn own(&mut self, id: ConversationId, owner_epoch: u32, owner: Owner, at: Timestamp) {

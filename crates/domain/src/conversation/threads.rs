@@ -13,6 +13,7 @@ use super::{
     agents::held,
     decide::Decided,
     draft::{Found, Wish, policy, wanted},
+    special,
 };
 
 /// Mails of the same subject belong together if the last one is no older, unless the inbox says otherwise.
@@ -116,7 +117,8 @@ pub(super) fn split(
     }
     let latest = found.customer.latest.as_ref().map_or(id.number, |latest| latest.number);
     let into = ConversationId { party: id.party, number: latest + 1 };
-    let wish = Wish::of(agent, context.now + TAKEN_WITHIN).by_request().again();
+    let special = special::in_queue(context, Some(found.customer), None, queue);
+    let wish = Wish::of(agent, context.now + TAKEN_WITHIN).by_request().again().specially(special);
     let channel = found.customer.endpoint.channel;
     Ok(found
         .draft()
@@ -155,6 +157,7 @@ pub(super) fn join(
     match joined.conversation.owner() {
         None => {}
         Some(Owner::Agent { agent: owner, assignment, .. }) if **owner == *agent => {
+            draft = joined.leaves_its_agent();
             draft.push(What::Released { conversation: other, assignment: (**assignment).clone() });
         }
         Some(Owner::Snoozed { agent: owner, .. }) if **owner == *agent => {}

@@ -22,6 +22,13 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Split { conversation, agent, assignment, message },
     Join { conversation, agent, assignment, other },
     Reassign { conversation, by, owner_epoch, to, note },
+    Override { conversation, tenant, owner_epoch, to, note },
+    NoteTags { tenant, party, tags },
+    Consult { conversation, agent, assignment, whom, note },
+    EndConsult { conversation, agent },
+    Remark { conversation, agent, message, body },
+    ConsultAnswer { conversation, consult, agent },
+    ConsultGone { conversation, consult },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
@@ -40,7 +47,7 @@ message! {
 
 choice! { domain::conversation::BotAction => BotAction, bot_action {
     Say { message, body },
-    HandOff { queue },
+    HandOff { queue, special },
     Close {},
 }}
 
@@ -65,6 +72,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },
+    TagsNoted { party, tags },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -72,8 +80,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
+    MarkedSpecial { conversation, special },
     AgentWanted {
-        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request, special
     },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
@@ -84,6 +93,11 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Split { conversation, into, message, by },
     Joined { conversation, other, by },
     Snoozed { conversation, agent, assignment, owner_epoch, until },
+    ConsultAsked { conversation, consult, by, whom, note },
+    ConsultBegan { conversation, consult, by, agent, note },
+    ConsultFailed { conversation, consult },
+    ConsultEnded { conversation, consult, desk, agent, because },
+    Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     AwayAsked { conversation, owner_epoch, queue, until, again_at },
@@ -92,7 +106,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 }}
 
 message! {
-    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by, earlier }
+    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by, earlier, tags }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     Mails => KnownMails { received, topic, goes_on_in }
@@ -112,6 +126,7 @@ enumeration! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
     }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
+    domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }
 
 or_default! {

@@ -105,6 +105,7 @@ impl Mailbox {
 
     fn ann_closes(&mut self, number: u32) {
         let assignment = self.ann_has(number);
+        let assignment = Some(assignment);
         self.ask(Command::Close { conversation: id(number), agent: agent("ann"), assignment }).unwrap();
     }
 
