@@ -65,9 +65,9 @@ impl Intake for LogIntake {
             }
         };
         let sealed = match <[Fact; 1]>::try_from(facts) {
-            Ok([fact]) => vec![self.input(&place, fact, raw.as_ref()).await?],
+            Ok([fact]) => vec![self.input(&place, fact, raw).await?],
             Err(facts) => {
-                let inputs = facts.into_iter().map(|fact| self.input(&place, fact, raw.as_ref()));
+                let inputs = facts.into_iter().map(|fact| self.input(&place, fact, raw.clone()));
                 // In the order of the facts, whichever is sealed first.
                 stream::iter(inputs).buffered(AT_ONCE).try_collect().await?
             }
@@ -114,13 +114,13 @@ impl LogIntake {
         &self,
         place: &Place,
         mut fact: Fact,
-        raw: Option<&Bytes>,
+        raw: Option<Bytes>,
     ) -> Result<Option<(Peer, Bytes)>, Refused> {
         if fact.kind == FactKind::Echo && fact.echo_of.is_some() {
             // Our own message, told back to us.
             return Ok(None);
         }
-        let author = self.author(place, &fact, raw).await;
+        let author = self.author(place, &fact, raw.as_ref()).await;
         let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
         let at = Timestamp(clock::now());
         let sent_at = fact.sent_at.map_or(at, Timestamp);
@@ -312,7 +312,7 @@ impl LogIntake {
         party: Party,
         message: MessageId,
         fact: Fact,
-        raw: Option<&Bytes>,
+        raw: Option<Bytes>,
         verdict: Option<Verdict>,
     ) -> Result<Sealed, Refused> {
         let (subject, body) = fact.mail.map_or((None, None), |mail| (mail.subject, mail.body));
@@ -324,10 +324,15 @@ impl LogIntake {
             attachments: fact.attachments,
             quick_replies: Vec::new(),
             subject,
-            raw: fact.raw.or_else(|| raw.cloned()),
+            raw: fact.raw.or(raw),
             verdict,
         };
-        self.seal(place, party, message, &wire::encode_content(&content)).await
+        let encoded = wire::encode_content(&content);
+        // It may be large, and be nobody else's any more.
+        drop(content);
+        let subject = Subject { tenant: place.tenant.shared(), party: party.0 };
+        let sealed = self.vault.seal_owned(&subject, &message.0, encoded).await;
+        Ok(Sealed { subject: party, bytes: sealed.map_err(unavailable)?.into() })
     }
 
     async fn seal(

@@ -60,6 +60,21 @@ impl desk_server::Desk for Desk {
                 .run(request.into_inner())
         })))
     }
+
+    async fn count_segments(
+        &self,
+        request: Request<pb::CountSegmentsRequest>,
+    ) -> Result<Response<pb::CountSegmentsResponse>, Status> {
+        principal(&request)?.agent()?;
+        let counted = sms::Options::default().count(&request.into_inner().text);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::CountSegmentsResponse {
+            encoding: counted.encoding.name().to_owned(),
+            segments: number(counted.segments),
+            units: number(counted.units),
+            left: number(counted.left),
+        }))
+    }
 }
 
 struct Session {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake ─▶ trust (who wrote it)
+//!     mailbox ◀▶ imap ────────────────────┘
 //!       relay ◀─ send ◀─ compose ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
 //! ```
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 
 mod compose;
 mod html;
+pub mod imap;
 mod metrics;
 mod mime;
 mod normalize;

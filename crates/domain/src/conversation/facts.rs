@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Context, ConversationId, MessageId, Sealed, Timestamp, TurnId};
+use crate::{Context, ConversationId, MessageId, Party, Sealed, Timestamp, TurnId};
 
 use super::{
     CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, NoteKind, Owner,
@@ -139,9 +139,11 @@ pub(super) fn opt_in(state: &Conversations, context: &Context, from: &Correspond
 }
 
 pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspondent) -> Vec<Event> {
-    let party = from.party;
-    let mut draft = Draft::seen(state, context, from);
-    let customer = state.customer(party);
+    stop(Draft::seen(state, context, from), state.customer(from.party), from.party)
+}
+
+/// The customer wants no more messages, whoever says so: behind what the draft holds already.
+pub(super) fn stop(mut draft: Draft, customer: Option<&Customer>, party: Party) -> Vec<Event> {
     if customer.is_some_and(|customer| customer.opted_out) {
         return draft.finish();
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
-use super::{Conversations, Early, Event, Progress, ReceiptKind, Sent, What, draft::Draft};
+use super::{Conversations, Early, Event, Progress, ReceiptKind, Sent, What, draft::Draft, facts};
+
+/// The code of a failure that says that the customer wants no more messages.
+const OPTED_OUT: &str = "opted_out";
 
 pub(super) fn progress(
     state: &Conversations,
@@ -21,7 +24,13 @@ pub(super) fn progress(
             draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
         }
     }
-    draft.finish()
+    match progress {
+        // The customer told the provider, and not us.
+        Progress::Failed { code, .. } if **code == *OPTED_OUT => {
+            facts::stop(draft, Some(customer), conversation.party)
+        }
+        _ => draft.finish(),
+    }
 }
 
 pub(super) fn receipt(

@@ -6,12 +6,14 @@
 mod command;
 mod decide;
 mod event;
+mod mailbox;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use command::{Command, Outcome, TimerId};
 pub use event::Event;
+pub use mailbox::MailboxMark;
 pub use state::{Deliveries, Delivery, Stage};
 
 use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, TenantId, Timers, Timestamp};

@@ -2510,7 +2510,7 @@ impl CloseReason {
 /// What a delivery lane may be told.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryCommand {
-    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21")]
+    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21, 102")]
     pub kind: ::core::option::Option<delivery_command::Kind>,
 }
 /// Nested message and enum types in `DeliveryCommand`.
@@ -2538,6 +2538,14 @@ pub mod delivery_command {
     /// A new leader takes over.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Recover {}
+    /// From whoever fetches the inbox's mail: all up to here is durable.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MarkMailbox {
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub mark: ::core::option::Option<super::MailboxMark>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -2549,6 +2557,8 @@ pub mod delivery_command {
         Recover(Recover),
         #[prost(message, tag = "21")]
         TimerFired(super::TimerId),
+        #[prost(message, tag = "102")]
+        MarkMailbox(MarkMailbox),
     }
 }
 /// What became of an attempt.
@@ -2608,7 +2618,7 @@ pub mod outcome {
 /// What happened to a message on its way out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88")]
     pub kind: ::core::option::Option<delivery_event::Kind>,
 }
 /// Nested message and enum types in `DeliveryEvent`.
@@ -2691,6 +2701,14 @@ pub mod delivery_event {
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
     }
+    /// The inbox's mailbox was read so far.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MailboxMarked {
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub mark: ::core::option::Option<super::MailboxMark>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -2707,7 +2725,28 @@ pub mod delivery_event {
         OutcomeLost(OutcomeLost),
         #[prost(message, tag = "7")]
         OutcomeUnknown(OutcomeUnknown),
+        #[prost(message, tag = "88")]
+        MailboxMarked(MailboxMarked),
     }
+}
+/// How far an inbox's mailbox was read, where the inbox fetches its mail itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailboxMark {
+    /// The account and its folder.
+    #[prost(string, tag = "1")]
+    pub mailbox: ::prost::alloc::string::String,
+    /// The UIDVALIDITY that the UIDs are of.
+    #[prost(uint32, tag = "2")]
+    pub validity: u32,
+    /// All messages up to this UID have been read.
+    #[prost(uint32, tag = "3")]
+    pub through: u32,
+    /// In milliseconds. Mail that arrived before is not read.
+    #[prost(int64, tag = "4")]
+    pub since: i64,
+    /// Messages up to this UID are read only if they arrived from `since` on.
+    #[prost(uint32, tag = "5")]
+    pub sifted_through: u32,
 }
 /// What a desk may be told or asked.
 #[derive(Clone, PartialEq, ::prost::Message)]

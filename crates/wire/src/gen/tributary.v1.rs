@@ -3418,6 +3418,26 @@ pub mod events_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountSegmentsRequest {
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountSegmentsResponse {
+    /// As people call it: `GSM-7` or `UCS-2`.
+    #[prost(string, tag = "1")]
+    pub encoding: ::prost::alloc::string::String,
+    /// Short messages it is sent in. More than 255 are refused when it is sent.
+    #[prost(uint32, tag = "2")]
+    pub segments: u32,
+    /// Septets, or UTF-16 units, of the text.
+    #[prost(uint32, tag = "3")]
+    pub units: u32,
+    /// So many more go into the last one.
+    #[prost(uint32, tag = "4")]
+    pub left: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
     /// Names this command for its answer: anything of 1 to 128 bytes that this agent has not used for another command
@@ -4279,6 +4299,32 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("tributary.v1.Desk", "Work"));
             self.inner.streaming(req, path, codec).await
         }
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
+        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        pub async fn count_segments(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CountSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountSegmentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Desk/CountSegments",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Desk", "CountSegments"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4310,6 +4356,15 @@ pub mod desk_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::AgentMessage>>,
         ) -> std::result::Result<tonic::Response<Self::WorkStream>, tonic::Status>;
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
+        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        async fn count_segments(
+            &self,
+            request: tonic::Request<super::CountSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountSegmentsResponse>,
+            tonic::Status,
+        >;
     }
     /// Where agents work. Needs the role of an agent; an agent acts as itself only.
     #[derive(Debug)]
@@ -4430,6 +4485,51 @@ pub mod desk_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tributary.v1.Desk/CountSegments" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountSegmentsSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::CountSegmentsRequest>
+                    for CountSegmentsSvc<T> {
+                        type Response = super::CountSegmentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CountSegmentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::count_segments(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountSegmentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -243,6 +243,11 @@ impl Tell for delivery::Decider {
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("reason", reason),
+            Event::MailboxMarked { inbox, mark } => Told::new("mailbox_marked")
+                .with("inbox", inbox)
+                .with("mailbox", &mark.mailbox)
+                .number("validity", mark.validity)
+                .number("through", mark.through),
         }
     }
 }

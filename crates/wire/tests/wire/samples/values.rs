@@ -50,6 +50,7 @@ structs! {
     }
     policy::Vip { tag, priority }
     policy::Special { priority, needs }
+    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
@@ -230,6 +231,7 @@ choices! {
     delivery::Command {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
+        MarkMailbox { inbox, mark },
         Recover,
         TimerFired(timer),
     }
@@ -248,6 +250,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        MailboxMarked { inbox, mark },
     }
 
     contact::Command {
