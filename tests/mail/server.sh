@@ -300,12 +300,10 @@ down() {
 
 # Ends the servers of DIR when process $1 is gone.
 guard() {
-  (
-    while [[ -d /proc/$1 && -d $DIR ]]; do sleep 0.5; done
-    down postfix || true
-    down dovecot || true
-    rm -rf "$DIR"
-  ) </dev/null >/dev/null 2>&1 &
+  while [[ -d /proc/$1 && -d $DIR ]]; do sleep 0.5; done
+  down postfix || true
+  down dovecot || true
+  rm -rf "$DIR"
 }
 
 # A program of Postfix's, about the server of DIR.
@@ -316,7 +314,7 @@ tool() {
 command=${1:-}
 case $command in
   up) mkdir -p "${2:?which folder}" ;;
-  again | set | queue | flush | signal | where | down) [[ -d ${2:?which folder} ]] || fail "there is no folder $2" ;;
+  again | set | queue | flush | signal | where | down | guard) [[ -d ${2:?which folder} ]] || fail "there is no folder $2" ;;
   programs) fetch && echo "$programs" && exit ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
 esac
@@ -329,7 +327,8 @@ case $command in
     unshare --mount true || fail "this place lets no program have a view of the file system of its own"
     fetch
     [[ -s $DIR/where ]] || lay_out "${1:-1}"
-    [[ -z ${SERVER_OWNER:-} ]] || guard "$SERVER_OWNER"
+    # In a session of its own: whatever ends the owner with all its group must not end the guard.
+    [[ -z ${SERVER_OWNER:-} ]] || setsid "${BASH_SOURCE[0]}" guard "$DIR" "$SERVER_OWNER" </dev/null >/dev/null 2>&1 &
     launch dovecot
     launch postfix
     cat "$DIR/where"
@@ -343,5 +342,6 @@ case $command in
   flush) tool postqueue -f ;;
   signal) alive "${1:?which server}" && kill "-${2:?which signal}" "$(cat "$DIR/$1/pid")" ;;
   where) cat "$DIR/where" ;;
+  guard) guard "${1:?whose}" ;;
   down) for name in ${1:-postfix dovecot}; do down "$name" "${2:-TERM}"; done ;;
 esac

@@ -31,7 +31,7 @@ pub(super) struct Shared {
 /// What one permit of memory allows. Messages that are no longer need none.
 pub(super) const BLOCK: usize = 64 * 1024;
 /// What a message takes at most while it is read, encoded and sealed, by its length.
-pub(super) const TIMES: usize = 3;
+pub(super) const TIMES: usize = 4;
 /// A larger message is read on a thread of its own, so that no other connection waits for it.
 const READ_ASIDE: usize = 256 * 1024;
 
