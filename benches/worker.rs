@@ -382,6 +382,9 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             authenticated: true,
             thread: None,
             placed: None,
+            home: None,
+            marks: None,
+            answers: conversation::Answers::default(),
         })),
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use domain::{
     Channel, FactId, Intake, MessageId, Origin, Party, Route, Sealed, TenantId, Timestamp,
-    conversation::{Command, Correspondent, Decider, MessageKind, Received},
+    conversation::{Answers, Command, Correspondent, Decider, MessageKind, Received},
 };
 use log::clock;
 use rdkafka::{
@@ -115,6 +115,9 @@ impl Series {
                 authenticated: true,
                 thread: None,
                 placed: None,
+                home: None,
+                marks: None,
+                answers: Answers::default(),
             })),
         })
     }

@@ -246,6 +246,20 @@ impl Session {
                 let snooze = conversation::Command::Snooze { conversation, agent, assignment, until };
                 to_conversation(ask, conversation, snooze)
             }
+            Some(Said::Split(said)) => {
+                let ask = ask("split", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, message) = (agent.clone(), convert::parse("message", &said.message)?);
+                let split = conversation::Command::Split { conversation, agent, assignment, message };
+                to_conversation(ask, conversation, split)
+            }
+            Some(Said::Join(said)) => {
+                let ask = ask("join", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, other) = (agent.clone(), convert::parse("other", &said.other)?);
+                let join = conversation::Command::Join { conversation, agent, assignment, other };
+                to_conversation(ask, conversation, join)
+            }
             Some(Said::Wake(said)) => {
                 let ask = ask("wake", said.encode_to_vec());
                 let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;

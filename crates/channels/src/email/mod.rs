@@ -1,7 +1,7 @@
 //! E-mail: mail servers hand messages in over SMTP or LMTP, answers leave through the business's own relay.
 //!
 //! ```text
-//! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake
+//! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake ─▶ trust (who wrote it)
 //!     mailbox ◀▶ imap ────────────────────┘
 //!       relay ◀─ send ◀─ compose ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
@@ -9,6 +9,8 @@
 //!
 //! Sources: RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 5322 (messages), RFC 2045 and following (MIME), RFC 3464
 //! (delivery status), RFC 3834 (automatic answers), RFC 5965 (complaints).
+
+use std::net::IpAddr;
 
 mod compose;
 mod html;
@@ -23,6 +25,8 @@ mod send;
 pub mod smtp;
 #[cfg(test)]
 mod tests;
+mod threading;
+mod trust;
 
 pub use compose::{Error as ComposeError, MailboxIdentity, compose};
 pub use normalize::normalize;
@@ -30,6 +34,8 @@ pub use reference::{message_id, reply_to};
 pub use reply::{Part, PartKind, parts};
 pub use report::{Bounced, Cause};
 pub use send::{RelayConfig, RelayTls, SmtpSender};
+pub(crate) use threading::{answered_of_ours, topic};
+pub use trust::{Authentication, BadSetting, Error as TrustError, Hosts, Verifier};
 
 /// How a mail server handed a message over: what stands outside of the message itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +44,16 @@ pub struct Envelope {
     pub sender: String,
     /// The recipients it was handed over for, lower case.
     pub recipients: Vec<String>,
+    /// Who handed it over. None where a mailbox was read.
+    pub client: Option<Client>,
+}
+
+/// The other end of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Client {
+    pub ip: IpAddr,
+    /// The name it gave itself.
+    pub helo: String,
 }
 
 /// `local` and `domain` of a bare address.

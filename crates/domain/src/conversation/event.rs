@@ -8,7 +8,9 @@ use crate::{
     delivery, desk, policy::Special,
 };
 
-use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone, Transfer};
+use super::{
+    Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone, Transfer,
+};
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
 /// in the middle knows whose it is.
@@ -43,6 +45,8 @@ pub enum What {
         thread: Option<Sealed>,
         sent_at: Timestamp,
         authenticated: bool,
+        /// E-mail: what later mails are told to belong to this one by.
+        marks: Option<Marks>,
     },
     Noted {
         party: Party,
@@ -191,6 +195,21 @@ pub enum What {
         owner_epoch: u32,
         until: Timestamp,
     },
+    /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that
+    /// was opened for it. Who owns that stands behind this.
+    Split {
+        conversation: ConversationId,
+        into: ConversationId,
+        message: MessageId,
+        by: AgentId,
+    },
+    /// An agent took another conversation of the same address into this one: everything in it stands here now, and what
+    /// comes for it comes here.
+    Joined {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+    },
     /// The agent who has the conversation asks another in.
     ConsultAsked {
         conversation: ConversationId,
@@ -313,6 +332,8 @@ pub enum HandOffReason {
     Reassigned,
     /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
     Woke,
+    /// An agent split it off.
+    Split,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -326,6 +347,8 @@ pub enum Closer {
 pub enum CloseReason {
     Done,
     OptedOut,
+    /// It was taken into another conversation.
+    Joined,
 }
 
 /// Why an agent is no longer consulted.
@@ -374,6 +397,8 @@ impl Event {
             | ConsultEnded { conversation, .. }
             | Remarked { conversation, .. }
             | Reassigned { conversation, .. }
+            | Split { conversation, .. }
+            | Joined { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }

@@ -14,6 +14,7 @@ mod decide;
 mod draft;
 mod event;
 mod facts;
+mod mails;
 mod names;
 mod receipts;
 mod snooze;
@@ -22,16 +23,18 @@ mod state;
 mod supervisors;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use command::{
-    BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, TimerId,
-    Transfer,
+    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
+    Received, TimerId, Transfer,
 };
 pub use customer::{
     Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent,
     Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
+pub use mails::{KnownMail, Mails};
 pub use special::special_problem;
 pub use state::Conversations;
 

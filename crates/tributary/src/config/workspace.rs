@@ -247,7 +247,17 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
             twilio.into_iter().chain(carried).chain(generic::SETTINGS).chain(generic::CODES).collect()
         }
         Channel::Email => {
-            let own = ["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"];
+            let own = [
+                "authentication",
+                "trusted_hosts",
+                "trusted_sealers",
+                "same_subject_days",
+                "name",
+                "relay",
+                "relay_tls",
+                "relay_user",
+                "relay_password",
+            ];
             own.into_iter().chain(imap::SETTINGS).collect()
         }
         Channel::Generic => generic::SETTINGS.into_iter().chain(generic::CODES).collect(),
@@ -301,6 +311,15 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
             _ => Ok(()),
         };
         wrong.extend(described.err().map(|(key, why)| (format!("inboxes.{id}.settings.{key}"), why)));
+    }
+    for (id, inbox) in policy.inboxes.iter().filter(|(_, inbox)| inbox.channel == Channel::Email) {
+        if let Err(error) = channels::email::Authentication::of(&inbox.settings) {
+            wrong.push((format!("inboxes.{id}.settings.{}", error.key), error.to_string()));
+        }
+        if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
+            let what = "a number of whole days".to_owned();
+            wrong.push((format!("inboxes.{id}.settings.same_subject_days"), what));
+        }
     }
     let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {
         inbox.settings.iter().filter(|(key, _)| SECRETS.contains(&key.as_str())).map(move |it| (id, it))

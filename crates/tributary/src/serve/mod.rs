@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use channels::{
     Deliverer, LogIntake,
-    email::{imap, smtp},
+    email::{Verifier, imap, smtp},
 };
 use domain::{InboxId, Kind, Millis, Policies, Topology, contact, conversation, delivery, desk, workspace};
 use log::{Log, Topic};
@@ -68,6 +68,7 @@ struct Shared {
     snapshots: Snapshots,
     readiness: Arc<Readiness>,
     layout: Layout,
+    verifier: Verifier,
 }
 
 impl Process {
@@ -98,6 +99,7 @@ impl Process {
             post: post.clone(),
             policies,
             layout,
+            verifier: verifier(&config),
             config,
         };
         let has = |role| shared.config.roles.contains(&role);
@@ -307,7 +309,12 @@ fn start_api(
 
 impl Shared {
     fn intake(&self) -> LogIntake {
-        LogIntake { post: self.post.clone(), vault: self.vault.clone(), policies: self.policies.clone() }
+        LogIntake {
+            post: self.post.clone(),
+            vault: self.vault.clone(),
+            policies: self.policies.clone(),
+            verifier: self.verifier.clone(),
+        }
     }
 
     fn setup<A: wire::Codec>(&self, effects: Arc<dyn runtime::Effects<A>>) -> Setup<A> {
@@ -326,6 +333,18 @@ impl Shared {
             standbys: self.config.kafka.standbys,
         }
     }
+}
+
+/// Who checks the senders of mail. Without a name server mail is taken all the same, and nobody is authenticated.
+fn verifier(config: &Config) -> Verifier {
+    if !config.roles.contains(&Role::Channels) {
+        return Verifier::offline();
+    }
+    Verifier::new(config.dns).unwrap_or_else(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "senders of mail cannot be checked: name a server as `dns`");
+        Verifier::offline()
+    })
 }
 
 /// This process, among those of all machines: for people who ask who leads.

@@ -621,6 +621,39 @@ pub struct Content {
     /// What the provider sent, whole.
     #[prost(bytes = "bytes", optional, tag = "7")]
     pub raw: ::core::option::Option<::prost::bytes::Bytes>,
+    /// E-mail: what could be told, when it came, of who wrote it.
+    #[prost(message, optional, tag = "28")]
+    pub verdict: ::core::option::Option<Verdict>,
+}
+/// Whether an e-mail is from whom it says, as it was judged when it came.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Verdict {
+    #[prost(bool, tag = "1")]
+    pub authenticated: bool,
+    /// Whose word that is: `tributary`, a mail server's name, or `inbox`.
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, as one sentence.
+    #[prost(string, tag = "3")]
+    pub because: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub checks: ::prost::alloc::vec::Vec<Check>,
+}
+/// One thing that was checked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Check {
+    #[prost(enumeration = "CheckMethod", tag = "1")]
+    pub method: i32,
+    #[prost(enumeration = "CheckResult", tag = "2")]
+    pub result: i32,
+    /// For which domain.
+    #[prost(string, optional, tag = "3")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    /// That domain speaks for the sender's.
+    #[prost(bool, tag = "4")]
+    pub aligned: bool,
+    #[prost(string, optional, tag = "5")]
+    pub detail: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A file that came with a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -645,6 +678,86 @@ pub struct MailThread {
     pub message_id: ::prost::alloc::string::String,
     #[prost(string, repeated, tag = "3")]
     pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckMethod {
+    Unspecified = 0,
+    Spf = 1,
+    Dkim = 2,
+    Dmarc = 3,
+    Arc = 4,
+}
+impl CheckMethod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_METHOD_UNSPECIFIED",
+            Self::Spf => "CHECK_METHOD_SPF",
+            Self::Dkim => "CHECK_METHOD_DKIM",
+            Self::Dmarc => "CHECK_METHOD_DMARC",
+            Self::Arc => "CHECK_METHOD_ARC",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_METHOD_SPF" => Some(Self::Spf),
+            "CHECK_METHOD_DKIM" => Some(Self::Dkim),
+            "CHECK_METHOD_DMARC" => Some(Self::Dmarc),
+            "CHECK_METHOD_ARC" => Some(Self::Arc),
+            _ => None,
+        }
+    }
+}
+/// Named as in RFC 8601 section 2.7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckResult {
+    Unspecified = 0,
+    Pass = 1,
+    Fail = 2,
+    SoftFail = 3,
+    Neutral = 4,
+    None = 5,
+    TempError = 6,
+    PermError = 7,
+}
+impl CheckResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_RESULT_UNSPECIFIED",
+            Self::Pass => "CHECK_RESULT_PASS",
+            Self::Fail => "CHECK_RESULT_FAIL",
+            Self::SoftFail => "CHECK_RESULT_SOFT_FAIL",
+            Self::Neutral => "CHECK_RESULT_NEUTRAL",
+            Self::None => "CHECK_RESULT_NONE",
+            Self::TempError => "CHECK_RESULT_TEMP_ERROR",
+            Self::PermError => "CHECK_RESULT_PERM_ERROR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_RESULT_PASS" => Some(Self::Pass),
+            "CHECK_RESULT_FAIL" => Some(Self::Fail),
+            "CHECK_RESULT_SOFT_FAIL" => Some(Self::SoftFail),
+            "CHECK_RESULT_NEUTRAL" => Some(Self::Neutral),
+            "CHECK_RESULT_NONE" => Some(Self::None),
+            "CHECK_RESULT_TEMP_ERROR" => Some(Self::TempError),
+            "CHECK_RESULT_PERM_ERROR" => Some(Self::PermError),
+            _ => None,
+        }
+    }
 }
 /// What a workspace may be asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1040,12 +1153,38 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
 /// Nested message and enum types in `ConversationCommand`.
 pub mod conversation_command {
+    /// An agent takes what came from this message on into a conversation of its own.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub message: ::prost::bytes::Bytes,
+    }
+    /// An agent takes another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub other: ::core::option::Option<super::ConversationId>,
+    }
     /// Something happened at the customer's address that is no message.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Note {
@@ -1417,6 +1556,11 @@ pub mod conversation_command {
         ConsultAnswer(ConsultAnswer),
         #[prost(message, tag = "89")]
         ConsultGone(ConsultGone),
+        /// From people who mend which messages stand together.
+        #[prost(message, tag = "103")]
+        Split(Split),
+        #[prost(message, tag = "104")]
+        Join(Join),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -1442,6 +1586,35 @@ pub struct Received {
     /// E-mail: the conversation that a reference of ours in it names.
     #[prost(message, optional, tag = "8")]
     pub placed: ::core::option::Option<ConversationId>,
+    /// E-mail whose sender may be anyone: the party of the address, where it is known again should it come a second time.
+    #[prost(bytes = "bytes", optional, tag = "29")]
+    pub home: ::core::option::Option<::prost::bytes::Bytes>,
+    /// E-mail: what later mails are told to belong to this one by.
+    #[prost(message, optional, tag = "30")]
+    pub marks: ::core::option::Option<MailMarks>,
+    /// E-mail: what it answers. Absent in what was kept before that was.
+    #[prost(message, optional, tag = "31")]
+    pub answers: ::core::option::Option<MailAnswers>,
+}
+/// What a mail is known by, as keyed hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailMarks {
+    /// Of its Message-ID.
+    #[prost(fixed64, optional, tag = "1")]
+    pub id: ::core::option::Option<u64>,
+    /// Of its subject, without what mail programs put before it.
+    #[prost(fixed64, tag = "2")]
+    pub topic: u64,
+}
+/// What a mail says it answers, nearest first.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailAnswers {
+    /// Messages of ours, to the same party.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub ours: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Any mails, by the keyed hashes of their Message-IDs.
+    #[prost(fixed64, repeated, tag = "2")]
+    pub mails: ::prost::alloc::vec::Vec<u64>,
 }
 /// One thing a bot does in its answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1519,7 +1692,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1566,6 +1739,9 @@ pub mod conversation_what {
         pub sent_at: i64,
         #[prost(bool, tag = "7")]
         pub authenticated: bool,
+        /// E-mail: what later mails are told to belong to this one by.
+        #[prost(message, optional, tag = "28")]
+        pub marks: ::core::option::Option<super::MailMarks>,
     }
     /// Something that is no message happened at the customer's address.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1950,6 +2126,30 @@ pub mod conversation_what {
         #[prost(message, optional, tag = "3")]
         pub outgoing: ::core::option::Option<super::Outgoing>,
     }
+    /// An agent took what came from this message on into a conversation that was opened for it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// An agent took another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+    }
     /// The conversation ended.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Closed {
@@ -2044,6 +2244,11 @@ pub mod conversation_what {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "109")]
         Remarked(Remarked),
+        /// Which messages stand together.
+        #[prost(message, tag = "123")]
+        Split(Split),
+        #[prost(message, tag = "124")]
+        Joined(Joined),
     }
 }
 /// All that is known of a customer for whom nothing is under way.
@@ -2070,6 +2275,9 @@ pub struct Tombstone {
     /// FNV-1a of each tag of the customer, 64 bits, in order.
     #[prost(fixed64, repeated, tag = "8")]
     pub tags: ::prost::alloc::vec::Vec<u64>,
+    /// Earlier conversations by mail, oldest first.
+    #[prost(message, repeated, tag = "28")]
+    pub earlier: ::prost::alloc::vec::Vec<ClosedConversation>,
 }
 /// An agent who had a conversation with the customer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2085,7 +2293,7 @@ pub struct KnownBy {
     pub queue: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A conversation that has ended, and may go on.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClosedConversation {
     #[prost(uint32, tag = "1")]
     pub number: u32,
@@ -2097,6 +2305,34 @@ pub struct ClosedConversation {
     pub closed_at: i64,
     #[prost(message, optional, tag = "5")]
     pub thread: ::core::option::Option<ThreadOf>,
+    /// E-mail.
+    #[prost(message, optional, tag = "26")]
+    pub mails: ::core::option::Option<KnownMails>,
+}
+/// What mails are told to belong to a conversation by.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnownMails {
+    /// The customer's, newest last.
+    #[prost(message, repeated, tag = "1")]
+    pub received: ::prost::alloc::vec::Vec<KnownMail>,
+    /// Of the newest one's subject, a keyed hash.
+    #[prost(fixed64, tag = "2")]
+    pub topic: u64,
+    /// It was taken into that conversation of the same customer.
+    #[prost(uint32, optional, tag = "3")]
+    pub goes_on_in: ::core::option::Option<u32>,
+}
+/// A mail of the customer's.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownMail {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message: ::prost::bytes::Bytes,
+    /// Of its Message-ID, a keyed hash.
+    #[prost(fixed64, optional, tag = "2")]
+    pub id: ::core::option::Option<u64>,
+    /// When it came.
+    #[prost(int64, tag = "3")]
+    pub at: i64,
 }
 /// A message of ours that a provider took.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2162,6 +2398,7 @@ pub enum HandOffReason {
     Returned = 7,
     Reassigned = 8,
     Woke = 9,
+    Split = 30,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2180,6 +2417,7 @@ impl HandOffReason {
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
+            Self::Split => "HAND_OFF_REASON_SPLIT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2195,6 +2433,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
+            "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             _ => None,
         }
     }
@@ -2242,6 +2481,7 @@ pub enum CloseReason {
     Unspecified = 0,
     Done = 1,
     OptedOut = 2,
+    Joined = 23,
 }
 impl CloseReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2253,6 +2493,7 @@ impl CloseReason {
             Self::Unspecified => "CLOSE_REASON_UNSPECIFIED",
             Self::Done => "CLOSE_REASON_DONE",
             Self::OptedOut => "CLOSE_REASON_OPTED_OUT",
+            Self::Joined => "CLOSE_REASON_JOINED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2261,6 +2502,7 @@ impl CloseReason {
             "CLOSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
             "CLOSE_REASON_DONE" => Some(Self::Done),
             "CLOSE_REASON_OPTED_OUT" => Some(Self::OptedOut),
+            "CLOSE_REASON_JOINED" => Some(Self::Joined),
             _ => None,
         }
     }

@@ -19,6 +19,46 @@ pub struct Content {
     /// E-mail: the whole readable text, quotes included, where it is more than `text`.
     #[prost(string, optional, tag = "6")]
     pub body: ::core::option::Option<::prost::alloc::string::String>,
+    /// E-mail: whether it is from whom it says, as it was judged when it came.
+    #[prost(message, optional, tag = "36")]
+    pub verdict: ::core::option::Option<Verdict>,
+}
+/// What could be told of who wrote an e-mail.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Verdict {
+    #[prost(bool, tag = "1")]
+    pub authenticated: bool,
+    /// Whose word that is: `tributary` (checked here), the name of the mail server that wrote it into the mail, or `inbox`
+    /// (whoever hands mail in is trusted).
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, as one sentence, for people.
+    #[prost(string, tag = "3")]
+    pub because: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub checks: ::prost::alloc::vec::Vec<verdict::Check>,
+}
+/// Nested message and enum types in `Verdict`.
+pub mod verdict {
+    /// One thing that was checked.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Check {
+        /// `spf`, `dkim`, `dmarc` or `arc`. New methods may come.
+        #[prost(string, tag = "1")]
+        pub method: ::prost::alloc::string::String,
+        /// `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`, as in RFC 8601.
+        #[prost(string, tag = "2")]
+        pub result: ::prost::alloc::string::String,
+        /// For which domain; empty where there is none.
+        #[prost(string, tag = "3")]
+        pub domain: ::prost::alloc::string::String,
+        /// That domain speaks for the sender's.
+        #[prost(bool, tag = "4")]
+        pub aligned: bool,
+        /// The policy of a DMARC record, why a signature fails, …
+        #[prost(string, tag = "5")]
+        pub detail: ::prost::alloc::string::String,
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Attachment {
@@ -2240,12 +2280,31 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
 pub mod event {
+    /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that was
+    /// opened for it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(string, tag = "1")]
+        pub into: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// An agent took another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(string, tag = "1")]
+        pub other: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+    }
     /// A customer's first sign of life in this inbox.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct CustomerSeen {
@@ -2860,6 +2919,11 @@ pub mod event {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "148")]
         Remarked(Remarked),
+        /// Which messages stand together.
+        #[prost(message, tag = "165")]
+        Split(Split),
+        #[prost(message, tag = "166")]
+        Joined(Joined),
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2957,6 +3021,8 @@ pub enum HandOffReason {
     Reassigned = 8,
     /// An agent had put it away, until now or until the customer wrote.
     Woke = 9,
+    /// An agent split it off.
+    Split = 30,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2975,6 +3041,7 @@ impl HandOffReason {
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
+            Self::Split => "HAND_OFF_REASON_SPLIT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2990,6 +3057,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
+            "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             _ => None,
         }
     }
@@ -3379,7 +3447,7 @@ pub struct AgentMessage {
     pub id: ::prost::alloc::string::String,
     #[prost(
         oneof = "agent_message::Item",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 33, 34"
     )]
     pub item: ::core::option::Option<agent_message::Item>,
 }
@@ -3480,6 +3548,31 @@ pub mod agent_message {
     pub struct Wake {
         #[prost(string, tag = "1")]
         pub conversation: ::prost::alloc::string::String,
+    }
+    /// E-mail: takes what the customer wrote from this message on, and what was answered since, into a conversation of its
+    /// own. That one is this agent's, who is not asked: `assigned` follows as soon as there is room within half a minute;
+    /// then anyone will do. Later mails go where those that they answer are.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        /// One of the customer's last mails in the conversation, and not the first that is known.
+        #[prost(string, tag = "3")]
+        pub message: ::prost::alloc::string::String,
+    }
+    /// E-mail: takes another conversation of the same address into this one: everything in it stands here from then on, and
+    /// what comes for it comes here. Refused as `not_owner` if another agent has it. What is of another address is not
+    /// joined: link the two addresses to one contact.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub other: ::prost::alloc::string::String,
     }
     /// Asks another agent in, or someone who serves a queue: to see what is said from then on (what was said before is in
     /// `Timelines.Get`), and to exchange remarks with this agent. Takes no room; an agent looks on in three conversations at
@@ -3589,6 +3682,10 @@ pub mod agent_message {
         EndConsult(EndConsult),
         #[prost(message, tag = "15")]
         Remark(Remark),
+        #[prost(message, tag = "33")]
+        Split(Split),
+        #[prost(message, tag = "34")]
+        Join(Join),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -171,7 +171,7 @@ pub async fn serve(
             let wire = Wire::new(stream, shared.config.command_timeout);
             tokio::select! {
                 () = overdue.cancelled() => {}
-                ended = Session::new(shared).run(wire) => {
+                ended = Session::new(shared, peer.ip()).run(wire) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, %peer, "mail client lost");
                     }

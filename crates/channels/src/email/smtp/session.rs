@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::data::Decoder;
 use super::wire::{Line, Wire};
 use super::{Config, Mailboxes, Protocol};
 use crate::email::metrics::{self, Received};
-use crate::email::{Envelope, normalize, reference};
+use crate::email::{Client, Envelope, normalize, reference};
 use crate::{Fact, Intake, Malformed, Refused};
 
 /// What all sessions of a listener share.
@@ -36,7 +37,9 @@ const READ_ASIDE: usize = 256 * 1024;
 
 pub(super) struct Session {
     shared: Arc<Shared>,
-    greeted: bool,
+    peer: IpAddr,
+    /// The name that the client gave itself; none before it did.
+    helo: Option<String>,
     encrypted: bool,
     transaction: Option<Transaction>,
     messages: usize,
@@ -70,8 +73,8 @@ enum Data {
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Session { shared, greeted: false, encrypted: false, transaction: None, messages: 0, errors: 0 }
+    pub(super) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
+        Session { shared, peer, helo: None, encrypted: false, transaction: None, messages: 0, errors: 0 }
     }
 
     /// Serves one client until it leaves, fails or the listener stops.
@@ -120,7 +123,7 @@ impl Session {
                     let Some(tls) = self.shared.config.tls.clone() else { break };
                     wire = wire.start_tls(tls).await?;
                     // RFC 3207 section 4.2: what was said before is forgotten.
-                    (self.encrypted, self.greeted, self.transaction) = (true, false, None);
+                    (self.encrypted, self.helo, self.transaction) = (true, None, None);
                 }
             }
         }
@@ -131,12 +134,12 @@ impl Session {
     async fn command(&mut self, command: Command, wire: &mut Wire) -> io::Result<Next> {
         let protocol = self.shared.config.protocol;
         match command {
-            Command::Helo if protocol == Protocol::Smtp => {
-                self.greet();
+            Command::Helo(name) if protocol == Protocol::Smtp => {
+                self.greet(name);
                 wire.reply(&format!("250 {}", self.shared.config.hostname));
             }
-            Command::Ehlo if protocol == Protocol::Smtp => self.extensions(wire),
-            Command::Lhlo if protocol == Protocol::Lmtp => self.extensions(wire),
+            Command::Ehlo(name) if protocol == Protocol::Smtp => self.extensions(name, wire),
+            Command::Lhlo(name) if protocol == Protocol::Lmtp => self.extensions(name, wire),
             Command::Mail { from, size } => return Ok(self.mail(from, size, wire)),
             Command::Rcpt(to) => return Ok(self.rcpt(to, wire)),
             Command::Data => return self.data(wire).await,
@@ -160,7 +163,7 @@ impl Session {
                 wire.reply("220 2.0.0 Go ahead");
                 return Ok(Next::StartTls);
             }
-            Command::Helo | Command::Ehlo | Command::Lhlo => {
+            Command::Helo(_) | Command::Ehlo(_) | Command::Lhlo(_) => {
                 return Ok(self.mistake(wire, protocol.wrong_greeting()));
             }
             Command::StartTls | Command::Unknown => {
@@ -170,12 +173,12 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    fn greet(&mut self) {
-        (self.greeted, self.transaction) = (true, None);
+    fn greet(&mut self, name: String) {
+        (self.helo, self.transaction) = (Some(name), None);
     }
 
-    fn extensions(&mut self, wire: &mut Wire) {
-        self.greet();
+    fn extensions(&mut self, name: String, wire: &mut Wire) {
+        self.greet(name);
         let config = &self.shared.config;
         wire.reply(&format!("250-{}", config.hostname));
         wire.reply("250-PIPELINING");
@@ -201,7 +204,7 @@ impl Session {
 
     fn mail(&mut self, sender: String, size: Option<u64>, wire: &mut Wire) -> Next {
         let config = &self.shared.config;
-        if !self.greeted {
+        if self.helo.is_none() {
             return self.mistake(wire, "503 5.5.1 Greet first");
         }
         if self.transaction.is_some() {
@@ -354,6 +357,7 @@ impl Session {
                 let envelope = Envelope {
                     sender: transaction.sender.clone(),
                     recipients: of_inbox.map(|recipient| recipient.address.clone()).collect(),
+                    client: self.helo.clone().map(|helo| Client { ip: self.peer, helo }),
                 };
                 outcomes.push((inbox, self.hand_over(inbox, envelope, raw).await));
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, Event, HandOffReason, MessageKind, Outgoing, Progress,
-    ReceiptKind, Received, ThreadOf, Transfer, What,
+    Answers, BotAction, Command, Conversations, Decider, Event, HandOffReason, MessageKind, Outgoing,
+    Progress, ReceiptKind, Received, ThreadOf, Transfer, What,
 };
 use crate::{Aggregate, Code, Context, Policies, Rejection};
 
@@ -132,6 +132,9 @@ pub(super) fn received(n: u128) -> Received {
         authenticated: true,
         thread: None,
         placed: None,
+        home: None,
+        marks: None,
+        answers: Answers::default(),
     }
 }
 
@@ -231,6 +234,7 @@ pub(super) fn message_received(number: u32, n: u128) -> What {
         thread: None,
         sent_at: seconds(0),
         authenticated: true,
+        marks: None,
     }
 }
 

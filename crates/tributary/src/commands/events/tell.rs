@@ -141,6 +141,10 @@ impl Tell for conversation::Decider {
                 .with("assignment", assignment)
                 .number("owner_epoch", *owner_epoch)
                 .with("until", time(*until)),
+            What::Split { into, message, by, .. } => {
+                Told::new("split").with("into", into).with("message", message).with("by", by)
+            }
+            What::Joined { other, by, .. } => Told::new("joined").with("other", other).with("by", by),
             What::ConsultAsked { consult, by, whom, note, .. } => Told::new("consult_asked")
                 .with("consult", consult)
                 .with("by", by)
@@ -350,6 +354,7 @@ mod tests {
                 thread: None,
                 sent_at: Timestamp(0),
                 authenticated: false,
+                marks: None,
             },
         };
         let told = conversation::Decider::tell(&event);

@@ -96,10 +96,26 @@ fn an_answer_stands_in_the_thread_of_the_latest_mail() {
         .when(Command::Receive(Box::new(mail)))
         .then([match message_received(1, 2) {
             What::MessageReceived {
-                conversation, message, kind, content, sent_at, authenticated, ..
+                conversation,
+                message,
+                kind,
+                content,
+                sent_at,
+                authenticated,
+                marks,
+                ..
             } => {
                 let thread = Some(sealed(1, 70));
-                What::MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated }
+                What::MessageReceived {
+                    conversation,
+                    message,
+                    kind,
+                    content,
+                    thread,
+                    sent_at,
+                    authenticated,
+                    marks,
+                }
             }
             other => other,
         }])
