@@ -47,8 +47,6 @@ pub(super) const KINDS: [&str; 57] = [
     "closed",
     "reassigned",
     "snoozed",
-    "split",
-    "joined",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -80,6 +78,8 @@ pub(super) const KINDS: [&str; 57] = [
     "consult_began",
     "consult_ended",
     "remarked",
+    "split",
+    "joined",
 ];
 
 /// The event's public name; none for what only concerns the workers.
