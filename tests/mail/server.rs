@@ -71,6 +71,13 @@ impl Server {
         queue.lines().map(str::to_owned).collect()
     }
 
+    /// Whether Postfix has delivered everything. One that was killed would look at what it had in hand minutes later, so it is
+    /// told to look now.
+    pub(crate) fn has_delivered(&self) -> bool {
+        run(&["flush", text(self.dir.path())]).expect("Postfix tries again");
+        self.queue().is_empty()
+    }
+
     /// Where Dovecot keeps a user's mail.
     pub(crate) fn maildir(&self, user: &str) -> PathBuf {
         self.dir.path().join("dovecot/mail").join(user)
