@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use domain::{
@@ -57,6 +58,18 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
+/// What a killed leader's thread was writing is written: a thread that waits for the disk is not stopped with it.
+async fn nothing_is_being_written(world: &World) {
+    let folder = folder(world);
+    for _ in 0..500 {
+        if files(&folder, "partial").is_empty() && files(&folder, "snapshot").len() <= 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?} of a killed leader are still there", files(&folder, "snapshot"));
+}
+
 /// Each of the five had one conversation, however often they came back.
 async fn assert_none_was_forgotten(world: &World, visits: u8) {
     let events = world.events::<Decider>().await;
@@ -75,6 +88,7 @@ async fn goes_on(every: usize) {
         kill(leader).await;
     }
     assert_none_was_forgotten(&world, visits).await;
+    nothing_is_being_written(&world).await;
     let report = world.assert_clean().await;
     assert_eq!(report.snapshots_compared, 2, "nobody was ever stopped in order: {report}");
     assert!(report.snapshots_skipped.is_empty(), "{report}");
