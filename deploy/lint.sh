@@ -46,7 +46,7 @@ systemd() {
 install
 PATH=$PWD/$tools/bin:$PATH
 mapfile -t scripts < <(git grep --untracked --files-with-matches --extended-regexp '^#!/(usr/)?bin/(env )?(ba|da)?sh$')
-with shellcheck --severity=style "${scripts[@]}"
+with shellcheck --severity=style --external-sources "${scripts[@]}"
 with hadolint deploy/Dockerfile
 with yamllint --strict --config-file deploy/yamllint.yaml deploy
 with check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml

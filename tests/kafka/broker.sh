@@ -30,6 +30,9 @@ fail() {
   exit 1
 }
 
+# shellcheck source=tests/ports.sh
+. "$here/../ports.sh"
+
 fetch() {
   [[ -e $jars/complete ]] && return
   command -v java >/dev/null || fail "there is no Java; version 17 or later is needed"
@@ -86,24 +89,6 @@ alive() {
   local pid
   pid=$(cat "$1/pid" 2>/dev/null) && [[ -n $pid ]] &&
     grep -qszxF "$1/server.properties" "/proc/$pid/cmdline"
-}
-
-taken() {
-  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
-# A first port such that $1 ports from it on are free.
-free_ports() {
-  local first port
-  for _ in {1..50}; do
-    first=$((20000 + RANDOM % 12000))
-    for ((port = first; port < first + $1; port++)); do
-      taken "$port" && continue 2
-    done
-    echo "$first"
-    return
-  done
-  fail "found no $1 free ports in a row"
 }
 
 # Writes what broker $1 of $2 in DIR is, with ports from $3 on: first those for clients, then those of the controllers.

@@ -35,6 +35,9 @@ fail() {
   exit 1
 }
 
+# shellcheck source=tests/ports.sh
+. "$here/../ports.sh"
+
 # Runs a program among those packages as if they were installed: in a view of the file system of its own, in which they lie
 # over /usr. Dovecot looks for its parts there and nowhere else.
 inside() {
@@ -97,18 +100,9 @@ fetch() {
   exec 9>&-
 }
 
-free_port() {
-  local port
-  for _ in {1..50}; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-  fail "found no free port"
-}
-
 lay_out() {
   local ours=$1 smtp imap imaps lmtp
-  smtp=$(free_port) imap=$(free_port) imaps=$(free_port) lmtp=$(free_port)
+  smtp=$(free_ports) imap=$(free_ports) imaps=$(free_ports) lmtp=$(free_ports)
   chmod 711 "$DIR"
   postfix_files "$smtp" "$ours" "$lmtp"
   dovecot_files "$imap" "$imaps" "$lmtp"

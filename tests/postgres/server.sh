@@ -28,6 +28,9 @@ fail() {
   exit 1
 }
 
+# shellcheck source=tests/ports.sh
+. "$here/../ports.sh"
+
 artifact() {
   local machine
   case $(uname -m) in
@@ -78,15 +81,6 @@ run() {
 alive() {
   local pid
   pid=$(cat "$DIR/pid" 2>/dev/null) && [[ -n $pid ]] && grep -qszxF "$DIR/data" "/proc/$pid/cmdline"
-}
-
-free_port() {
-  local port
-  for _ in {1..50}; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
-  fail "found no free port"
 }
 
 lay_out() {
@@ -181,7 +175,7 @@ shift 2
 case $command in
   up)
     fetch
-    [[ -s $DIR/url ]] || lay_out "${1:-$(free_port)}"
+    [[ -s $DIR/url ]] || lay_out "${1:-$(free_ports)}"
     [[ -z ${SERVER_OWNER:-} ]] || guard "$SERVER_OWNER"
     launch
     cat "$DIR/url"
