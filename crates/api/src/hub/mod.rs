@@ -38,12 +38,13 @@ use crate::follow::{Error, Follow, log_partition};
 
 mod agents;
 mod answers;
+mod held;
 mod kept;
 mod moments;
 mod turns;
 
-pub(crate) use agents::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
 pub(crate) use answers::Waiting;
+pub(crate) use held::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
 pub(crate) use turns::Turn;
 
 /// The views are kept again once so many steps were read since the last time, or several times as many as the views

@@ -31,7 +31,7 @@ impl Story {
 
     /// Something happened at a desk.
     pub fn hear_desk(&mut self, at: Timestamp, event: &desk::Event) {
-        let sentence = story::at_desk(self.id, event).flatten();
+        let sentence = story::at_desk(self.id, event);
         self.told.extend(sentence.map(|sentence| (at, sentence)));
     }
 

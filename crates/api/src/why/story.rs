@@ -8,9 +8,7 @@ use domain::{
 };
 
 /// A sentence; none for what does not bear on who had it.
-pub(super) type Telling = Option<String>;
-
-pub(super) fn of(event: &Event) -> Telling {
+pub(super) fn of(event: &Event) -> Option<String> {
     Some(match &event.what {
         What::Opened { policy_version, .. } => {
             format!("begins in inbox {} (workspace version {policy_version})", event.inbox)
@@ -81,8 +79,8 @@ pub(super) fn of(event: &Event) -> Telling {
     })
 }
 
-/// None where the event is about something else; a sentence where it is not.
-pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling> {
+/// The same of what a desk did; none, too, where that is about another conversation.
+pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<String> {
     use desk::Event::*;
     let (conversation, sentence) = match event {
         Waits { conversation, queue, why } => {
@@ -157,7 +155,7 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
         | LookSet { .. }
         | WorkDeferred { .. } => return None,
     };
-    (*conversation == id).then_some(Some(sentence))
+    (*conversation == id).then_some(sentence)
 }
 
 fn chosen(why: &Why) -> String {
