@@ -28,6 +28,7 @@ mod sender;
 pub mod smpp;
 #[cfg(test)]
 mod testing;
+mod tls;
 pub mod twilio;
 mod withhold;
 

@@ -1,7 +1,6 @@
 //! Calls to providers over HTTP, and what their failures mean for the message in hand: the distinction that all
 //! senders rest on is whether the request may have left.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use http::StatusCode;
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 
-use crate::Outcome;
+use crate::{Outcome, tls};
 
 /// More of an answer than this is not read: ids and errors stand at its beginning.
 const MOST_READ: usize = 64 * 1024;
@@ -48,13 +47,7 @@ impl Outbound {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(timeout: Duration) -> Result<Self, Error> {
-        let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(Error::Tls)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls::client(tls::public_roots()).map_err(Error::Tls)?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(timeout.min(Duration::from_secs(5)))

@@ -30,7 +30,7 @@ use super::{
     receipt::HEADER_FIRST,
     status,
 };
-use crate::{Intake, Outcome, Outgoing, Profile, Sender};
+use crate::{Intake, Outcome, Outgoing, Profile, Sender, tls};
 
 /// How long one attempt may take in all, waiting for its turn included.
 const ATTEMPT: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ impl Smpp {
         stop: &CancellationToken,
     ) -> Result<Smpp, Error> {
         let stop = stop.child_token();
-        let tls = if config.tls { Some(tls(&config)?) } else { None };
+        let tls = if config.tls { Some(secured(&config)?) } else { None };
         let mut random = [0; 2];
         // Any number will do to begin with.
         let _ = getrandom::fill(&mut random);
@@ -111,17 +111,12 @@ impl Smpp {
     }
 }
 
-fn tls(config: &Config) -> Result<(TlsConnector, ServerName<'static>), Error> {
-    let mut roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+fn secured(config: &Config) -> Result<(TlsConnector, ServerName<'static>), Error> {
+    let mut roots = tls::public_roots();
     for certificate in CertificateDer::pem_slice_iter(config.ca.as_deref().unwrap_or_default().as_bytes()) {
         roots.add(certificate.map_err(Error::Certificates)?).map_err(Error::Tls)?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(Error::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = tls::client(roots).map_err(Error::Tls)?;
     let name = ServerName::try_from(config.host.clone()).map_err(|_| Error::Name(config.host.clone()))?;
     Ok((TlsConnector::from(Arc::new(tls)), name))
 }

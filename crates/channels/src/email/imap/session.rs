@@ -17,11 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto, pki_types::ServerName};
+use tokio_rustls::rustls::{RootCertStore, pki_types::ServerName};
 
 use super::access::{Access, Sasl, Tokens};
 use super::batch::Listed;
 use super::{Error, Limits, Place, Tls, place};
+use crate::tls;
 
 /// So much of a message that is too large is fetched: its header.
 const MOST_OF_A_HEADER: usize = 64 * 1024;
@@ -271,13 +272,8 @@ async fn secured(
     stream: TcpStream,
     roots: Option<&Arc<RootCertStore>>,
 ) -> Result<Box<dyn Stream>, Error> {
-    let public = || Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-    let roots = roots.cloned().unwrap_or_else(public);
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Tls(io::Error::other(error)))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let roots = roots.cloned().unwrap_or_else(|| Arc::new(tls::public_roots()));
+    let config = tls::client(roots).map_err(|error| Error::Tls(io::Error::other(error)))?;
     let name = ServerName::try_from(place.host.clone()).map_err(|_| Error::Name(place.host.clone()))?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(Error::Tls)?;
     Ok(Box::new(stream))
