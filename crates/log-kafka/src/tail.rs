@@ -61,8 +61,6 @@ pub(crate) struct Inner {
     /// Whom to ask how far partitions reach: on our own connections the question would stand behind a fetch that waits.
     asked: Arc<Producer>,
     times: Times,
-    /// Dropped when the tail ends.
-    ends: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 enum News {
@@ -93,12 +91,14 @@ impl Follower {
         let topics: BTreeSet<_> = names.iter().cloned().collect();
         topics.iter().try_for_each(|topic| get_to_know(&native, topic, times.patience))?;
         let (ends, ended) = mpsc::channel();
-        let (queues, ends) = (Mutex::default(), Mutex::new(Some(ends)));
-        let inner = Arc::new(Inner { native, memory, names, queues, asked, times, ends });
+        let inner = Arc::new(Inner { native, memory, names, queues: Mutex::default(), asked, times });
         let watch = Watch::new(inner.clone());
         let (tail, again, stuck) = (inner.clone(), news.clone(), news.clone());
         let threads = vec![
-            start("kafka-tail", move || tail.run(&heard, &again))?,
+            start("kafka-tail", move || {
+                tail.run(&heard, &again);
+                drop(ends);
+            })?,
             start("kafka-watch", move || {
                 watch.run(&ended, times.look, |index| drop(stuck.send(News::Stuck(index))));
             })?,
@@ -238,7 +238,6 @@ impl Inner {
                 looked = Instant::now();
             }
         }
-        lock(&self.ends).take();
         // Whoever still reads is told.
         self.memory.slots().iter().for_each(Slot::shut);
         lock(&self.queues).clear();

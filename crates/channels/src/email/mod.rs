@@ -12,6 +12,7 @@
 
 use std::net::IpAddr;
 
+mod aside;
 mod compose;
 mod html;
 pub mod imap;

@@ -18,15 +18,13 @@ use super::batch::{Listed, batches, is_wanted, uid_set};
 use super::metrics::{self, Became, Open};
 use super::session::{Opened, Session};
 use super::{Error, Limits, Mailbox, Start};
-use crate::email::normalize;
+use crate::email::aside;
 use crate::{Fact, FactKind, Intake, Refused};
 
 /// Messages that are made durable at a time, so that they share the log's commits.
 const AT_ONCE: usize = 64;
 /// UIDs of which one command asks the sizes. Where few of them are messages, more are asked for.
 const WINDOW: (u32, u32) = (1_000, 65_536);
-/// A larger message is read on a thread of its own, so that nothing else waits for it.
-const READ_ASIDE: usize = 256 * 1024;
 /// More than so many UIDs behind, an operator is told how far it has come, this often.
 const LONG_WAY: u32 = 500;
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -145,9 +143,9 @@ impl Pull {
                 .leave_word(raw.slice(..head_of(&raw)), too_large(self.limits.max_message), Became::TooLarge)
                 .await;
         }
-        match read(self.inbox.to_string(), raw.clone()).await {
-            Some(facts) => self.accept(facts, raw, Became::Kept).await,
-            None => {
+        match aside::read(self.inbox.to_string(), raw.clone(), None).await {
+            Ok(facts) => self.accept(facts, raw, Became::Kept).await,
+            Err(_) => {
                 tracing::info!(inbox = %self.inbox, uid, "a message of a mailbox is empty");
                 metrics::message(Became::Empty);
                 Ok(())
@@ -158,7 +156,7 @@ impl Pull {
     /// A fact about a message whose text we do not have, so that somebody sees that it is there.
     async fn leave_word(&self, header: Bytes, reason: String, became: Became) -> Result<(), Error> {
         let inbox = self.inbox.to_string();
-        let mut facts = read(inbox.clone(), header.clone()).await.unwrap_or_default();
+        let mut facts = aside::read(inbox.clone(), header.clone(), None).await.unwrap_or_default();
         if facts.is_empty() {
             facts.push(Fact::new(FactKind::Unknown, Channel::Email, &*inbox, ""));
         }
@@ -372,14 +370,6 @@ impl<'a> Progress<'a> {
             tracing::info!(inbox = %self.inbox, through = mark.through, "a mailbox is read to its end");
         }
     }
-}
-
-/// None for a message that holds nothing at all.
-async fn read(inbox: String, raw: Bytes) -> Option<Vec<Fact>> {
-    if raw.len() < READ_ASIDE {
-        return normalize(Some(&inbox), &raw, None).ok();
-    }
-    tokio::task::spawn_blocking(move || normalize(Some(&inbox), &raw, None).ok()).await.ok().flatten()
 }
 
 /// Where the header ends, or what of it is enough.

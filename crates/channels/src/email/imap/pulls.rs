@@ -39,13 +39,8 @@ pub type Mailboxes = BTreeMap<InboxId, (TenantId, Arc<Mailbox>)>;
 /// Reads mailboxes. A clone is a handle by which a worker says what it leads.
 #[derive(Clone, Default)]
 pub struct Pulls {
-    led: Arc<watch::Sender<BTreeMap<Peer, Reign>>>,
-}
-
-/// A lane that is led here, since some moment.
-#[derive(Clone)]
-struct Reign {
-    marks: Marks,
+    /// The marks of what is led here. Another reign has others, whatever they say.
+    led: Arc<watch::Sender<BTreeMap<Peer, Marks>>>,
 }
 
 /// A lane is led here for as long as this lives.
@@ -59,7 +54,7 @@ impl Drop for Led {
     fn drop(&mut self) {
         self.pulls.led.send_if_modified(|led| {
             // Another reign may have begun already.
-            let is_ours = led.get(&self.peer).is_some_and(|reign| Arc::ptr_eq(&reign.marks, &self.marks));
+            let is_ours = led.get(&self.peer).is_some_and(|marks| Arc::ptr_eq(marks, &self.marks));
             is_ours && led.remove(&self.peer).is_some()
         });
     }
@@ -77,8 +72,7 @@ impl Pulls {
     /// This partition of delivery is led here from now on; its state knows these marks.
     pub fn lead(&self, peer: Peer, marks: BTreeMap<InboxId, MailboxMark>) -> Box<dyn Any + Send> {
         let marks = Arc::new(Mutex::new(marks));
-        let reign = Reign { marks: marks.clone() };
-        self.led.send_modify(|led| drop(led.insert(peer, reign)));
+        self.led.send_modify(|led| drop(led.insert(peer, marks.clone())));
         Box::new(Led { pulls: self.clone(), peer, marks })
     }
 
@@ -100,8 +94,8 @@ impl Pulls {
                 let (led, mailboxes) = (led.borrow_and_update(), mailboxes.borrow_and_update());
                 let wanted = mailboxes.iter().filter_map(|(inbox, (tenant, mailbox))| {
                     let lane = Lane { inbox: inbox.clone(), number: 0 };
-                    let reign = led.get(&post.topology.peer(&Route::Lane(lane)))?;
-                    Some((inbox.clone(), (tenant.clone(), mailbox.clone(), reign.marks.clone())))
+                    let marks = led.get(&post.topology.peer(&Route::Lane(lane)))?;
+                    Some((inbox.clone(), (tenant.clone(), mailbox.clone(), marks.clone())))
                 });
                 wanted.collect::<BTreeMap<_, _>>()
             };

@@ -15,8 +15,8 @@ use super::data::Decoder;
 use super::wire::{Line, Wire};
 use super::{Config, Mailboxes, Protocol};
 use crate::email::metrics::{self, Received};
-use crate::email::{Client, Envelope, normalize, reference};
-use crate::{Fact, Intake, Malformed, Refused};
+use crate::email::{Client, Envelope, aside, reference};
+use crate::{Intake, Refused};
 
 /// What all sessions of a listener share.
 pub(super) struct Shared {
@@ -32,8 +32,6 @@ pub(super) struct Shared {
 pub(super) const BLOCK: usize = 64 * 1024;
 /// What a message takes at most while it is read, encoded and sealed, by its length.
 pub(super) const TIMES: usize = 4;
-/// A larger message is read on a thread of its own, so that no other connection waits for it.
-const READ_ASIDE: usize = 256 * 1024;
 
 pub(super) struct Session {
     shared: Arc<Shared>,
@@ -367,7 +365,7 @@ impl Session {
     }
 
     async fn hand_over(&self, inbox: &str, envelope: Envelope, raw: Bytes) -> Received {
-        let facts = match read(inbox.to_owned(), envelope, raw.clone()).await {
+        let facts = match aside::read(inbox.to_owned(), raw.clone(), Some(envelope)).await {
             Ok(facts) => facts,
             Err(malformed) => {
                 tracing::info!(inbox, %malformed, "mail refused");
@@ -395,14 +393,6 @@ fn blocks_for(size: usize) -> u32 {
         0..=BLOCK => 0,
         more => u32::try_from(more.saturating_mul(TIMES).div_ceil(BLOCK)).unwrap_or(u32::MAX),
     }
-}
-
-async fn read(inbox: String, envelope: Envelope, raw: Bytes) -> Result<Vec<Fact>, Malformed> {
-    if raw.len() < READ_ASIDE {
-        return normalize(Some(&inbox), &raw, Some(&envelope));
-    }
-    let aside = tokio::task::spawn_blocking(move || normalize(Some(&inbox), &raw, Some(&envelope)));
-    aside.await.unwrap_or_else(|error| Err(Malformed { what: "message", reason: error.to_string() }))
 }
 
 const TOO_LARGE: &str = "552 5.3.4 Message too large";

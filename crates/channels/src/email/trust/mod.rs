@@ -25,7 +25,7 @@ use mail_auth::hickory_resolver::system_conf::read_system_conf;
 use mail_auth::{AuthenticatedMessage, MessageAuthenticator};
 
 pub use self::setting::{Authentication, BadSetting, Hosts};
-use super::Envelope;
+use super::{Envelope, aside::ASIDE};
 
 /// For all that is asked of the DNS about one mail. Who is late counts as one who does not answer: the mail is kept, and
 /// its sender not authenticated.
@@ -34,8 +34,6 @@ const WITHIN: Duration = Duration::from_secs(8);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Answers that are remembered, for as long as they say.
 const REMEMBERED: u64 = 16_384;
-/// A larger message is hashed on a thread of its own, so that no other waits for it.
-const ASIDE: usize = 256 * 1024;
 
 /// Checks who wrote mails. Cheap to clone; clones share what they remember of the DNS.
 #[derive(Clone, Default)]
