@@ -1,6 +1,7 @@
 //! What a person writes down: how this process runs (`tributary.toml`) and what the business is
 //! (`workspace.toml`). Both are read strictly: a key nobody knows is an error that names its line.
 
+mod carrier;
 mod keys;
 mod objects;
 mod process;
@@ -9,6 +10,7 @@ mod span;
 mod strict;
 mod workspace;
 
+pub use carrier::Carrier;
 pub use keys::{Keys, KeysAt};
 #[cfg(test)]
 pub use objects::StoreAt;

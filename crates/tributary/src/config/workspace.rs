@@ -12,7 +12,7 @@ use domain::{
 };
 use serde::Deserialize;
 
-use super::{process::TenantIdText, secret::secret_name, span::Span, strict};
+use super::{carrier::Carrier, process::TenantIdText, secret::secret_name, span::Span, strict};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,34 +292,13 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
                 .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
             wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
         }
-        if inbox.channel == Channel::Email
-            && let Err(bad) = imap::Place::read(&inbox.settings)
-        {
-            wrong.push((format!("inboxes.{id}.settings.{}", bad.key), bad.what));
-        }
-    }
-    for (id, inbox) in &policy.inboxes {
-        let described = match (inbox.channel, inbox.settings.get("provider").map(String::as_str)) {
-            (Channel::Sms, Some("smpp")) => profile(inbox).and_then(|profile| {
-                let read = smpp::Config::read(&inbox.address, profile.region, String::new(), &inbox.settings);
-                read.map(|_| ()).map_err(|wrong| (wrong.setting, wrong.why))
-            }),
-            (Channel::Sms, Some("http")) => profile(inbox).and_then(|_| provider(inbox)),
-            (Channel::Sms, None | Some("twilio")) => profile(inbox).map(|_| ()),
-            (Channel::Sms, Some(_)) => Err(("provider", "it is `twilio`, `smpp` or `http`".into())),
-            (Channel::Generic, _) => provider(inbox),
-            _ => Ok(()),
+        let bad = match inbox.channel {
+            Channel::Sms => short_messages(inbox).err().into_iter().collect(),
+            Channel::Generic => provider(inbox).err().into_iter().collect(),
+            Channel::Email => bad_email(inbox),
+            Channel::Messenger | Channel::Instagram | Channel::Whatsapp => Vec::new(),
         };
-        wrong.extend(described.err().map(|(key, why)| (format!("inboxes.{id}.settings.{key}"), why)));
-    }
-    for (id, inbox) in policy.inboxes.iter().filter(|(_, inbox)| inbox.channel == Channel::Email) {
-        if let Err(error) = channels::email::Authentication::of(&inbox.settings) {
-            wrong.push((format!("inboxes.{id}.settings.{}", error.key), error.to_string()));
-        }
-        if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
-            let what = "a number of whole days".to_owned();
-            wrong.push((format!("inboxes.{id}.settings.same_subject_days"), what));
-        }
+        wrong.extend(bad.into_iter().map(|(key, what)| (format!("inboxes.{id}.settings.{key}"), what)));
     }
     let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {
         inbox.settings.iter().filter(|(key, _)| SECRETS.contains(&key.as_str())).map(move |it| (id, it))
@@ -334,12 +313,39 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
     wrong
 }
 
-fn profile(inbox: &policy::Inbox) -> Result<Profile, (&'static str, String)> {
-    Profile::read(&inbox.settings)
+/// A setting, and what is wrong with it.
+type Bad = (&'static str, String);
+
+/// Whether the settings describe who carries an inbox's short messages.
+fn short_messages(inbox: &policy::Inbox) -> Result<(), Bad> {
+    let carrier = Carrier::of(inbox)?;
+    let profile = Profile::read(&inbox.settings)?;
+    match carrier {
+        Carrier::Twilio => Ok(()),
+        Carrier::Smpp => {
+            let read = smpp::Config::read(&inbox.address, profile.region, String::new(), &inbox.settings);
+            read.map(|_| ()).map_err(|wrong| (wrong.setting, wrong.why))
+        }
+        Carrier::Http => provider(inbox),
+    }
+}
+
+fn bad_email(inbox: &policy::Inbox) -> Vec<Bad> {
+    let mut bad = Vec::new();
+    if let Err(error) = imap::Place::read(&inbox.settings) {
+        bad.push((error.key, error.what));
+    }
+    if let Err(error) = channels::email::Authentication::of(&inbox.settings) {
+        bad.push((error.key, error.to_string()));
+    }
+    if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
+        bad.push(("same_subject_days", "a number of whole days".to_owned()));
+    }
+    bad
 }
 
 /// Whether the settings describe a provider; where its secrets lie is looked at elsewhere.
-fn provider(inbox: &policy::Inbox) -> Result<(), (&'static str, String)> {
+fn provider(inbox: &policy::Inbox) -> Result<(), Bad> {
     let named = |key: &str| match inbox.settings.contains_key(key) {
         true => Ok(String::new()),
         false => Err("it is missing".to_owned()),

@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::config::{Config, Secrets};
+use crate::config::{Carrier, Config, Secrets};
 
 /// How long one call to a provider may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -153,7 +153,7 @@ impl Directory {
                 app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
                 verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
-            Channel::Sms => match Carrier::of(inbox)? {
+            Channel::Sms => match Carrier::of(inbox).map_err(wrong)? {
                 Carrier::Twilio => HttpInbox::Twilio {
                     auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
                     public_url: self.public_url.as_str().into(),
@@ -225,12 +225,14 @@ impl Directory {
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
-            Channel::Sms if Carrier::of(inbox)? == Carrier::Smpp => {
+            Channel::Sms if Carrier::of(inbox).map_err(wrong)? == Carrier::Smpp => {
                 let (profile, password) = (profile(inbox)?, secret(secrets, inbox, "password")?);
                 let config = smpp::Config::read(&inbox.address, profile.region, password, &inbox.settings)?;
                 Arc::new(smpp::Smpp::start(id.as_str(), config, profile, self.intake.clone(), &self.stop)?)
             }
-            Channel::Sms if Carrier::of(inbox)? == Carrier::Http => self.generic_sender(secrets, inbox)?,
+            Channel::Sms if Carrier::of(inbox).map_err(wrong)? == Carrier::Http => {
+                self.generic_sender(secrets, inbox)?
+            }
             Channel::Sms => {
                 let account = twilio::Account {
                     base_url: base("https://api.twilio.com"),
@@ -244,25 +246,6 @@ impl Directory {
             }
             Channel::Generic => self.generic_sender(secrets, inbox)?,
             Channel::Email => Arc::new(SmtpSender::new(relay(secrets, inbox)?, mailbox())?),
-        })
-    }
-}
-
-/// Who carries an inbox's short messages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carrier {
-    Twilio,
-    Smpp,
-    Http,
-}
-
-impl Carrier {
-    fn of(inbox: &Inbox) -> anyhow::Result<Carrier> {
-        Ok(match setting(inbox, "provider").as_deref() {
-            None | Some("twilio") => Carrier::Twilio,
-            Some("smpp") => Carrier::Smpp,
-            Some("http") => Carrier::Http,
-            Some(other) => anyhow::bail!("provider = {other:?}: it is `twilio`, `smpp` or `http`"),
         })
     }
 }

@@ -7,7 +7,7 @@ use super::{
     super::installation::{Installation, policies},
     finding::Findings,
 };
-use crate::config::{Config, Role, Secrets};
+use crate::config::{Carrier, Config, Role, Secrets};
 
 /// What a setting is needed for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ enum For {
 fn needed(inbox: &Inbox) -> &'static [(&'static str, For, bool)] {
     use For::{Receiving, Sending};
     let has = |key| inbox.settings.contains_key(key);
-    let provider = inbox.settings.get("provider").map(String::as_str);
+    let carrier = Carrier::of(inbox).ok();
     match inbox.channel {
         Channel::Messenger | Channel::Instagram => &[
             ("app_secret", Receiving, true),
@@ -33,14 +33,14 @@ fn needed(inbox: &Inbox) -> &'static [(&'static str, For, bool)] {
             ("access_token", Sending, true),
             ("phone_number_id", Sending, false),
         ],
-        Channel::Sms if provider == Some("smpp") => {
+        Channel::Sms if carrier == Some(Carrier::Smpp) => {
             &[("smpp", Sending, false), ("system_id", Sending, false), ("password", Sending, true)]
         }
         Channel::Generic | Channel::Sms if has("signature") => {
             &[("signature_secret", Receiving, true), ("send_url", Sending, false)]
         }
         Channel::Generic | Channel::Sms if has("allow") => &[("send_url", Sending, false)],
-        Channel::Sms if provider == Some("http") => {
+        Channel::Sms if carrier == Some(Carrier::Http) => {
             &[("token", Receiving, true), ("send_url", Sending, false)]
         }
         Channel::Sms => &[("auth_token", Receiving, true), ("account_sid", Sending, true)],
