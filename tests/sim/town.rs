@@ -180,6 +180,7 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         authenticated: true,
         thread: None,
         placed: None,
+        people_only: false,
     }))
 }
 

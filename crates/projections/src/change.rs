@@ -93,6 +93,8 @@ impl Source for conversation::Decider {
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
+            | Suppressed { .. }
+            | SuppressionLifted { .. }
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }

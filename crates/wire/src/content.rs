@@ -26,6 +26,6 @@ pub fn decode_mail_thread(bytes: &[u8]) -> Result<MailThread, Error> {
 
 message! {
     Content => Content { text, payload, attachments, quick_replies, subject, body, raw }
-    Attachment => Attachment { kind, url, content_type, name }
-    MailThread => MailThread { subject, message_id, references }
+    Attachment => Attachment { kind, url, content_type, name, data }
+    MailThread => MailThread { subject, message_id, references, quote, written_at }
 }

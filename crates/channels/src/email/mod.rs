@@ -2,19 +2,24 @@
 //!
 //! ```text
 //! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake
-//!       relay ◀─ send ◀─ compose ◀─ Outgoing
+//!       relay ◀─ send (pace, answer) ◀─ compose (letter, dkim) ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
 //! ```
 //!
 //! Sources: RFC 5321 (SMTP), RFC 2033 (LMTP), RFC 5322 (messages), RFC 2045 and following (MIME), RFC 3464
 //! (delivery status), RFC 3834 (automatic answers), RFC 5965 (complaints).
 
+mod answer;
 mod compose;
+mod dkim;
 mod html;
+mod letter;
 mod metrics;
 mod mime;
 mod normalize;
+mod pace;
 mod reference;
+mod relay;
 mod reply;
 mod report;
 mod send;
@@ -23,11 +28,14 @@ pub mod smtp;
 mod tests;
 
 pub use compose::{Error as ComposeError, MailboxIdentity, compose};
+pub use dkim::{DkimError, DkimSigner};
+pub use letter::{Letterhead, SignWith, Template, TemplateError};
 pub use normalize::normalize;
 pub use reference::{message_id, reply_to};
 pub use reply::{Part, PartKind, parts};
 pub use report::{Bounced, Cause};
-pub use send::{RelayConfig, RelayTls, SmtpSender};
+pub use relay::{NoLine, Relay, RelayConfig, RelayTls};
+pub use send::{Manners, SmtpSender};
 
 /// How a mail server handed a message over: what stands outside of the message itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

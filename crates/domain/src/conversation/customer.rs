@@ -9,7 +9,7 @@ use crate::{
     relay::fnv1a,
 };
 
-use super::{ReceiptKind, ThreadOf};
+use super::{ReceiptKind, Suppression, ThreadOf};
 
 /// Messages of ours whose receipts can still be told apart, per customer.
 const SENT_KEPT: usize = 16;
@@ -60,6 +60,18 @@ struct Letters {
     /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
     /// the one before.
     early: Vec<Early>,
+    /// Why nothing is sent there, in the order it came.
+    suppressed: Vec<Suppression>,
+    automatic: Option<Automatic>,
+}
+
+/// What was sent by mail without a person, since a person last wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Automatic {
+    /// When the last left.
+    pub at: Timestamp,
+    /// How many in a row; several of one turn are one.
+    pub in_a_row: u32,
 }
 
 /// A message of ours that a provider took.
@@ -93,6 +105,8 @@ pub struct Tombstone {
     pub sent: Vec<Sent>,
     pub early: Vec<Early>,
     pub known_by: Option<KnownBy>,
+    pub suppressed: Vec<Suppression>,
+    pub automatic: Option<Automatic>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -114,6 +128,8 @@ pub struct Conversation {
     pub stage: Stage,
     /// E-mail: the thread an answer stands in.
     pub(super) thread: Option<Box<KeptThread>>,
+    /// Only a person may answer the customer's last message.
+    pub(super) people_only: bool,
 }
 
 /// See [`ThreadOf`].
@@ -236,6 +252,40 @@ impl Customer {
         early.filter(move |early| *early.provider_id == *provider_id)
     }
 
+    /// Why nothing is sent there, in the order it came.
+    pub fn suppressed(&self) -> &[Suppression] {
+        self.letters.as_ref().map_or(&[], |letters| &letters.suppressed)
+    }
+
+    pub(super) fn suppress(&mut self, cause: Suppression) {
+        let letters = self.letters.get_or_insert_default();
+        if !letters.suppressed.contains(&cause) {
+            letters.suppressed.push(cause);
+        }
+    }
+
+    pub(super) fn lift(&mut self, cause: Suppression) {
+        self.letters.iter_mut().for_each(|letters| letters.suppressed.retain(|known| *known != cause));
+    }
+
+    pub(super) fn automatic(&self) -> Option<Automatic> {
+        self.letters.as_ref()?.automatic
+    }
+
+    pub(super) fn has_answered_by_itself(&mut self, at: Timestamp) {
+        let automatic = &mut self.letters.get_or_insert_default().automatic;
+        let before = automatic.filter(|automatic| automatic.at != at);
+        let in_a_row = match (before, *automatic) {
+            (None, Some(of_same_turn)) => of_same_turn.in_a_row,
+            (before, _) => before.map_or(0, |before| before.in_a_row).saturating_add(1),
+        };
+        *automatic = Some(Automatic { at, in_a_row });
+    }
+
+    pub(super) fn was_answered_by_a_person(&mut self) {
+        self.letters.iter_mut().for_each(|letters| letters.automatic = None);
+    }
+
     /// A provider took a message; what came early for it is noted behind this, in the same decision.
     pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
         let letters = self.letters.get_or_insert_default();
@@ -259,7 +309,9 @@ impl Customer {
         let latest = match &self.latest {
             None => None,
             Some(Conversation { stage: Stage::Open(_), .. }) => return None,
-            Some(Conversation { number, owner_epoch, turns, stage: Stage::Closed { at }, thread }) => {
+            Some(Conversation {
+                number, owner_epoch, turns, stage: Stage::Closed { at }, thread, people_only: _
+            }) => {
                 Some(ClosedConversation {
                     number: *number,
                     owner_epoch: *owner_epoch,
@@ -278,11 +330,15 @@ impl Customer {
             sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
             known_by: self.known_by.as_deref().cloned(),
+            suppressed: self.suppressed().to_vec(),
+            automatic: self.automatic(),
         })
     }
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
-        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by } = tombstone;
+        let Tombstone {
+            channel: _, address, opted_out, latest, sent, early, known_by, suppressed, automatic
+        } = tombstone;
         let latest = latest.as_ref().map(|latest| Conversation {
             number: latest.number,
             owner_epoch: latest.owner_epoch,
@@ -292,8 +348,15 @@ impl Customer {
                 .thread
                 .as_ref()
                 .map(|thread| Box::new(KeptThread::new(thread.message, &thread.thread))),
+            // The message that brings it back says so.
+            people_only: false,
         });
-        let letters = Letters { sent: sent.clone(), early: early.clone() };
+        let letters = Letters {
+            sent: sent.clone(),
+            early: early.clone(),
+            suppressed: suppressed.clone(),
+            automatic: *automatic,
+        };
         Customer {
             opted_out: *opted_out,
             latest,

@@ -103,6 +103,7 @@ impl<'a> Found<'a> {
             body,
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
             by_person,
+            signed: None,
         }
     }
 }

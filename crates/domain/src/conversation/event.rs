@@ -7,7 +7,7 @@ use crate::{
     Relay, Route, Sealed, TenantId, Timestamp, TurnId, contact, delivery, desk,
 };
 
-use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone};
+use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone};
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
 /// in the middle knows whose it is.
@@ -42,6 +42,8 @@ pub enum What {
         thread: Option<Sealed>,
         sent_at: Timestamp,
         authenticated: bool,
+        /// Only a person may answer it.
+        people_only: bool,
     },
     Noted {
         party: Party,
@@ -83,6 +85,18 @@ pub enum What {
     },
     OptedIn {
         party: Party,
+    },
+    /// Nothing is sent to the customer's address from here on.
+    Suppressed {
+        party: Party,
+        cause: Suppression,
+    },
+    /// That cause is none any more.
+    SuppressionLifted {
+        party: Party,
+        cause: Suppression,
+        /// The operator who lifted it, by the name of a token; none where the customer wrote.
+        by: Option<Arc<str>>,
     },
     /// Nothing has been under way for the customer for some time: it leaves memory, and is kept beside it.
     Retired {
@@ -228,6 +242,8 @@ pub struct Outgoing {
     pub thread: Option<ThreadOf>,
     /// A person wrote it.
     pub by_person: bool,
+    /// That person's name, for customers.
+    pub signed: Option<Arc<str>>,
 }
 
 impl Outgoing {
@@ -267,6 +283,8 @@ pub enum HandOffReason {
     Reassigned,
     /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
     Woke,
+    /// The bot may not answer: the customer got an automatic answer not long ago, or only a person may.
+    HeldBack,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -293,6 +311,8 @@ impl Event {
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
+            | Suppressed { .. }
+            | SuppressionLifted { .. }
             | Retired { .. }
             | Returned { .. }
             | Redirected { .. } => None,
@@ -328,6 +348,8 @@ impl Event {
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
             | What::OptedIn { party }
+            | What::Suppressed { party, .. }
+            | What::SuppressionLifted { party, .. }
             | What::Retired { party }
             | What::Returned { party, .. }
             | What::Redirected { to: party, .. } => *party,

@@ -8,8 +8,8 @@ use super::{
     CloseReason, Closer, Conversations, Correspondent, Event, HandOffReason, NoteKind, Owner, Received,
     Stage, What, bots,
     decide::Decided,
-    draft::{Draft, Wish, inbox, policy, wanted},
-    snooze,
+    draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
+    snooze, suppression,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -30,7 +30,18 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let mut id = ConversationId { party: from.party, number: latest.map_or(1, |latest| latest.number) };
     let mut owner_epoch = latest.map_or(0, |latest| latest.owner_epoch);
     let mut turns = latest.map_or(0, |latest| latest.turns);
+    // Who writes takes mail, and wants an answer.
+    for cause in customer.filter(|_| received.authenticated).into_iter().flat_map(suppression::ended_by_writing) {
+        draft.push(What::SuppressionLifted { party: from.party, cause, by: None });
+    }
     let bot_to_ask = match latest.map(|latest| &latest.stage) {
+        Some(Stage::Open(Owner::Bot { turn: None, queue, .. })) if received.people_only => {
+            let queue = customer.map_or(&inbox.queue, |customer| queue_of_inbox(context, customer, queue));
+            let reason = HandOffReason::HeldBack;
+            let wish = Wish::anyone();
+            draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
+            None
+        }
         Some(Stage::Open(Owner::Bot { bot, turn: None, .. })) => Some(bot),
         // What was put away comes back.
         Some(Stage::Open(owner @ Owner::Snoozed { agent, .. })) => {
@@ -65,6 +76,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 None => (&inbox.queue, Wish::anyone()),
             };
             let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
+            let held_back = greeter.is_some() && received.people_only;
+            let greeter = greeter.filter(|_| !held_back);
             draft.push(match greeter {
                 Some(bot) => What::BotEngaged {
                     conversation: id,
@@ -73,8 +86,11 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                     queue: inbox.queue.clone(),
                 },
                 None => {
-                    let reason =
-                        if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
+                    let reason = match inbox.bot {
+                        _ if held_back => HandOffReason::HeldBack,
+                        Some(_) => HandOffReason::Returned,
+                        None => HandOffReason::NoBot,
+                    };
                     wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
             });
@@ -89,6 +105,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         thread: received.thread.clone(),
         sent_at: received.sent_at,
         authenticated: received.authenticated,
+        people_only: received.people_only,
     });
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };

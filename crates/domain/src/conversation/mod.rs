@@ -4,6 +4,7 @@
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
 mod agents;
+mod automatic;
 mod away;
 mod bots;
 mod command;
@@ -18,15 +19,16 @@ mod receipts;
 mod snooze;
 mod state;
 mod supervisors;
+mod suppression;
 #[cfg(test)]
 mod tests;
 
 pub use command::{
-    BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, TimerId,
-    Transfer,
+    BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression,
+    TimerId, Transfer,
 };
 pub use customer::{
-    Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
+    Automatic, Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
     Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};

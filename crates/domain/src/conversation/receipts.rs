@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
-use super::{Conversations, Early, Event, Progress, ReceiptKind, Sent, What, draft::Draft};
+use super::{
+    Conversations, Early, Event, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft, suppression,
+};
 
 pub(super) fn progress(
     state: &Conversations,
@@ -21,7 +23,11 @@ pub(super) fn progress(
             draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
         }
     }
-    draft.finish()
+    let mut events = draft.finish();
+    if let Progress::Failed { dead: true, .. } = progress {
+        events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
+    }
+    events
 }
 
 pub(super) fn receipt(

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
+use crate::{AgentId, BotId, Channel, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
 
 use super::{
-    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Owner, Progress, Sent, Stage, TimerId,
-    Turn, What, customer::KeptThread, customers::Customers,
+    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Outgoing, Owner, Progress, Sent, Stage,
+    TimerId, Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -99,6 +99,12 @@ impl Conversations {
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
             }
+            What::Suppressed { party, cause } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.suppress(*cause))
+            }
+            What::SuppressionLifted { party, cause, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.lift(*cause))
+            }
             What::Opened { conversation, .. } => {
                 if let Some(customer) = self.customers.get_mut(conversation.party) {
                     // Its first owner stands in the next event of the same decision.
@@ -108,11 +114,13 @@ impl Conversations {
                         turns: 0,
                         stage: Stage::Closed { at },
                         thread: None,
+                        people_only: false,
                     });
                 }
             }
-            What::MessageReceived { conversation, message, content, thread, .. } => {
+            What::MessageReceived { conversation, message, content, thread, people_only, .. } => {
                 let Some(found) = self.get_mut(*conversation) else { return };
+                found.people_only = *people_only;
                 if let Some(thread) = thread {
                     found.thread = Some(Box::new(KeptThread::new(*message, thread)));
                 }
@@ -191,13 +199,22 @@ impl Conversations {
                     }
                 }
             }
-            What::AwaySaid { conversation, .. } => {
+            What::AwaySaid { conversation, outgoing, .. } => {
+                self.sent_by_itself(*conversation, outgoing, at);
                 if let Some(Stage::Open(Owner::Queue { away, .. })) =
                     self.get_mut(*conversation).map(|found| &mut found.stage)
                 {
                     *away = None;
                 }
                 self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
+            }
+            What::BotReplied { conversation, outgoing, .. } => {
+                self.sent_by_itself(*conversation, outgoing, at);
+            }
+            What::Replied { conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.was_answered_by_a_person();
+                }
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
@@ -224,12 +241,10 @@ impl Conversations {
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }
-            | What::BotReplied { .. }
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
             | What::Reassigned { .. }
-            | What::Replied { .. }
             | What::DeliveryNoted { .. } => {}
         }
     }
@@ -237,6 +252,15 @@ impl Conversations {
     fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
         let latest = self.customers.get_mut(id.party)?.latest.as_mut()?;
         (latest.number == id.number).then_some(latest)
+    }
+
+    /// Counted where a machine may be at the other end.
+    fn sent_by_itself(&mut self, id: ConversationId, outgoing: &Outgoing, at: Timestamp) {
+        if outgoing.channel == Channel::Email
+            && let Some(customer) = self.customers.get_mut(id.party)
+        {
+            customer.has_answered_by_itself(at);
+        }
     }
 
     fn own(&mut self, id: ConversationId, owner_epoch: u32, owner: Owner, at: Timestamp) {

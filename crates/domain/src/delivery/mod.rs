@@ -6,6 +6,7 @@
 mod command;
 mod decide;
 mod event;
+mod patience;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,8 @@ impl Aggregate for Decider {
         decide::decide(state, context, command)
     }
 
-    fn evolve(state: &mut Deliveries, _at: Timestamp, event: &Event) {
-        state.evolve(event);
+    fn evolve(state: &mut Deliveries, at: Timestamp, event: &Event) {
+        state.evolve(at, event);
     }
 
     fn timers(state: &Deliveries) -> &Timers<TimerId> {

@@ -232,6 +232,7 @@ pub(crate) fn received(id: ConversationId, n: u8) -> What {
         thread: None,
         sent_at: Timestamp(1),
         authenticated: true,
+        people_only: false,
     }
 }
 
@@ -244,6 +245,7 @@ pub(crate) fn outgoing(id: ConversationId) -> Outgoing {
         body: Sealed { subject: id.party, bytes: Bytes::from_static(b"sealed reply") },
         thread: None,
         by_person: false,
+        signed: None,
     }
 }
 

@@ -222,6 +222,8 @@ impl Conversations {
             | What::UnreadableKept { .. }
             | What::OptedOut { .. }
             | What::OptedIn { .. }
+            | What::Suppressed { .. }
+            | What::SuppressionLifted { .. }
             | What::Retired { .. }
             | What::Returned { .. }
             | What::AssignmentRefused { .. }

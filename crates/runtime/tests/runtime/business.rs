@@ -95,6 +95,7 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         authenticated: true,
         thread: None,
         placed: None,
+        people_only: false,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))
 }

@@ -21,6 +21,8 @@ pub struct Config {
     pub http: Listen,
     pub smtp: Mail,
     pub lmtp: Mail,
+    /// The name server that is asked about the senders of mail, `IP:PORT`; left out, those that this machine uses.
+    pub dns: Option<SocketAddr>,
     pub grpc: Listen,
     pub metrics: Listen,
     pub keys: Keys,
@@ -263,6 +265,7 @@ impl Default for Config {
             http: Listen { listen: Some(listen(8080)) },
             smtp: mail(2525),
             lmtp: mail(2424),
+            dns: None,
             grpc: Listen { listen: Some(listen(7070)) },
             metrics: Listen { listen: Some(listen(9090)) },
             keys: Keys::default(),

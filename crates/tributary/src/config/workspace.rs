@@ -241,14 +241,43 @@ pub fn known_settings(channel: Channel) -> &'static [&'static str] {
             &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
         }
         Channel::Sms => &["account_sid", "auth_token", "base_url"],
-        Channel::Email => &["authentication", "name", "relay", "relay_tls", "relay_user", "relay_password"],
+        Channel::Email => &[
+            "authentication",
+            "name",
+            "relay",
+            "relay_tls",
+            "relay_user",
+            "relay_password",
+            "relay_connections",
+            "per_minute",
+            "unknown_outcome",
+            "automatic_return_path",
+            "template",
+            "sign_with",
+            "quote_intro",
+            "dkim_selector",
+            "dkim_key",
+            "dkim_selector_2",
+            "dkim_key_2",
+        ],
         Channel::Generic => &["token", "send_url", "send_token"],
     }
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 7] =
-    ["app_secret", "verify_token", "access_token", "auth_token", "relay_password", "token", "send_token"];
+const SECRETS: [&str; 10] = [
+    "app_secret",
+    "verify_token",
+    "access_token",
+    "auth_token",
+    "relay_password",
+    "token",
+    "send_token",
+    "dkim_key",
+    "dkim_key_2",
+    // Not secret, but a file of this machine's: a workspace must not reach any it likes.
+    "template",
+];
 
 fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
     let mut wrong = Vec::new();

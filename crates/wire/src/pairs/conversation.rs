@@ -1,12 +1,14 @@
 //! The conversation's commands and events.
 
-use domain::conversation::{ClosedConversation, Early, Event, KnownBy, Received, Sent, Tombstone};
+use domain::conversation::{Automatic, ClosedConversation, Early, Event, KnownBy, Received, Sent, Tombstone};
 
 use crate::message::{choice, enumeration, message, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at },
+    Note { from, kind, message, content, at, suppresses },
+    Suppress { tenant, party, cause },
+    LiftSuppression { tenant, party, by },
     Receipt { party, kind, provider_id, watermark, at, reason },
     OptOut { from },
     OptIn { from },
@@ -28,7 +30,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 }}
 
 message! {
-    Received => Received { from, kind, message, content, sent_at, authenticated, thread, placed }
+    Received => Received { from, kind, message, content, sent_at, authenticated, thread, placed, people_only }
 }
 
 choice! { domain::conversation::BotAction => BotAction, bot_action {
@@ -51,13 +53,15 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
+    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, people_only },
     Noted { party, kind, message, content, at },
     ReceiptNoted { conversation, kind, message, at, reason },
     ReceiptKept { party, provider_id, kind, at, reason },
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },
+    Suppressed { party, cause },
+    SuppressionLifted { party, cause, by },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -83,7 +87,10 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 }}
 
 message! {
-    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by }
+    Tombstone => Tombstone {
+        channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic
+    }
+    Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     Sent => SentMessage { provider, conversation, message, at, receipt }
@@ -99,7 +106,9 @@ choice! { domain::conversation::Closer => Closer, closer {
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
+        HeldBack,
     }
+    domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
 }
 

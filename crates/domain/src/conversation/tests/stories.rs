@@ -4,6 +4,7 @@ mod agents;
 mod away;
 mod bots;
 mod customers;
+mod mail;
 mod memory;
 mod receipts;
 mod snooze;

@@ -67,6 +67,16 @@ impl Story {
         self.outcome.expect("something was asked").expect("it is not refused")
     }
 
+    /// Whatever follows; the story goes on from there.
+    #[track_caller]
+    pub(super) fn and_tell(mut self) -> (Self, Vec<Event>) {
+        let events = self.outcome.take().expect("something was asked").expect("it is not refused");
+        for event in &events {
+            Decider::evolve(&mut self.state, self.now, event);
+        }
+        (self, events)
+    }
+
     /// Exactly this follows; the story goes on from there.
     #[track_caller]
     pub(super) fn then<const N: usize>(mut self, expected: [What; N]) -> Self {
@@ -123,6 +133,7 @@ pub(super) fn received(n: u128) -> Received {
         authenticated: true,
         thread: None,
         placed: None,
+        people_only: false,
     }
 }
 
@@ -222,6 +233,7 @@ pub(super) fn message_received(number: u32, n: u128) -> What {
         thread: None,
         sent_at: seconds(0),
         authenticated: true,
+        people_only: false,
     }
 }
 
@@ -249,6 +261,7 @@ pub(super) fn outgoing(n: u128, by_person: bool, thread: Option<ThreadOf>) -> Ou
         body: sealed(1, n),
         thread,
         by_person,
+        signed: None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn received(n: u8) -> What {
         thread: None,
         sent_at: Timestamp(0),
         authenticated: true,
+        people_only: false,
     }
 }
 
@@ -104,6 +105,7 @@ pub(super) fn outgoing() -> Outgoing {
         body: sealed(CUSTOMER),
         thread: None,
         by_person: false,
+        signed: None,
     }
 }
 

@@ -182,6 +182,8 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             sent: vec![],
             early: vec![],
             known_by: None,
+            suppressed: Vec::new(),
+            automatic: None,
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };

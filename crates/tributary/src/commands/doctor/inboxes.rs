@@ -5,7 +5,9 @@ use domain::{Channel, policy::Inbox};
 
 use super::{
     super::installation::{Installation, policies},
+    dns::Names,
     finding::Findings,
+    mail,
 };
 use crate::config::{Config, Role, Secrets};
 
@@ -38,7 +40,7 @@ fn needed(channel: Channel) -> &'static [(&'static str, For, bool)] {
 }
 
 /// Secrets that a channel may do without, but that must be there once they are named.
-const OPTIONAL_SECRETS: [&str; 2] = ["relay_password", "send_token"];
+const OPTIONAL_SECRETS: [&str; 5] = ["relay_password", "send_token", "dkim_key", "dkim_key_2", "template"];
 
 pub(super) async fn examine(installation: &Installation, findings: &mut Findings) {
     if !installation.has_log() {
@@ -63,6 +65,7 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
             "`tributary apply … workspace.toml`",
         );
     }
+    let names = Names::new(installation.config.dns);
     for policy in policies.all() {
         findings
             .ok(format!("workspace {}", policy.tenant), format!("version {} is in force", policy.version));
@@ -80,6 +83,12 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
                     &error,
                     "set it in workspace.toml and apply that, or put the secret where tributary.toml says",
                 );
+            }
+            if inbox.channel == Channel::Email && !inbox.sandbox {
+                match &names {
+                    Ok(names) => mail::examine(names, &secrets, id, inbox, findings).await,
+                    Err(error) => findings.warn(&about, format!("{error:#}"), "set `dns` in tributary.toml"),
+                }
             }
         }
     }
@@ -104,6 +113,11 @@ fn problems(secrets: &Secrets, inbox: &Inbox) -> Vec<anyhow::Error> {
     }
     let optional = OPTIONAL_SECRETS.into_iter().filter_map(|key| Some((key, inbox.settings.get(key)?)));
     problems.extend(optional.filter_map(|(key, value)| unresolved(secrets, key, value)));
+    if inbox.channel == Channel::Email && problems.is_empty() {
+        problems.extend(crate::mail::letterhead(secrets, inbox, "").err());
+        problems.extend(crate::mail::manners(inbox).err());
+        problems.extend(crate::mail::relay(secrets, inbox).err().filter(|_| !inbox.sandbox));
+    }
     problems
 }
 

@@ -28,6 +28,7 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::Returned => "it goes on with who had it before",
                 HandOffReason::Reassigned => "a supervisor gave it there",
                 HandOffReason::Woke => "it was put away until now",
+                HandOffReason::HeldBack => "the bot may not answer by itself again so soon, or not at all",
             };
             let whom = match (agent, agent_until) {
                 (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),

@@ -18,16 +18,17 @@ structs! {
     Answer { command, content, result }
     SetAside { bytes, reason }
     Content { text, payload, attachments, quick_replies, subject, body, raw }
-    Attachment { kind, url, content_type, name }
-    MailThread { subject, message_id, references }
+    Attachment { kind, url, content_type, name, data }
+    MailThread { subject, message_id, references, quote, written_at }
     Announce { epoch, follows, leader, version, at }
     Point { position, epoch, seq }
     conversation::Correspondent { tenant, inbox, channel, party, address }
-    conversation::Received { from, kind, message, content, sent_at, authenticated, thread, placed }
+    conversation::Received { from, kind, message, content, sent_at, authenticated, thread, placed, people_only }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
-    conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by }
+    conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic }
+    conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
     conversation::Sent { provider, conversation, message, at, receipt }
@@ -45,7 +46,7 @@ structs! {
     policy::Relaxation { after, needs }
     policy::Overflow { to, after, refusals }
     policy::Sticky { within, grace }
-    policy::Agent { queues, capacity, skills, languages, supervises }
+    policy::Agent { queues, capacity, skills, languages, supervises, name }
     policy::Capacity { total, per_channel, weights }
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
@@ -61,12 +62,15 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
+        Suppressed,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
     conversation::Command {
         Receive(received),
-        Note { from, kind, message, content, at },
+        Note { from, kind, message, content, at, suppresses },
+        Suppress { tenant, party, cause },
+        LiftSuppression { tenant, party, by },
         Receipt { party, kind, provider_id, watermark, at, reason },
         OptOut { from },
         OptIn { from },
@@ -88,7 +92,7 @@ choices! {
     }
     conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
     conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
-    conversation::Progress { Sent { provider_id }, Failed { code, reason }, Unknown }
+    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
@@ -99,7 +103,7 @@ choices! {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
         Reopened { conversation },
-        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated },
+        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, people_only },
         Noted { party, kind, message, content, at },
         ReceiptNoted { conversation, kind, message, at, reason },
         ReceiptKept { party, provider_id, kind, at, reason },
@@ -107,6 +111,8 @@ choices! {
         UnreadableKept { party, message, content, reason, at },
         OptedOut { party },
         OptedIn { party },
+        Suppressed { party, cause },
+        SuppressionLifted { party, cause, by },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
@@ -131,8 +137,10 @@ choices! {
     }
     conversation::HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
+        HeldBack,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
+    conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut }
 
     desk::Command {
@@ -196,7 +204,7 @@ choices! {
     delivery::Outcome {
         Sent { provider_id },
         Retry { code, reason, after },
-        Refused { code, reason },
+        Refused { code, reason, dead },
         Unknown { reason, resend },
     }
     delivery::TimerId { Retry(message) }
@@ -205,7 +213,7 @@ choices! {
         SendStarted { message, attempt },
         Sent { conversation, message, attempt, provider_id },
         RetryScheduled { message, attempt, due, code, reason },
-        Failed { conversation, message, attempt, code, reason },
+        Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
     }

@@ -64,7 +64,9 @@ fn all_that_is_known_is_kept() {
     let (_, returned) =
         leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }]).at(60));
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
-    let Tombstone { channel, address, opted_out, latest, sent, early, known_by } = *tombstone;
+    let Tombstone { channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic } =
+        *tombstone;
+    assert_eq!((suppressed, automatic), (vec![], None));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected =
         ClosedConversation { number: 1, owner_epoch: 2, turns: 0, closed_at: seconds(10), thread: None };

@@ -404,6 +404,7 @@ fn received(customer: u32) -> Received {
         authenticated: true,
         thread: None,
         placed: None,
+        people_only: false,
     }
 }
 
