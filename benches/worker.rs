@@ -316,7 +316,7 @@ fn opened(parties: usize, answered: bool) -> (Partition<Decider>, Timestamp) {
             }
         }
         // The contacts answer at once here, or the outbox would hold the relays of all parties.
-        let last = partition.outboxes().filter_map(|(to, outbox)| Some((to, outbox.unapplied().last()?.0)));
+        let last = partition.outboxes().filter_map(|(to, outbox)| Some((to, outbox.unapplied().last()?)));
         for (by, through) in last.collect::<Vec<_>>() {
             if let domain::Taken::Step(step) = partition.take(now, &Intake::Applied { by, through }) {
                 partition.fold(now, &step);
@@ -381,6 +381,7 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             authenticated: true,
             thread: None,
             placed: None,
+            people_only: false,
         })),
     }
 }

@@ -164,7 +164,7 @@ impl Session {
             inbox: turn.inbox.to_string(),
             channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
             message: turn.message.to_string(),
-            body: Some(self.opener.body(turn.message, &turn.content).await?),
+            body: Some(self.opener.body(turn.message, &turn.content.sealed()).await?),
             answer_by: convert::time(turn.answer_by),
         }))
         .await

@@ -73,7 +73,8 @@ pub(crate) fn written(
     if text.trim().is_empty() && attachments.is_empty() {
         return Err(invalid("a message needs a text or an attachment"));
     }
-    let files: usize = attachments.iter().filter_map(|attachment| attachment.data.as_ref()).map(Bytes::len).sum();
+    let files: usize =
+        attachments.iter().filter_map(|attachment| attachment.data.as_ref()).map(Bytes::len).sum();
     if files > MOST_FILES {
         return Err(invalid(format!("the files have {files} bytes together; {MOST_FILES} are the most")));
     }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use domain::{
-    BotId, Content, ConversationId, MessageId, Origin, Partition, Policies, Policy, QueueId, Route, Sealed,
-    TenantId, Timestamp, TurnId,
+    BotId, Content, ConversationId, Kept, MessageId, Origin, Partition, Policies, Policy, QueueId, Route,
+    Sealed, TenantId, Timestamp, TurnId,
     conversation::{BotAction, Command, Decider, Event, What},
     policy::{BotKind, Calendar, Flow},
 };
@@ -72,11 +72,14 @@ impl BuiltIn {
         bot: &BotId,
         id: TurnId,
         message: MessageId,
-        content: impl FnOnce() -> Sealed,
+        content: impl FnOnce() -> Option<Sealed>,
     ) -> Option<Turn> {
         let policy = self.policies.borrow().of(tenant).cloned();
         let policy = policy.filter(|policy| flow_of(policy, bot).is_some())?;
-        Some(Turn { tenant: tenant.clone(), id, message, content: content(), policy, bot: bot.clone() })
+        // There is none if the bot was somebody's at a stream when it was asked: whoever serves that stream has it, or the
+        // turn's time runs out and a person gets the conversation.
+        let content = content()?;
+        Some(Turn { tenant: tenant.clone(), id, message, content, policy, bot: bot.clone() })
     }
 
     async fn put(&self, turn: Turn) {
@@ -241,7 +244,9 @@ impl Effects<Decider> for BuiltIn {
     fn resume(&self, partition: &Partition<Decider>) {
         let open = partition.state().open_turns();
         let turns = open.filter_map(|(id, customer, bot, turn)| {
-            self.turn(&customer.endpoint.tenant, bot, id, turn.message, || turn.content.sealed())
+            self.turn(&customer.endpoint.tenant, bot, id, turn.message, || {
+                turn.content.as_ref().map(Kept::sealed)
+            })
         });
         let (this, turns) = (self.clone(), stream::iter(turns.collect::<Vec<_>>()));
         let absences = partition.state().open_aways().map(|(conversation, customer, owner_epoch, away)| {

@@ -10,7 +10,8 @@ use std::{
 };
 
 use domain::{
-    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Route, Sealed, Timestamp,
+    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Route, Sealed,
+    Timestamp,
     conversation::Outgoing as Decided,
     delivery::{Command, Decider, Event, Outcome as Reported},
 };

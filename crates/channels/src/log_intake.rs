@@ -313,7 +313,9 @@ fn suppresses(fact: &Fact, author: &Author) -> Option<Suppression> {
         FactKind::Complaint => Some(Suppression::Complaint),
         FactKind::Bounce => {
             let dead = |bounced: &Bounced| {
-                bounced.hard && !bounced.delayed && (bounced.address.is_empty() || bounced.address == fact.address)
+                bounced.hard
+                    && !bounced.delayed
+                    && (bounced.address.is_empty() || bounced.address == fact.address)
             };
             bounced.into_iter().any(dead).then_some(Suppression::DeadAddress)
         }

@@ -387,7 +387,8 @@ async fn an_answer_quotes_how_a_mail_begins_and_only_people_answer_lists() {
     ] {
         world.mail("open", &raw).await.unwrap();
     }
-    let mut received: Vec<Received> = world.received().await.into_iter().map(|(_, received)| received).collect();
+    let mut received: Vec<Received> =
+        world.received().await.into_iter().map(|(_, received)| received).collect();
     received.sort_by_key(|received| received.people_only);
     assert_eq!(received.iter().map(|received| received.people_only).collect::<Vec<_>>(), [false, true, true]);
     let thread = received[0].thread.as_ref().unwrap();

@@ -51,13 +51,6 @@ pub struct Sealed {
     pub bytes: Bytes,
 }
 
-impl Sealed {
-    /// In memory of its own and no more, instead of the record's that it was read from.
-    pub(crate) fn detach(&mut self) {
-        self.bytes = Bytes::copy_from_slice(&self.bytes);
-    }
-}
-
 /// What is sealed, as a state keeps it: in memory of its own and no more, where [`Sealed`] shares the record's that it was
 /// read from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

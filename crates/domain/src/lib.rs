@@ -15,6 +15,7 @@ mod time;
 mod aggregate;
 mod departed;
 mod facts;
+mod outbox;
 mod partition;
 mod relay;
 mod shared;
@@ -36,7 +37,8 @@ pub use ids::{
     AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
     InboxId, Lane, LanguageId, MessageId, OfferId, Party, QueueId, SkillId, TenantId, TurnId,
 };
-pub use partition::{MOST_RETIRED, Outbox, Partition, Taken};
+pub use outbox::Outbox;
+pub use partition::{MOST_RETIRED, Partition, Taken};
 pub use policy::{Policies, Policy};
 pub use rejection::{Code, Rejection};
 pub use relay::{Kind, Peer, Relay, Route, Topology};

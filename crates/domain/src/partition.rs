@@ -14,8 +14,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Answer, Cause, Code, CommandId, ContentHash, Context, Departed, Intake, Millis, Origin, Peer,
-    Policies, Policy, Recorded, Rejection, Relay, SetAside, Settles, Step, Timestamp, Topology, facts::Facts,
+    Aggregate, Answer, Cause, Code, CommandId, ContentHash, Context, Departed, Intake, Millis, Origin,
+    Outbox, Peer, Policies, Policy, Recorded, Rejection, SetAside, Settles, Step, Timestamp, Topology,
+    facts::Facts,
 };
 
 pub use self::memory::MOST_RETIRED;
@@ -42,21 +43,6 @@ pub struct Partition<A: Aggregate> {
     /// On its way out of memory, and no part of the state any more.
     #[serde(skip)]
     departed: Departed<A>,
-}
-
-/// Relays to one target: numbered densely, kept until the target says it has applied them.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Outbox {
-    /// The number given last.
-    last: u64,
-    unapplied: VecDeque<(u64, Arc<Relay>)>,
-}
-
-impl Outbox {
-    /// What the target has not confirmed yet, in order.
-    pub fn unapplied(&self) -> impl DoubleEndedIterator<Item = (u64, &Relay)> {
-        self.unapplied.iter().map(|(number, relay)| (*number, &**relay))
-    }
 }
 
 /// What came of looking at an intake record.
@@ -137,7 +123,7 @@ impl<A: Aggregate> Partition<A> {
         let (origin, at, command) = match intake {
             Intake::Applied { by, through } => {
                 return match self.outbound.get(by) {
-                    Some(outbox) if outbox.unapplied.front().is_some_and(|(first, _)| first <= through) => {
+                    Some(outbox) if outbox.awaits(*through) => {
                         Taken::Step(Step::new(Cause::Applied { by: *by, through: *through }))
                     }
                     _ => Taken::Again,
@@ -285,7 +271,7 @@ impl<A: Aggregate> Partition<A> {
             }
             let relay = A::relay(&event).map(|(route, _)| {
                 let peer = self.topology.peer(&route);
-                let last = self.outbound.get(&peer).map_or(0, |outbox| outbox.last);
+                let last = self.outbound.get(&peer).map_or(0, Outbox::last);
                 let number = given.entry(peer).and_modify(|n| *n += 1).or_insert(last + 1);
                 (peer, *number)
             });
@@ -306,9 +292,7 @@ impl<A: Aggregate> Partition<A> {
             }
             Cause::Applied { by, through } => {
                 if let Some(outbox) = self.outbound.get_mut(by) {
-                    while outbox.unapplied.front().is_some_and(|(number, _)| number <= through) {
-                        outbox.unapplied.pop_front();
-                    }
+                    outbox.confirm(*through);
                 }
             }
             Cause::Timer(timer) => {
@@ -327,8 +311,7 @@ impl<A: Aggregate> Partition<A> {
             A::evolve(&mut self.state, at, &recorded.event);
             if let (Some((peer, number)), Some((_, relay))) = (recorded.relay, A::relay(&recorded.event)) {
                 let outbox = self.outbound.entry(peer).or_default();
-                outbox.last = number;
-                outbox.unapplied.push_back((number, relay.kept()));
+                outbox.push(number, &relay);
             }
             if let (Some(Settles::Pending(id)), Cause::Command { id: asked, content }) =
                 (A::settles(&recorded.event), &step.cause)

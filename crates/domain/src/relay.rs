@@ -3,7 +3,7 @@
 //! A relay is a command that one aggregate's event is for another. Source and target count them densely, so
 //! that resending is harmless and a gap is impossible.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,18 +95,6 @@ pub enum Relay {
 }
 
 impl Relay {
-    /// As an outbox keeps it, which may be for long: a few sealed bytes must not hold the whole record in memory.
-    pub(crate) fn kept(mut self) -> Arc<Self> {
-        match &mut self {
-            Relay::Contact(contact::Command::See { from, .. }) => from.address.detach(),
-            Relay::Conversation(conversation::Command::Receive(received)) => received.detach(),
-            Relay::Delivery(delivery::Command::Deliver { outgoing, .. }) => outgoing.detach(),
-            // Nothing sealed is in the others.
-            Relay::Contact(_) | Relay::Conversation(_) | Relay::Delivery(_) | Relay::Desk(_) => {}
-        }
-        Arc::new(self)
-    }
-
     pub fn kind(&self) -> Kind {
         match self {
             Relay::Conversation(_) => Kind::Conversation,

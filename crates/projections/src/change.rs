@@ -27,7 +27,7 @@ pub(crate) struct Change {
 }
 
 pub(crate) enum What {
-    Conversation(conversation::Event),
+    Conversation(Box<conversation::Event>),
     Contact(contact::Event),
     SetAside { tenant: Option<TenantId>, input: SetAside },
 }
@@ -105,7 +105,7 @@ impl Source for conversation::Decider {
             | Snoozed { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
-            | Closed { .. } => Some(What::Conversation(event)),
+            | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }
     }
 }

@@ -47,7 +47,7 @@ struct Waiting {
 impl Relays {
     /// `accepted` is what the log has accepted so far.
     pub(crate) fn new<A: Aggregate>(me: Peer, post: Post, accepted: &Partition<A>) -> Self {
-        let last = |(to, outbox): (Peer, &Outbox)| Some((to, outbox.unapplied().next_back()?.0));
+        let last = |(to, outbox): (Peer, &Outbox)| Some((to, outbox.unapplied().next_back()?));
         Relays {
             me,
             post,
@@ -98,8 +98,10 @@ impl Relays {
         let mut waiting = BTreeMap::new();
         for (to, outbox) in partition.outboxes() {
             let sendable = self.sendable.get(&to).copied().unwrap_or(0);
-            let unapplied = || outbox.unapplied().take_while(|(number, _)| *number <= sendable);
-            let Some((first, _)) = unapplied().next() else { continue };
+            let first = *outbox.unapplied().start();
+            if outbox.unapplied().is_empty() || first > sendable {
+                continue;
+            }
             let known = self.waiting.get(&to);
             let same = known.filter(|known| known.first == first);
             let since = same.map_or(now, |known| known.since);
@@ -110,8 +112,8 @@ impl Relays {
                 continue;
             }
             let mut bytes = 0;
-            let again = unapplied().take(RESENT_AT_ONCE);
-            let again = again.map(|(number, relay)| wire::encode_relay(self.me, number, at, relay));
+            let again = outbox.relays().take_while(|(number, _)| *number <= sendable).take(RESENT_AT_ONCE);
+            let again = again.map(|(number, relay)| wire::encode_relay(self.me, number, at, &relay));
             let again: Vec<_> = again
                 .take_while(|relay| {
                     let fits = bytes == 0 || bytes + relay.len() <= RESENT_BYTES;

@@ -17,11 +17,11 @@ use projections::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 use wire::{Point, STATE_VERSION};
 
-use super::{Holdings, Turn};
+use super::{Holdings, Turn, turns::Unasked};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB5";
+const MAGIC: &[u8; 8] = b"TRIBHUB6";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -31,6 +31,7 @@ pub(super) struct Views {
     pub(super) read_to: BTreeMap<Peer, Point>,
     pub(super) agents: Vec<(AgentId, Holdings)>,
     pub(super) turns: Vec<Arc<Turn>>,
+    pub(super) unasked: Unasked,
     pub(super) policies: Vec<Arc<Policy>>,
     pub(super) notes: Vec<(ConversationId, Sealed)>,
     pub(super) statistics: Statistics,
@@ -51,6 +52,7 @@ impl Views {
             })
             .sum::<usize>()
             + self.turns.len()
+            + self.unasked.len()
             + self.notes.len()
             + self.statistics.len()
     }
@@ -200,7 +202,7 @@ mod tests {
         assert!(with(&[&whole[42..], b"more"].concat()).is_none());
         let of_point = |point: Vec<u8>| {
             let nothing: [(); 0] = [];
-            let no_lists = [nothing.as_slice(); 4];
+            let no_lists = [nothing.as_slice(); 5];
             postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists, Statistics::default()))
                 .unwrap()
         };

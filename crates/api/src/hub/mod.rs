@@ -176,7 +176,7 @@ impl Hub {
             read_to.send_replace(views.point(*peer));
         }
         lock(&self.0.agents).restore(views.agents, views.notes);
-        lock(&self.0.turns).restore(views.turns);
+        lock(&self.0.turns).restore(views.turns, views.unasked);
         lock(&self.0.policies)
             .extend(views.policies.into_iter().map(|policy| (policy.tenant.clone(), policy)));
         *lock(&self.0.statistics) = views.statistics;
@@ -189,13 +189,14 @@ impl Hub {
         let views = {
             let _alone = self.0.folding.write().unwrap_or_else(PoisonError::into_inner);
             self.0.unkept.store(0, Ordering::Relaxed);
-            let agents = lock(&self.0.agents);
+            let (agents, turns) = (lock(&self.0.agents), lock(&self.0.turns));
             let points = self.0.read_to.iter().map(|(peer, read_to)| (*peer, *read_to.borrow()));
             kept::Views {
                 read_to: points.collect(),
                 agents: agents.holdings().collect(),
                 notes: agents.notes().collect(),
-                turns: lock(&self.0.turns).pending().collect(),
+                turns: turns.pending().collect(),
+                unasked: turns.unasked().clone(),
                 policies: lock(&self.0.policies).values().cloned().collect(),
                 statistics: lock(&self.0.statistics).clone(),
             }

@@ -144,7 +144,10 @@ async fn an_operator_lifts_what_holds_messages_to_an_address_back() {
     assert_eq!(unknown.metadata().get("tributary-code").unwrap(), "not_found");
     world.write("acme", "alice", "hello").await;
     eventually("the customer", async || admin.lift_suppression(lift(&next_id(), "alice")).await.ok()).await;
-    assert_eq!(operator("reader").await.lift_suppression(lift("2", "alice")).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(
+        operator("reader").await.lift_suppression(lift("2", "alice")).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
     let other = operator("other-admin").await.lift_suppression(lift("3", "alice")).await.unwrap_err();
     assert_eq!(other.metadata().get("tributary-code").unwrap(), "not_found", "another tenant's customer");
     assert_eq!(admin.lift_suppression(lift("", "alice")).await.unwrap_err().code(), Code::InvalidArgument);

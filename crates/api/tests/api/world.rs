@@ -151,7 +151,17 @@ impl World {
         let content = self.seal(tenant, from.party, message, &wire::encode_content(&content)).await;
         let kind = MessageKind::Message;
         let sent_at = Timestamp(1_000);
-        Received { from, kind, message, content, sent_at, authenticated: true, thread: None, placed: None, people_only: false }
+        Received {
+            from,
+            kind,
+            message,
+            content,
+            sent_at,
+            authenticated: true,
+            thread: None,
+            placed: None,
+            people_only: false,
+        }
     }
 
     /// A customer writes: the fact lands in the intake, as a channel would put it there.

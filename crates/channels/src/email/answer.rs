@@ -48,12 +48,12 @@ fn judge(status: u16, text: &str, said: Said) -> No {
     let reason = text.to_owned();
     if status >= 500 {
         let dead = judged.hard && said == Said::OfMessage;
-        let outcome =
-            if dead { Outcome::Dead { code, reason } } else { Outcome::Refused { code, reason } };
+        let outcome = if dead { Outcome::Dead { code, reason } } else { Outcome::Refused { code, reason } };
         return No { outcome, slower: None };
     }
     let wish = wish(&words);
-    let greylisted = ["greylist", "graylist", "grey list", "gray list"].iter().any(|word| words.contains(word));
+    let greylisted =
+        ["greylist", "graylist", "grey list", "gray list"].iter().any(|word| words.contains(word));
     let hurried = status == 421
         || matches!(enhanced, Some("4.7.0" | "4.7.28" | "4.7.650" | "4.7.651" | "4.4.5"))
         || ["too many", "rate limit", "throttl", "too fast", "slow down", "deferred due to"]
@@ -80,12 +80,14 @@ fn is_enhanced(word: &str, status: u16) -> bool {
 
 /// `… try again in 300 seconds`, `please wait 5 minutes`: a number and its unit, after a word that asks for time.
 fn wish(words: &str) -> Option<Duration> {
-    let asks = ["again", "retry", "wait", "later", "come back", "delay"].iter().any(|ask| words.contains(ask));
+    let asks =
+        ["again", "retry", "wait", "later", "come back", "delay"].iter().any(|ask| words.contains(ask));
     let mut tokens = words.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty()).peekable();
     while let Some(token) = tokens.next().filter(|_| asks) {
         let digits = token.len() - token.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let Ok(number) = token[..digits].parse::<u32>() else { continue };
-        let unit = if digits < token.len() { &token[digits..] } else { tokens.peek().copied().unwrap_or_default() };
+        let unit =
+            if digits < token.len() { &token[digits..] } else { tokens.peek().copied().unwrap_or_default() };
         let seconds = match unit {
             "s" | "sec" | "secs" | "second" | "seconds" => 1,
             "m" | "min" | "mins" | "minute" | "minutes" => 60,

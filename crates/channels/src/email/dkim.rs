@@ -86,7 +86,11 @@ impl DkimSigner {
             },
             _ => return Err(DkimError::Other),
         };
-        Ok(DkimSigner { domain: domain.to_ascii_lowercase(), selector: selector.to_owned(), key: Arc::new(key) })
+        Ok(DkimSigner {
+            domain: domain.to_ascii_lowercase(),
+            selector: selector.to_owned(),
+            key: Arc::new(key),
+        })
     }
 
     /// Where the public key is looked for.
@@ -138,9 +142,10 @@ impl DkimSigner {
         // Of several fields of a name the last is signed first (section 5.4.2).
         let mut taken: Vec<usize> = Vec::new();
         for name in &names {
-            let field = fields.iter().enumerate().rev().find(|(index, (of, _))| {
-                of.eq_ignore_ascii_case(name.as_bytes()) && !taken.contains(index)
-            });
+            let field =
+                fields.iter().enumerate().rev().find(|(index, (of, _))| {
+                    of.eq_ignore_ascii_case(name.as_bytes()) && !taken.contains(index)
+                });
             if let Some((index, (name, value))) = field {
                 taken.push(index);
                 relaxed_field(&mut signed, name, value);

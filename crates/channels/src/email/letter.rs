@@ -251,9 +251,13 @@ mod tests {
 
     #[test]
     fn initials_of_all_kinds_of_names() {
-        for (name, short) in
-            [("Ann Berg", "A. B."), ("ann", "A."), ("José María de la Cruz", "J. M. D. L. C."), ("李 雷", "李. 雷."), ("", "")]
-        {
+        for (name, short) in [
+            ("Ann Berg", "A. B."),
+            ("ann", "A."),
+            ("José María de la Cruz", "J. M. D. L. C."),
+            ("李 雷", "李. 雷."),
+            ("", ""),
+        ] {
             assert_eq!(initials(name), short);
         }
     }

@@ -32,9 +32,9 @@ pub use dkim::{DkimError, DkimSigner};
 pub use letter::{Letterhead, SignWith, Template, TemplateError};
 pub use normalize::normalize;
 pub use reference::{message_id, reply_to};
+pub use relay::{NoLine, Relay, RelayConfig, RelayTls};
 pub use reply::{Part, PartKind, parts};
 pub use report::{Bounced, Cause};
-pub use relay::{NoLine, Relay, RelayConfig, RelayTls};
 pub use send::{Manners, SmtpSender};
 
 /// How a mail server handed a message over: what stands outside of the message itself.

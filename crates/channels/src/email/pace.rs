@@ -34,7 +34,8 @@ impl Pace {
     pub(super) fn admit(&mut self, domain: &str, now: Instant) -> Result<(), Duration> {
         let step = self.per_minute.map(|rate| Duration::from_secs(60) / rate);
         let known = self.domain(domain, now);
-        if let Some(left) = known.until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+        if let Some(left) =
+            known.until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
         {
             return Err(left);
         }
@@ -52,7 +53,8 @@ impl Pace {
     pub(super) fn rest(&mut self, domain: &str, wish: Option<Duration>, now: Instant) -> Duration {
         let known = self.domain(domain, now);
         // What was under way as the domain spoke says it again.
-        if let Some(left) = known.until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+        if let Some(left) =
+            known.until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
         {
             return left;
         }
@@ -71,7 +73,8 @@ impl Pace {
 
     fn domain(&mut self, domain: &str, now: Instant) -> &mut Domain {
         if self.domains.len() >= MANY && !self.domains.contains_key(domain) {
-            self.domains.retain(|_, known| known.even_at > now || known.until.is_some_and(|until| until > now));
+            self.domains
+                .retain(|_, known| known.even_at > now || known.until.is_some_and(|until| until > now));
         }
         let new = || Domain { even_at: now, until: None, rests: 0 };
         self.domains.entry(domain.to_owned()).or_insert_with(new)

@@ -45,12 +45,15 @@ async fn done(
         return unknown();
     }
     match door.unsubscribe(&reference).await {
-        Ok(()) => page(StatusCode::OK, "You are unsubscribed.", "<p>Answers to your own mail still reach you.</p>"),
+        Ok(()) => {
+            page(StatusCode::OK, "You are unsubscribed.", "<p>Answers to your own mail still reach you.</p>")
+        }
         Err(Refused::UnknownInbox(_)) => unknown(),
         Err(Refused::Unavailable(cause)) => {
             tracing::warn!(cause, "a customer could not unsubscribe: it cannot be stored now");
             let asked = "This could not be stored just now.";
-            let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, asked, "<p>Please try again in a minute.</p>");
+            let mut answer =
+                page(StatusCode::SERVICE_UNAVAILABLE, asked, "<p>Please try again in a minute.</p>");
             answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
             answer
         }
@@ -127,7 +130,8 @@ mod tests {
         assert!(page.text().await.unwrap().contains("<form method=\"post\">"));
         assert!(door.gone.lock().unwrap().is_empty());
 
-        let click = http.post(format!("{url}/ours1")).body("List-Unsubscribe=One-Click").send().await.unwrap();
+        let click =
+            http.post(format!("{url}/ours1")).body("List-Unsubscribe=One-Click").send().await.unwrap();
         assert_eq!(click.status(), 200);
         assert_eq!(*door.gone.lock().unwrap(), ["ours1"]);
     }

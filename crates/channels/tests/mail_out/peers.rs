@@ -44,7 +44,8 @@ pub(crate) fn read(mails: &[Vec<u8>], records: &Value) -> Option<Vec<Value>> {
     }
     let file = dir.path().join("records.json");
     std::fs::write(&file, records.to_string()).unwrap();
-    let output = Command::new(python).arg(format!("{HERE}/read.py")).arg(dir.path()).arg(file).output().unwrap();
+    let output =
+        Command::new(python).arg(format!("{HERE}/read.py")).arg(dir.path()).arg(file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     let read: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

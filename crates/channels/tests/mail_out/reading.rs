@@ -109,7 +109,10 @@ fn what_we_build_python_reads_and_so_do_we() {
         assert_eq!(read["references"], json!(["<first@customer.test>", "<q1w2e3@customer.test>"]));
         let files: Vec<Value> = read["files"].as_array().unwrap().clone();
         let sums = message.attachments.iter().map(|file| hex(&Sha256::digest(file.data.as_ref().unwrap())));
-        assert_eq!(files.iter().map(|file| file[2].as_str().unwrap()).collect::<Vec<_>>(), sums.collect::<Vec<_>>());
+        assert_eq!(
+            files.iter().map(|file| file[2].as_str().unwrap()).collect::<Vec<_>>(),
+            sums.collect::<Vec<_>>()
+        );
         assert!(read["html"].as_str().unwrap().contains("Ann Berg"));
     }
     // And back again: what our own reader makes of it is what was written.

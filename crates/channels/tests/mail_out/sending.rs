@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use channels::email::{Letterhead, MailboxIdentity, Manners, Relay as Lines, RelayConfig, RelayTls, SmtpSender};
+use channels::email::{
+    Letterhead, MailboxIdentity, Manners, Relay as Lines, RelayConfig, RelayTls, SmtpSender,
+};
 use channels::{Outcome, Outgoing, Sender as _, Thread};
 
 use crate::peers::Relay;
@@ -34,7 +36,9 @@ fn sender(lines: &Arc<Lines>, manners: Manners) -> SmtpSender {
 fn told(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Sent { .. } => "sent".into(),
-        Outcome::Retry { code, after, .. } => format!("retry {code} {}", after.map_or(-1, |after| after as i64 / 1000)),
+        Outcome::Retry { code, after, .. } => {
+            format!("retry {code} {}", after.map_or(-1, |after| after as i64 / 1000))
+        }
         Outcome::Refused { code, .. } => format!("refused {code}"),
         Outcome::Dead { code, .. } => format!("dead {code}"),
         Outcome::Unknown { .. } => "unknown".into(),
@@ -71,7 +75,9 @@ async fn a_domain_that_asks_for_patience_is_left_alone_and_no_other() {
     let busy = sender.send(&outgoing("busy@one.test")).await;
     assert_eq!(told(&busy), "retry 421 4.7.0 60");
     let waits = sender.send(&outgoing("ana@one.test")).await;
-    assert!(matches!(&waits, Outcome::Retry { code, after: Some(after), .. } if code == "paced" && *after > 20_000));
+    assert!(
+        matches!(&waits, Outcome::Retry { code, after: Some(after), .. } if code == "paced" && *after > 20_000)
+    );
     assert_eq!(told(&sender.send(&outgoing("ana@two.test")).await), "sent");
     assert_eq!(relay.taken().len(), 1);
 }
@@ -84,7 +90,11 @@ async fn a_relay_that_dies_in_the_middle_makes_no_double() {
     let sender = sender(&lines, Manners::default());
     assert_eq!(told(&sender.send(&outgoing("drop@customer.test")).await), "unknown");
     assert!(!sender.deduplicates());
-    assert_eq!(told(&sender.send(&outgoing("ana@customer.test")).await), "sent", "the next has a line of its own");
+    assert_eq!(
+        told(&sender.send(&outgoing("ana@customer.test")).await),
+        "sent",
+        "the next has a line of its own"
+    );
     let taken = relay.taken();
     assert_eq!(taken.len(), 2);
     let eager = self::sender(&lines, Manners { resends_unknown: true, ..Manners::default() });

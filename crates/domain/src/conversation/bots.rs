@@ -1,6 +1,9 @@
 //! Bots: asked turn by turn, answering once each, and relieved by people.
 
-use crate::{BotId, Code, Context, ConversationId, MessageId, Millis, Rejection, Sealed, TenantId, TurnId};
+use crate::{
+    BotId, Code, Context, ConversationId, Kept, MessageId, Millis, Rejection, Sealed, TenantId, TurnId,
+    policy::BotKind,
+};
 
 use super::{
     BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What, automatic,
@@ -13,18 +16,19 @@ const MOST_ACTIONS: usize = 20;
 /// The messages of one answer may be this long together: they stand in one decision, which is bounded.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// The turn that asks a bot to answer a message.
+/// The turn that asks a bot to answer a message. `content` is what is at hand of it.
 pub(super) fn ask(
     context: &Context,
     tenant: &TenantId,
     bot: &BotId,
     turn: TurnId,
     message: MessageId,
-    content: Sealed,
+    content: Option<Sealed>,
 ) -> What {
     let known = context.policies.of(tenant).and_then(|policy| policy.bots.get(bot));
     // A bot that the policy in force no longer knows has no time left: the queue takes over at once.
     let within = known.map_or(Millis(0), |bot| bot.answer_within);
+    let content = content.filter(|_| known.is_some_and(|bot| matches!(bot.kind, BotKind::BuiltIn(_))));
     What::TurnAsked { turn, bot: bot.clone(), content, message, answer_by: context.now + within }
 }
 
@@ -102,11 +106,12 @@ pub(super) fn answer(
         let queue = queue_of_inbox(context, found.customer, kept);
         let wish = Wish::familiar(context, found.customer, queue);
         draft.push(found.wanted(queue, HandOffReason::HeldBack, wish, context.now));
-    } else if let Some((message, content)) = open.next.as_deref()
+    } else if let Some(next) = open.next.as_deref()
         && !is_over
     {
         let turn = TurnId { number: turn.number + 1, ..turn };
-        draft.push(ask(context, &found.customer.endpoint.tenant, bot, turn, *message, content.sealed()));
+        let content = next.content.as_ref().map(Kept::sealed);
+        draft.push(ask(context, &found.customer.endpoint.tenant, bot, turn, next.message, content));
     }
     Ok(draft.finish())
 }

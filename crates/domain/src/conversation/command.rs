@@ -238,15 +238,6 @@ pub struct Received {
     pub people_only: bool,
 }
 
-impl Received {
-    /// See [`Sealed::detach`].
-    pub(crate) fn detach(&mut self) {
-        self.from.address.detach();
-        self.content.detach();
-        self.thread.iter_mut().for_each(Sealed::detach);
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum MessageKind {
     Message,

@@ -203,9 +203,17 @@ pub struct Away {
 pub struct Turn {
     pub number: u32,
     pub message: MessageId,
-    pub content: Kept,
+    /// For a bot that answers beside the leader; see [`What::TurnAsked`](super::What::TurnAsked).
+    pub content: Option<Kept>,
     /// The newest message that came while the bot was thinking: the next turn.
-    pub next: Option<Box<(MessageId, Kept)>>,
+    pub next: Option<Box<Next>>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Next {
+    pub message: MessageId,
+    /// As the turn's.
+    pub content: Option<Kept>,
 }
 
 /// Without spare room: most lists are short, and stay so.
@@ -310,16 +318,19 @@ impl Customer {
             None => None,
             Some(Conversation { stage: Stage::Open(_), .. }) => return None,
             Some(Conversation {
-                number, owner_epoch, turns, stage: Stage::Closed { at }, thread, people_only: _
-            }) => {
-                Some(ClosedConversation {
-                    number: *number,
-                    owner_epoch: *owner_epoch,
-                    turns: *turns,
-                    closed_at: *at,
-                    thread: thread.as_deref().map(KeptThread::thread_of),
-                })
-            }
+                number,
+                owner_epoch,
+                turns,
+                stage: Stage::Closed { at },
+                thread,
+                people_only: _,
+            }) => Some(ClosedConversation {
+                number: *number,
+                owner_epoch: *owner_epoch,
+                turns: *turns,
+                closed_at: *at,
+                thread: thread.as_deref().map(KeptThread::thread_of),
+            }),
         };
         let letters = self.letters.as_deref();
         Some(Tombstone {
@@ -337,7 +348,15 @@ impl Customer {
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
         let Tombstone {
-            channel: _, address, opted_out, latest, sent, early, known_by, suppressed, automatic
+            channel: _,
+            address,
+            opted_out,
+            latest,
+            sent,
+            early,
+            known_by,
+            suppressed,
+            automatic,
         } = tombstone;
         let latest = latest.as_ref().map(|latest| Conversation {
             number: latest.number,

@@ -16,7 +16,8 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::Receive(received) => facts::receive(state, context, received),
         Command::Note { from, kind, message, content, at, suppresses } => {
             let mut events = facts::note(state, context, from, *kind, *message, content.clone(), *at);
-            events.extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
+            events
+                .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
             Ok(events)
         }
         Command::Suppress { tenant, party, cause } => suppression::ask(state, tenant, *party, *cause),

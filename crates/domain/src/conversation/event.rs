@@ -115,11 +115,12 @@ pub enum What {
         owner_epoch: u32,
         queue: QueueId,
     },
-    /// The bot is asked to answer.
+    /// The bot is asked to answer a message that was received here, in this decision or an earlier one.
     TurnAsked {
         turn: TurnId,
         bot: BotId,
-        content: Sealed,
+        /// What the message says, once more, for a bot that answers beside the leader. Other bots read the log.
+        content: Option<Sealed>,
         message: MessageId,
         answer_by: Timestamp,
     },
@@ -244,15 +245,6 @@ pub struct Outgoing {
     pub by_person: bool,
     /// That person's name, for customers.
     pub signed: Option<Arc<str>>,
-}
-
-impl Outgoing {
-    /// See [`Sealed::detach`].
-    pub(crate) fn detach(&mut self) {
-        self.to.detach();
-        self.body.detach();
-        self.thread.iter_mut().for_each(|thread| thread.thread.detach());
-    }
 }
 
 /// The customer's message whose thread an answer stands in.

@@ -31,7 +31,9 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let mut owner_epoch = latest.map_or(0, |latest| latest.owner_epoch);
     let mut turns = latest.map_or(0, |latest| latest.turns);
     // Who writes takes mail, and wants an answer.
-    for cause in customer.filter(|_| received.authenticated).into_iter().flat_map(suppression::ended_by_writing) {
+    for cause in
+        customer.filter(|_| received.authenticated).into_iter().flat_map(suppression::ended_by_writing)
+    {
         draft.push(What::SuppressionLifted { party: from.party, cause, by: None });
     }
     let bot_to_ask = match latest.map(|latest| &latest.stage) {
@@ -109,7 +111,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     });
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
-        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, received.content.clone()));
+        let content = Some(received.content.clone());
+        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, content));
     }
     Ok(draft.finish())
 }

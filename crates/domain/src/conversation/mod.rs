@@ -28,8 +28,8 @@ pub use command::{
     TimerId, Transfer,
 };
 pub use customer::{
-    Automatic, Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Owner, Sent, Stage,
-    Tombstone, Turn,
+    Automatic, Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent,
+    Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use state::Conversations;

@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, Channel, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
+use crate::{
+    AgentId, BotId, Channel, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId,
+};
 
 use super::{
-    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Outgoing, Owner, Progress, Sent, Stage,
-    TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Outgoing, Owner, Progress, Sent,
+    Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -125,7 +127,8 @@ impl Conversations {
                     found.thread = Some(Box::new(KeptThread::new(*message, thread)));
                 }
                 if let Some(Some(turn)) = found.turn_mut() {
-                    turn.next = Some(Box::new((*message, Kept::new(content))));
+                    let content = turn.content.is_some().then(|| Kept::new(content));
+                    turn.next = Some(Box::new(Next { message: *message, content }));
                 }
             }
             What::BotEngaged { conversation, bot, owner_epoch, queue } => {
@@ -140,7 +143,7 @@ impl Conversations {
                     *pending = Some(Box::new(Turn {
                         number: turn.number,
                         message: *message,
-                        content: Kept::new(content),
+                        content: content.as_ref().map(Kept::new),
                         next: None,
                     }));
                     self.timers.set(TimerId::BotSilent(turn.conversation), *answer_by);

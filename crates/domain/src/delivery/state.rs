@@ -100,7 +100,13 @@ impl Deliveries {
         }
     }
 
-    fn queue(&mut self, conversation: ConversationId, message: MessageId, outgoing: &Outgoing, at: Timestamp) {
+    fn queue(
+        &mut self,
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: &Outgoing,
+        at: Timestamp,
+    ) {
         if self.messages.contains_key(&message) {
             return;
         }

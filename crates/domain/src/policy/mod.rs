@@ -59,8 +59,15 @@ pub struct Inbox {
 /// Whether a mail address says by its name that nobody reads there, or only a machine.
 pub fn is_nobody(address: &str) -> bool {
     const NOBODY: [&str; 9] = [
-        "noreply", "donotreply", "noresponse", "neverreply", "nepasrepondre", "nichtantworten", "noresponder",
-        "mailerdaemon", "nobody",
+        "noreply",
+        "donotreply",
+        "noresponse",
+        "neverreply",
+        "nepasrepondre",
+        "nichtantworten",
+        "noresponder",
+        "mailerdaemon",
+        "nobody",
     ];
     let local = address.split_once('@').map_or(address, |(local, _)| local);
     let letters: String = local.chars().filter(|c| c.is_ascii_alphabetic()).collect();

@@ -127,7 +127,9 @@ fn tenants_have_versions_of_their_own_and_share_the_names_of_inboxes() {
 fn a_mailbox_is_one_that_customers_can_answer_to() {
     let mut policy = sample("acme");
     policy.inboxes.values_mut().next().unwrap().channel = Channel::Email;
-    for (address, problems) in [("help@acme.test", 0), ("No-Reply@acme.test", 1), ("do_not_reply+x@acme.test", 1)] {
+    for (address, problems) in
+        [("help@acme.test", 0), ("No-Reply@acme.test", 1), ("do_not_reply+x@acme.test", 1)]
+    {
         policy.inboxes.values_mut().next().unwrap().address = address.into();
         assert_eq!(check(&policy).len(), problems, "{address}: {:?}", check(&policy));
     }

@@ -218,7 +218,7 @@ impl Story {
     /// The numbers of the relays to this peer that it has not confirmed.
     pub(crate) fn unapplied(&self, of: Peer) -> Vec<u64> {
         let outboxes = self.partition.outboxes().filter(|(peer, _)| *peer == of);
-        outboxes.flat_map(|(_, outbox)| outbox.unapplied().map(|(number, _)| number)).collect()
+        outboxes.flat_map(|(_, outbox)| outbox.unapplied()).collect()
     }
 }
 

@@ -22,7 +22,7 @@ fn relays_are_numbered_densely_for_each_target() {
     assert_eq!(story.unapplied(at_conversations(1)), [1, 2, 3, 4]);
     assert_eq!(story.unapplied(at_conversations(2)), [1, 2]);
     let (_, outbox) = story.partition.outboxes().next().unwrap();
-    let relays: Vec<_> = outbox.unapplied().map(|(_, relay)| relay.clone()).collect();
+    let relays: Vec<_> = outbox.relays().map(|(_, relay)| relay).collect();
     assert_eq!(relays, [1, 1, 5, 1].map(|partition| word_to(party_at(partition))));
 }
 

@@ -1235,14 +1235,14 @@ pub mod conversation_what {
         #[prost(string, tag = "4")]
         pub queue: ::prost::alloc::string::String,
     }
-    /// The bot is asked to answer.
+    /// The bot is asked to answer a message that was received before this.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct TurnAsked {
         #[prost(message, optional, tag = "1")]
         pub turn: ::core::option::Option<super::TurnId>,
         #[prost(string, tag = "2")]
         pub bot: ::prost::alloc::string::String,
-        /// A sealed Content.
+        /// A sealed Content: the message's, once more, for a built-in bot. Absent, other bots have it from the log.
         #[prost(message, optional, tag = "3")]
         pub content: ::core::option::Option<super::Sealed>,
         #[prost(bytes = "bytes", tag = "4")]

@@ -135,7 +135,8 @@ fn files_are_brought_along() {
 
 #[test]
 fn what_is_no_answer_can_be_unsubscribed_from() {
-    let thread = Thread { unsubscribe: Some("abc123".into()), reference: REFERENCE.into(), ..Thread::default() };
+    let thread =
+        Thread { unsubscribe: Some("abc123".into()), reference: REFERENCE.into(), ..Thread::default() };
     let mail = written(&Outgoing { thread: Some(thread), ..outgoing("News.") });
     for field in [
         "List-Unsubscribe: <https://hooks.example.test/unsubscribe/abc123>\r\n",
@@ -204,7 +205,8 @@ fn long_lines_are_folded_for_the_way_and_come_back_whole() {
 #[test]
 fn addresses_that_are_none_are_errors() {
     for to in ["", "nobody", "a@", "a b@x.test", "a@x.test\r\nBcc: all@x.test"] {
-        let error = compose(&Outgoing { to: to.into(), ..outgoing("x") }, &identity(), &letterhead()).unwrap_err();
+        let error =
+            compose(&Outgoing { to: to.into(), ..outgoing("x") }, &identity(), &letterhead()).unwrap_err();
         assert!(error.to_string().starts_with("cannot read the address"), "{to}");
         assert!(!error.to_string().contains('\n'));
     }

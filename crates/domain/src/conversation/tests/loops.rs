@@ -84,7 +84,9 @@ impl Inbox {
 
     /// If a queue owns the conversation, it is closed and would say so each time.
     fn closed_queue_speaks(&mut self, at: i64) {
-        let Some(latest) = self.state.customer(party(1)).and_then(|customer| customer.latest.clone()) else { return };
+        let Some(latest) = self.state.customer(party(1)).and_then(|customer| customer.latest.clone()) else {
+            return;
+        };
         let (conversation, owner_epoch) = (conversation(1, latest.number), latest.owner_epoch);
         let (queue, n) = (queue("support"), self.next());
         self.hear(at, Command::TellAway { conversation, owner_epoch, queue, until: None });

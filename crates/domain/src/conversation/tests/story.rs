@@ -242,7 +242,7 @@ pub(super) fn asked(turn: TurnId, n: u128, at: i64) -> What {
     What::TurnAsked {
         turn,
         bot: bot("greeter"),
-        content: sealed(1, n),
+        content: None,
         message: message(n),
         answer_by: seconds(at) + PATIENCE,
     }

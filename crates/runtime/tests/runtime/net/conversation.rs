@@ -90,7 +90,7 @@ fn asked(turn: TurnId) -> What {
     What::TurnAsked {
         turn,
         bot: "greeter".parse().unwrap(),
-        content: sealed(CUSTOMER),
+        content: None,
         message: message_id(1),
         answer_by: Timestamp(9_000),
     }

@@ -21,7 +21,8 @@ impl Names {
     /// That asks this name server, or without one those that the machine uses.
     pub(super) fn new(server: Option<SocketAddr>) -> anyhow::Result<Self> {
         let mut builder = match server {
-            None => TokioResolver::builder_tokio().context("could not read which name servers this machine uses")?,
+            None => TokioResolver::builder_tokio()
+                .context("could not read which name servers this machine uses")?,
             Some(server) => {
                 let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
                     connection.port = server.port();

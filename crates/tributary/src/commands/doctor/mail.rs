@@ -67,7 +67,8 @@ async fn spf(names: &Names, domain: &str, relay: Option<&str>, about: String, fi
         Ok(texts) => texts,
         Err(error) => return unasked(about, &error, findings),
     };
-    let is_spf = |text: &&String| text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case("v=spf1"));
+    let is_spf =
+        |text: &&String| text.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case("v=spf1"));
     let records: Vec<&String> = texts.iter().filter(is_spf).collect();
     let published = || {
         let sender = relay.map_or_else(|| "mx".to_owned(), |relay| format!("a:{relay}"));
@@ -98,7 +99,11 @@ async fn dkim(names: &Names, signer: &DkimSigner, about: String, findings: &mut 
     match texts.iter().map(|text| public_key(text)).collect::<Vec<_>>()[..] {
         [] => findings.fail(about, &anyhow!("{name} has no record: nobody can check our signature"), publish),
         _ if texts.len() > 1 => {
-            findings.fail(about, &anyhow!("{name} has {} records, where there may be one", texts.len()), publish);
+            findings.fail(
+                about,
+                &anyhow!("{name} has {} records, where there may be one", texts.len()),
+                publish,
+            );
         }
         [ref key] if *key == ours => findings.ok(about, format!("{name} has our key")),
         _ => findings.fail(about, &anyhow!("{name} has another key than ours"), publish),
@@ -130,7 +135,9 @@ async fn dmarc(names: &Names, domain: &str, about: String, findings: &mut Findin
             _ => break,
         }
     }
-    let advice = format!("publish: _dmarc.{domain}. TXT \"v=DMARC1; p=none; rua=mailto:YOUR@ADDRESS\", then p=quarantine");
+    let advice = format!(
+        "publish: _dmarc.{domain}. TXT \"v=DMARC1; p=none; rua=mailto:YOUR@ADDRESS\", then p=quarantine"
+    );
     findings.warn(about, "no policy says what to do with mail that only claims to be ours", advice);
 }
 
@@ -154,7 +161,11 @@ async fn relay(secrets: &Secrets, inbox: &Inbox, about: String, findings: &mut F
 }
 
 fn unasked(about: String, error: &anyhow::Error, findings: &mut Findings) {
-    findings.warn(about, format!("{error:#}"), "check the name servers of this machine, or `dns` in tributary.toml");
+    findings.warn(
+        about,
+        format!("{error:#}"),
+        "check the name servers of this machine, or `dns` in tributary.toml",
+    );
 }
 
 #[cfg(test)]

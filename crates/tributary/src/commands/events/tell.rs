@@ -42,17 +42,22 @@ impl Tell for conversation::Decider {
             What::Opened { policy_version, .. } => Told::new("opened").number("policy", *policy_version),
             What::Reopened { .. } => Told::new("reopened"),
             What::MessageReceived {
-                message, kind, content, thread, sent_at, authenticated, people_only, ..
-            } => {
-                Told::new("message_received")
-                    .with("message", message)
-                    .with("kind", word(kind))
-                    .with("content", sealed(content))
-                    .maybe("thread", thread.as_ref().map(sealed))
-                    .with("sent_at", time(*sent_at))
-                    .flag("unauthenticated", !authenticated)
-                    .flag("people_only", *people_only)
-            }
+                message,
+                kind,
+                content,
+                thread,
+                sent_at,
+                authenticated,
+                people_only,
+                ..
+            } => Told::new("message_received")
+                .with("message", message)
+                .with("kind", word(kind))
+                .with("content", sealed(content))
+                .maybe("thread", thread.as_ref().map(sealed))
+                .with("sent_at", time(*sent_at))
+                .flag("unauthenticated", !authenticated)
+                .flag("people_only", *people_only),
             What::Noted { party, kind, message, content, at } => Told::new("noted")
                 .with("kind", word(kind))
                 .with("party", party)
@@ -98,7 +103,7 @@ impl Tell for conversation::Decider {
                 .with("turn", turn)
                 .with("bot", bot)
                 .with("message", message)
-                .with("content", sealed(content))
+                .maybe("content", content.as_ref().map(sealed))
                 .with("answer_by", time(*answer_by)),
             What::TurnAnswered { turn } => Told::new("turn_answered").with("turn", turn),
             What::BotReplied { message, outgoing, .. } => {

@@ -3,6 +3,7 @@
 use super::super::{story::*, *};
 use crate::Code;
 use crate::conversation::{BotAction, CloseReason, Closer, Command, HandOffReason, TimerId, What};
+use crate::policy::{BotKind, Flow};
 
 use HandOffReason::{BotHandedOff, BotSilent};
 
@@ -55,6 +56,29 @@ fn while_a_bot_thinks_only_the_newest_message_becomes_the_next_turn() {
         .when(answer(second(), &[say(5)]))
         .then([answered(second()), bot_replied(1, 5)])
         .no_timer_is_set();
+}
+
+#[test]
+fn a_bot_beside_the_leader_is_asked_with_what_was_written() {
+    let mut policy = policy(1, Some("greeter"), "support");
+    for bot in policy.bots.values_mut() {
+        bot.kind = BotKind::BuiltIn(Flow::default());
+    }
+    let asked_with = |turn, n| match asked(turn, n, 0) {
+        What::TurnAsked { turn, bot, message, answer_by, .. } => {
+            What::TurnAsked { turn, bot, content: Some(sealed(1, n)), message, answer_by }
+        }
+        other => other,
+    };
+    bot_is_asked()
+        .and([answered(first())])
+        .under(policy)
+        .when(receive(2))
+        .then([message_received(1, 2), asked_with(second(), 2)])
+        .when(receive(3))
+        .then([message_received(1, 3)])
+        .when(answer(second(), &[]))
+        .then([answered(second()), asked_with(turn(id(1), 1, 3), 3)]);
 }
 
 #[test]
@@ -213,7 +237,7 @@ fn a_bot_that_is_no_longer_known_has_no_time_left() {
     let late = What::TurnAsked {
         turn: second(),
         bot: bot("greeter"),
-        content: sealed(1, 2),
+        content: None,
         message: message(2),
         answer_by: seconds(9),
     };

@@ -2,7 +2,8 @@
 
 use super::super::{story::*, *};
 use crate::conversation::{
-    BotAction, Command, Correspondent, HandOffReason, MessageKind, NoteKind, Progress, Received, Suppression, What,
+    BotAction, Command, Correspondent, HandOffReason, MessageKind, NoteKind, Progress, Received, Suppression,
+    What,
 };
 use crate::{Channel, Code};
 
@@ -64,14 +65,8 @@ fn whoever_only_claims_to_be_the_customer_lifts_nothing() {
 #[test]
 fn a_report_that_is_ours_beyond_doubt_suppresses_whom_we_know() {
     let (kind, message, at) = (NoteKind::Complaint, message(9), seconds(3));
-    let report = |suppresses| Command::Note {
-        from: correspondent(1),
-        kind,
-        message,
-        content: None,
-        at,
-        suppresses,
-    };
+    let report =
+        |suppresses| Command::Note { from: correspondent(1), kind, message, content: None, at, suppresses };
     let noted = What::Noted { party: party(1), kind, message, content: None, at };
     given([]).when(report(Some(Complaint))).then([noted.clone()]);
     with_ann().when(report(None)).then([noted.clone()]);
@@ -120,7 +115,8 @@ fn a_bot_and_a_closed_queue_are_silent_there_too() {
         .and([suppressed(Complaint)])
         .when(answer(turn(id(1), 1, 1), &[say(2)]))
         .then([answered(turn(id(1), 1, 1))]);
-    let tell = Command::TellAway { conversation: id(1), owner_epoch: 1, queue: queue("support"), until: None };
+    let tell =
+        Command::TellAway { conversation: id(1), owner_epoch: 1, queue: queue("support"), until: None };
     waiting().and([suppressed(DeadAddress)]).when(tell).then([]);
 }
 
@@ -180,7 +176,8 @@ fn a_period_later_it_may_answer_again_and_then_after_two() {
 fn only_a_person_answers_what_a_list_brought() {
     let (story, told) = given([]).when(mail(1, true)).and_tell();
     assert_eq!(kinds(&told), ["seen", "opened", "held back", "received"]);
-    let tell = Command::TellAway { conversation: id(1), owner_epoch: 1, queue: queue("support"), until: None };
+    let tell =
+        Command::TellAway { conversation: id(1), owner_epoch: 1, queue: queue("support"), until: None };
     story.when(tell).then([]);
     // A bot that has the conversation loses it.
     let (story, _) = given([]).when(mail(1, false)).and_tell();

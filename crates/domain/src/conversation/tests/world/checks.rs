@@ -192,10 +192,7 @@ impl World {
 
     pub(super) fn outbox(&self, peer: Peer) -> Vec<(u64, Relay)> {
         let found = self.partition.outboxes().find(|(target, _)| *target == peer);
-        found
-            .into_iter()
-            .flat_map(|(_, outbox)| outbox.unapplied().map(|(number, relay)| (number, relay.clone())))
-            .collect()
+        found.into_iter().flat_map(|(_, outbox)| outbox.relays()).collect()
     }
 
     fn outboxes_hold_what_is_on_its_way(&self) {

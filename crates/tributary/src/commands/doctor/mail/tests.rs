@@ -42,7 +42,8 @@ fn answer(asked: &[u8], known: &HashMap<(String, u16), Vec<Vec<u8>>>) -> Vec<u8>
     }
     let kind = u16::from_be_bytes([asked[at + 1], asked[at + 2]]);
     let found = known.get(&(name.join("."), kind)).cloned().unwrap_or_default();
-    let mut answer = [&asked[..2], &[0x84, 0x00, 0, 1, 0, found.len() as u8, 0, 0, 0, 0], &asked[12..at + 5]].concat();
+    let mut answer =
+        [&asked[..2], &[0x84, 0x00, 0, 1, 0, found.len() as u8, 0, 0, 0, 0], &asked[12..at + 5]].concat();
     for data in found {
         answer.extend([0xc0, 12]);
         answer.extend(kind.to_be_bytes());
@@ -73,7 +74,8 @@ async fn relay_that_answers() -> u16 {
             stream.write_all(b"220 relay ESMTP\r\n").await.unwrap();
             let mut line = String::new();
             while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
-                let reply = if line.starts_with("AUTH") { "535 5.7.8 wrong\r\n" } else { "250 AUTH PLAIN\r\n" };
+                let reply =
+                    if line.starts_with("AUTH") { "535 5.7.8 wrong\r\n" } else { "250 AUTH PLAIN\r\n" };
                 stream.write_all(reply.as_bytes()).await.unwrap();
                 line.clear();
             }
@@ -140,7 +142,9 @@ async fn a_mailbox_where_nothing_is_published() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let inbox = inbox(nobody, &[("dkim_selector", "s1"), ("dkim_key", "secret:dkim")]);
     let told = told(&[], &inbox).await;
-    for (what, marked) in [("MX", "fail"), ("SPF", "warn"), ("DKIM", "fail"), ("DMARC", "warn"), ("relay", "fail")] {
+    for (what, marked) in
+        [("MX", "fail"), ("SPF", "warn"), ("DKIM", "fail"), ("DMARC", "warn"), ("relay", "fail")]
+    {
         assert_eq!(mark(&told, what), marked, "{what} of\n{told}");
     }
     for record in [
