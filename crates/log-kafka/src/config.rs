@@ -72,6 +72,9 @@ pub struct KafkaConfig {
     pub patience: Duration,
     /// The end of a partition that nobody here has read for so long, or up to twice that, is followed no more.
     pub idle: Duration,
+    /// How often the cluster is asked whether the ends that bring nothing have nothing to bring. One that is behind for two
+    /// such looks is followed anew.
+    pub look: Duration,
     /// A member of a group that is silent for so long is given up. Longer than brokers take to find out that one of them is
     /// gone (`broker.session.timeout.ms`, 9 s), else the loss of a broker that coordinates a group costs its members their
     /// partitions. The brokers' own bounds apply: from 6 s, as a rule.
@@ -94,6 +97,7 @@ impl KafkaConfig {
             delivery_timeout: Duration::from_secs(15),
             patience: Duration::from_secs(30),
             idle: Duration::from_secs(30),
+            look: Duration::from_secs(3),
             session_timeout: Duration::from_secs(12),
             instance: None,
         }

@@ -28,7 +28,7 @@ use crate::{
     line, membership,
     producer::{Outcome, Producer},
     slot::{Found, Memory, Reading, Slot, lock},
-    tail::Follower,
+    tail::{Follower, Times},
     topics,
 };
 
@@ -83,7 +83,7 @@ impl KafkaLog {
         let producer = Producer::new(config.producer().map_err(unusable)?, memory.clone(), bounds)?;
         let producer = Arc::new(producer);
         let tail = config.tail().map_err(unusable)?;
-        let times = (config.patience, config.idle);
+        let times = Times { patience: config.patience, idle: config.idle, look: config.look };
         let follower = Follower::open(&tail, memory.clone(), names, producer.clone(), times)?;
         let history = config.history().map_err(unusable)?;
         let history = History::new(&history, config.history_consumers, config.patience);
@@ -99,6 +99,12 @@ impl KafkaLog {
             members: Arc::default(),
         };
         Ok(KafkaLog { inner: Arc::new(Handle(Some(inner))) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lose_sight_of(&self, partition: Partition) {
+        let slot = self.inner.index(partition).expect("a partition of this log");
+        self.inner.follower.lose_sight_of(slot);
     }
 
     /// How many partitions' ends are followed.

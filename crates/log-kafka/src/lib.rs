@@ -24,6 +24,7 @@ mod producer;
 mod slot;
 mod tail;
 pub mod topics;
+mod watch;
 
 pub use config::{KafkaConfig, Unusable};
 pub use kafka::KafkaLog;

@@ -211,6 +211,11 @@ impl Slot {
         }
     }
 
+    /// What the tail brings next, where there is one.
+    pub(crate) fn awaits(&self) -> Option<u64> {
+        self.window().tail.as_ref().map(|tail| tail.next)
+    }
+
     /// Whether what stands at this offset was brought already.
     pub(crate) fn has(&self, offset: i64) -> bool {
         u64::try_from(offset).is_ok_and(|position| position < self.reach.borrow().next)

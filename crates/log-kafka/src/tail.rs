@@ -28,6 +28,7 @@ use crate::{
     client::{Told, failed},
     producer::Producer,
     slot::{Memory, Slot, lock},
+    watch::Watch,
 };
 
 /// What is taken from one partition before the others have their turn.
@@ -38,10 +39,20 @@ type Native = BaseConsumer<Told>;
 pub(crate) struct Follower {
     inner: Arc<Inner>,
     news: mpsc::Sender<News>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Inner {
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// How long the cluster may take to answer.
+    pub(crate) patience: Duration,
+    /// What nobody has read for so long, or up to twice that, is followed no more.
+    pub(crate) idle: Duration,
+    /// How often it is asked whether what brings nothing has nothing to bring.
+    pub(crate) look: Duration,
+}
+
+pub(crate) struct Inner {
     native: Arc<Native>,
     memory: Arc<Memory>,
     /// What each slot's topic is called in the cluster.
@@ -49,9 +60,9 @@ struct Inner {
     queues: Mutex<BTreeMap<usize, Arc<PartitionQueue<Told>>>>,
     /// Whom to ask how far partitions reach: on our own connections the question would stand behind a fetch that waits.
     asked: Arc<Producer>,
-    patience: Duration,
-    /// What nobody has read for so long, or up to twice that, is followed no more.
-    idle: Duration,
+    times: Times,
+    /// Dropped when the tail ends.
+    ends: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 enum News {
@@ -59,6 +70,8 @@ enum News {
     Of(usize),
     /// The consumer itself has something to say.
     Own,
+    /// A followed partition brings nothing, though there is more of it.
+    Stuck(usize),
     Stop,
 }
 
@@ -69,7 +82,7 @@ impl Follower {
         memory: Arc<Memory>,
         names: Vec<Arc<str>>,
         asked: Arc<Producer>,
-        (patience, idle): (Duration, Duration),
+        times: Times,
     ) -> Result<Self, Error> {
         let opening = failed("open a consumer");
         let mut native = Native::from_config_and_context(config, Told("tail")).map_err(opening)?;
@@ -78,18 +91,26 @@ impl Follower {
         native.set_nonempty_callback(move || drop(own.send(News::Own)));
         let native = Arc::new(native);
         let topics: BTreeSet<_> = names.iter().cloned().collect();
-        topics.iter().try_for_each(|topic| get_to_know(&native, topic, patience))?;
-        let inner =
-            Arc::new(Inner { native, memory, names, queues: Mutex::default(), asked, patience, idle });
-        let thread = {
-            let (inner, again) = (inner.clone(), news.clone());
-            let thread = std::thread::Builder::new().name("kafka-tail".into());
-            thread.spawn(move || inner.run(&heard, &again)).map_err(|error| Error::Storage {
-                operation: "start the thread that follows Kafka",
-                source: error.into(),
-            })?
-        };
-        Ok(Follower { inner, news, thread: Mutex::new(Some(thread)) })
+        topics.iter().try_for_each(|topic| get_to_know(&native, topic, times.patience))?;
+        let (ends, ended) = mpsc::channel();
+        let (queues, ends) = (Mutex::default(), Mutex::new(Some(ends)));
+        let inner = Arc::new(Inner { native, memory, names, queues, asked, times, ends });
+        let watch = Watch::new(inner.clone());
+        let (tail, again, stuck) = (inner.clone(), news.clone(), news.clone());
+        let threads = vec![
+            start("kafka-tail", move || tail.run(&heard, &again))?,
+            start("kafka-watch", move || {
+                watch.run(&ended, times.look, |index| drop(stuck.send(News::Stuck(index))));
+            })?,
+        ];
+        Ok(Follower { inner, news, threads: Mutex::new(threads) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lose_sight_of(&self, index: usize) {
+        let mut lost = TopicPartitionList::new();
+        lost.add_partition(&self.inner.names[index], self.inner.number(index));
+        self.inner.native.pause(&lost).expect("it is followed");
     }
 
     /// Whether the partition is followed. It stays so for whoever said that it is being read before asking this.
@@ -121,25 +142,52 @@ impl Follower {
         Ok(())
     }
 
-    /// Ends the thread. Blocks until it has ended.
+    /// Ends the threads. Blocks until they have ended.
     pub(crate) fn stop(&self) {
         self.dismiss();
-        if let Some(thread) = lock(&self.thread).take() {
+        for thread in lock(&self.threads).drain(..) {
             // A thread that panicked has ended as well.
             let _ = thread.join();
         }
     }
 
-    /// Lets the thread end by itself.
+    /// Lets the threads end by themselves.
     pub(crate) fn dismiss(&self) {
         // It fails when the thread is gone.
         let _ = self.news.send(News::Stop);
     }
 }
 
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map_err(|error| Error::Storage {
+        operation: "start a thread that follows Kafka",
+        source: error.into(),
+    })
+}
+
 impl Inner {
-    fn slot(&self, index: usize) -> &Slot {
+    pub(crate) fn slot(&self, index: usize) -> &Slot {
         &self.memory.slots()[index]
+    }
+
+    pub(crate) fn followed(&self) -> Vec<usize> {
+        lock(&self.queues).keys().copied().collect()
+    }
+
+    /// How far these partitions reach, of those that the cluster can tell of now. One question to each broker; blocks, and
+    /// not for long.
+    pub(crate) fn ends_of(&self, indexes: &[usize]) -> Result<BTreeMap<usize, u64>, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        for index in indexes {
+            asked.add_partition_offset(&self.names[*index], self.number(*index), Offset::End)?;
+        }
+        let told = self.native.offsets_for_times(asked, self.times.look.min(self.times.patience))?;
+        let end = |index: &usize| {
+            let found = told.find_partition(&self.names[*index], self.number(*index))?;
+            let Offset::Offset(end) = found.offset() else { return None };
+            Some((*index, u64::try_from(end).ok()?))
+        };
+        Ok(indexes.iter().filter_map(end).collect())
     }
 
     fn number(&self, index: usize) -> i32 {
@@ -147,7 +195,7 @@ impl Inner {
     }
 
     fn watermarks(&self, index: usize) -> Result<(u64, u64), Error> {
-        self.asked.watermarks(&self.names[index], self.number(index), self.patience)
+        self.asked.watermarks(&self.names[index], self.number(index), self.times.patience)
     }
 
     /// The partition's own queue, which tells when it has something.
@@ -172,7 +220,7 @@ impl Inner {
     fn run(&self, heard: &mpsc::Receiver<News>, again: &mpsc::Sender<News>) {
         let (mut unpacker, mut looked) = (Unpacker::default(), Instant::now());
         loop {
-            match heard.recv_timeout(self.idle) {
+            match heard.recv_timeout(self.times.idle) {
                 Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(News::Own) => {
@@ -183,12 +231,14 @@ impl Inner {
                     }
                 }
                 Ok(News::Of(index)) => self.take(index, &mut unpacker, again),
+                Ok(News::Stuck(index)) => self.unstick(index),
             }
-            if looked.elapsed() >= self.idle {
+            if looked.elapsed() >= self.times.idle {
                 self.leave_idle();
                 looked = Instant::now();
             }
         }
+        lock(&self.ends).take();
         // Whoever still reads is told.
         self.memory.slots().iter().for_each(Slot::shut);
         lock(&self.queues).clear();
@@ -251,6 +301,20 @@ impl Inner {
         if stuck && let Err(error) = self.follow_anew(index) {
             let error = &error as &dyn std::error::Error;
             tracing::error!(partition = %slot.partition, error, "a partition is not followed any more");
+        }
+    }
+
+    /// The consumer has lost sight of a partition, as may be after its leader failed.
+    fn unstick(&self, index: usize) {
+        if !lock(&self.queues).contains_key(&index) {
+            return;
+        }
+        let partition = self.slot(index).partition;
+        tracing::warn!(%partition, "Kafka has more of this partition and brings none of it: it is followed anew");
+        let known = get_to_know(&self.native, &self.names[index], self.times.patience);
+        if let Err(error) = known.and_then(|()| self.follow_anew(index)) {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(%partition, error, "a partition could not be followed anew; it is tried again");
         }
     }
 
