@@ -316,7 +316,8 @@ fn opened(parties: usize, answered: bool) -> (Partition<Decider>, Timestamp) {
             }
         }
         // The contacts answer at once here, or the outbox would hold the relays of all parties.
-        let last = partition.outboxes().filter_map(|(to, outbox)| Some((to, outbox.unapplied().last()?)));
+        let last =
+            partition.outboxes().filter_map(|(to, outbox)| Some((to, outbox.unapplied().next_back()?)));
         for (by, through) in last.collect::<Vec<_>>() {
             if let domain::Taken::Step(step) = partition.take(now, &Intake::Applied { by, through }) {
                 partition.fold(now, &step);

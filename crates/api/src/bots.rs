@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{
     BotId, Code, MessageId, QueueId, Rejection, Route, TurnId,
     conversation::{self, BotAction},
+    policy::{Needs, Special},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use prost::Message;
@@ -20,7 +21,10 @@ use crate::{
     auth::{Principal, principal},
     commands::{Outcome, Refused},
     content::{self, Opener},
-    convert,
+    convert::{
+        self,
+        policy::{levels, names},
+    },
     hub::Turn,
     outlet::{Outflow, Outlet, stalled},
     server::Shared,
@@ -137,15 +141,20 @@ impl Session {
         Ok(match action.action {
             None => return Err(convert::invalid("`actions`: one of them says nothing").into()),
             Some(Action::Close(())) => BotAction::Close,
-            Some(Action::HandOff(hand_off)) if hand_off.queue.is_empty() => {
-                BotAction::HandOff { queue: None }
-            }
             Some(Action::HandOff(hand_off)) => {
-                let queue: QueueId = convert::parse("queue", &hand_off.queue)?;
-                if queue.desk.tenant != *tenant {
+                let bot_message::HandOff { queue, priority, skills, languages } = hand_off;
+                let queue: Option<QueueId> = match queue.as_str() {
+                    "" => None,
+                    queue => Some(convert::parse("queue", queue)?),
+                };
+                if queue.as_ref().is_some_and(|queue| queue.desk.tenant != *tenant) {
                     return Err(Rejection::new(Code::NotFound, "there is no such queue").into());
                 }
-                BotAction::HandOff { queue: Some(queue) }
+                let (skills, languages) = (levels("skills", skills)?, names("languages", &languages)?);
+                let special = Special { priority, needs: Needs { skills, languages } };
+                self.check(turn, queue.as_ref(), &special)?;
+                let special = (special != Special::default()).then(|| Box::new(special));
+                BotAction::HandOff { queue, special }
             }
             Some(Action::Say(say)) => {
                 let content = convert::written(say.text, say.attachments, say.quick_replies)?;
@@ -154,6 +163,20 @@ impl Session {
                 BotAction::Say { message, body }
             }
         })
+    }
+
+    /// What cannot be is refused before it counts as the answer to the turn, so that the bot may give another. By the
+    /// policy known here; the conversation itself decides by the one in force there.
+    fn check(&self, turn: TurnId, queue: Option<&QueueId>, special: &Special) -> Result<(), Rejection> {
+        let Some(policy) = self.shared.hub.policy(&self.principal.tenant) else { return Ok(()) };
+        let of_inbox = || Some(&policy.inboxes.get(&self.shared.hub.inbox_of(turn)?)?.queue);
+        let Some(queue) = queue.or_else(of_inbox).filter(|queue| policy.queues.contains_key(*queue)) else {
+            return Ok(());
+        };
+        match conversation::special_problem(&policy, queue, special) {
+            Some(what) => Err(Rejection::new(Code::Invalid, what)),
+            None => Ok(()),
+        }
     }
 
     async fn tell(&self, turn: &Turn) -> Result<(), Status> {

@@ -109,6 +109,20 @@ pub(crate) async fn seal(
     Ok(Sealed { subject: party, bytes: bytes.into() })
 }
 
+/// What is left for the next agent, if anything.
+pub(crate) async fn note(
+    vault: &Vault,
+    tenant: &TenantId,
+    party: Party,
+    text: String,
+) -> Result<Option<Sealed>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let content = Content { text, ..Content::default() };
+    seal(vault, tenant, party, of_party(party), &content).await.map(Some)
+}
+
 fn subject(tenant: &TenantId, party: Party) -> Subject {
     Subject { tenant: tenant.shared(), party: party.0 }
 }

@@ -7,6 +7,7 @@ use domain::{Attachment, Channel, Code, Content, Millis, Rejection, Timestamp, c
 use wire::api::v1 as pb;
 
 pub(crate) mod policy;
+pub(crate) mod recipient;
 
 /// Octets of all files that a message brings along: a request has room for as many, and for what else it says.
 const MOST_FILES: usize = 2 << 20;

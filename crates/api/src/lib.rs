@@ -21,6 +21,7 @@ mod events;
 mod operator;
 mod supervision;
 mod timelines;
+mod why;
 mod workspace;
 
 // What they share: the log followed, commands answered, streams bounded.
@@ -41,3 +42,4 @@ pub use convert::policy::to_message as policy_message;
 pub use follow::Error as FollowError;
 pub use operator::{NotRead, ReadAgain};
 pub use server::{Config, Error, Server};
+pub use why::Story;

@@ -4,7 +4,7 @@ use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use domain::Topology;
 use log::Log;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{
     sync::CancellationToken,
     task::{AbortOnDropHandle, TaskTracker},
@@ -34,6 +34,8 @@ use crate::{
 const LARGEST_MESSAGE: usize = 4 << 20;
 /// A connection whose peer has vanished is found out and closed after about this long.
 const PROBED_EVERY: Duration = Duration::from_secs(20);
+/// Stories that are read from the log at once.
+const STORIES: usize = 2;
 /// How long calls may take to end once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -107,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) read_again: Option<Arc<dyn ReadAgain>>,
     pub(crate) streams: Streams,
     pub(crate) heartbeat: Duration,
+    /// Who reads the log for a story.
+    pub(crate) stories: Arc<Semaphore>,
 }
 
 pub struct Server {
@@ -140,7 +144,18 @@ impl Server {
             tasks: TaskTracker::new(),
         };
         Server {
-            shared: Shared { log, topology, vault, store, hub, commander, read_again, streams, heartbeat },
+            shared: Shared {
+                log,
+                topology,
+                vault,
+                store,
+                hub,
+                commander,
+                read_again,
+                streams,
+                heartbeat,
+                stories: Arc::new(Semaphore::new(STORIES)),
+            },
             tokens,
         }
     }

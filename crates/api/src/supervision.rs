@@ -5,16 +5,22 @@ use std::{
     time::Duration,
 };
 
-use domain::{AgentId, DeskId, Millis, Policy, TenantId, Timestamp, desk::Presence};
+use domain::{
+    AgentId, ConversationId, DeskId, Millis, Policy, Rejection, Route, TenantId, Timestamp,
+    conversation::{self, Transfer},
+    desk::Presence,
+};
 use projections::statistics::{AgentNow, AgentTally, DeskNow, QueueNow, QueueTally, Statistics, WINDOWS};
+use prost::Message as _;
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::{Request, Response, Status};
-use wire::api::v1::{self as pb, supervision_server};
+use wire::api::v1::{self as pb, reassign_request::To, supervision_server};
 
 use crate::{
     auth::{Principal, principal},
     commands::malformed,
-    convert::{duration, invalid, parse, time},
+    content,
+    convert::{client_id, duration, invalid, parse, recipient, time},
     outlet::{Outflow, Outlet},
     server::Shared,
 };
@@ -40,6 +46,36 @@ impl supervision_server::Supervision for Supervision {
         Ok(Response::new(
             self.0.streams.open("supervision", move |outlet| Watch { shared, scope, every, outlet }.run()),
         ))
+    }
+
+    async fn reassign(
+        &self,
+        request: Request<pb::ReassignRequest>,
+    ) -> Result<Response<pb::ReassignResponse>, Status> {
+        let principal = principal(&request)?;
+        principal.admin()?;
+        let request = request.into_inner();
+        client_id("command_id", &request.command_id).map_err(malformed)?;
+        let (tenant, commander) = (&principal.tenant, &self.0.commander);
+        let ask = commander.ask(&principal, &request.command_id, &[b"reassign", &request.encode_to_vec()]);
+        let conversation: ConversationId = parse("conversation", &request.conversation).map_err(malformed)?;
+        let to = given_to(tenant, request.to).map_err(malformed)?;
+        let note = content::note(&self.0.vault, tenant, conversation.party, request.note).await?;
+        let (tenant, owner_epoch) = (tenant.clone(), request.owner_epoch);
+        let route = Route::Party(conversation.party);
+        let command =
+            conversation::Command::Override { conversation, tenant: tenant.clone(), owner_epoch, to, note };
+        let outcome = commander.submit::<conversation::Decider>(&tenant, &route, ask, command).await;
+        Ok(Response::new(pb::ReassignResponse { position: outcome.into_result()? }))
+    }
+}
+
+fn given_to(tenant: &TenantId, to: Option<To>) -> Result<Transfer, Rejection> {
+    match to {
+        None => Err(invalid("say which `queue`, `agent` or `desk` is to have it")),
+        Some(To::Queue(name)) => recipient::queue(tenant, &name),
+        Some(To::Agent(name)) => recipient::agent(tenant, &name),
+        Some(To::Desk(name)) => recipient::desk(tenant, &name),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     content::Opener,
     convert::{self, invalid, page_size, parse},
     server::{Shared, unreadable},
+    why,
 };
 
 pub(crate) struct Timelines(pub(crate) Shared);
@@ -50,7 +51,31 @@ impl timelines_server::Timelines for Timelines {
         }
         Ok(Response::new(pb::GetTimelineResponse { entries, next }))
     }
+
+    async fn why(&self, request: Request<pb::WhyRequest>) -> Result<Response<pb::WhyResponse>, Status> {
+        let principal = principal(&request)?;
+        principal.reader()?;
+        let (tenant, request) = (&principal.tenant, request.into_inner());
+        let id = parse("conversation", &request.conversation).map_err(malformed)?;
+        let unknown = || Status::not_found(format!("there is no conversation {id}"));
+        // Its timeline says when it began, to whom it belongs to.
+        let first = self.0.store.timeline(tenant, &TimelineOf::Conversation(id), None, 1).await;
+        let began = first.map_err(unreadable)?.first().map(|entry| entry.at).ok_or_else(unknown)?;
+        let story = why::read(&self.0, tenant, id, began).await?;
+        if !story.is_known() {
+            return Err(unknown());
+        }
+        let mut sentences = story.sentences();
+        let left_out = sentences.len().saturating_sub(MOST_SENTENCES);
+        sentences.truncate(MOST_SENTENCES);
+        let told = sentences.into_iter().map(|(at, text)| pb::Sentence { at: convert::time(at), text });
+        let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::WhyResponse { sentences: told.collect(), left_out }))
+    }
 }
+
+/// A message is 4 MiB at most.
+const MOST_SENTENCES: usize = 5_000;
 
 async fn shown(opener: &Opener, entry: Entry) -> Result<pb::TimelineEntry, Status> {
     let (delivery, delivery_reason) = match entry.delivery {

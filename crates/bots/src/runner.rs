@@ -149,7 +149,7 @@ impl BuiltIn {
             actions.push(BotAction::Say { message, body });
         }
         if said.hand_off {
-            actions.push(BotAction::HandOff { queue: None });
+            actions.push(BotAction::HandOff { queue: None, special: None });
         }
         Ok((outcome, actions))
     }

@@ -203,6 +203,7 @@ impl Business {
             agent: None,
             agent_until: None,
             by_request: false,
+            special: None,
         })
     }
 

@@ -9,6 +9,7 @@ mod content;
 mod ids;
 pub mod policy;
 mod rejection;
+mod tags;
 mod time;
 
 // What every aggregate is made of.
@@ -43,5 +44,6 @@ pub use policy::{Policies, Policy};
 pub use rejection::{Code, Rejection};
 pub use relay::{Kind, Peer, Relay, Route, Topology};
 pub use step::{Answer, Cause, Intake, Origin, Recorded, SetAside, Step};
+pub use tags::Tags;
 pub use time::{Millis, Timestamp};
 pub use timers::{Timer, Timers};

@@ -78,6 +78,10 @@ impl Source for conversation::Decider {
             | ReceiptKept { .. }
             | Retired { .. }
             | Returned { .. }
+            | TagsNoted { .. }
+            | MarkedSpecial { .. }
+            | ConsultAsked { .. }
+            | ConsultFailed { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
@@ -102,6 +106,9 @@ impl Source for conversation::Decider {
             | Assigned { .. }
             | Transferred { .. }
             | Reassigned { .. }
+            | ConsultBegan { .. }
+            | ConsultEnded { .. }
+            | Remarked { .. }
             | Snoozed { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
@@ -112,7 +119,9 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        Some(What::Contact(event))
+        // For the conversations, not for readers, who have the tags themselves.
+        let told = matches!(event, contact::Event::TagsTold { .. });
+        (!told).then(|| What::Contact(event))
     }
 }
 

@@ -185,8 +185,14 @@ kinds! {
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.
     Transferred = "transferred",
-    /// By a supervisor; its body is as of a transfer.
+    /// By a supervisor, or by an administrator (then the author is the system); its body is as of a transfer.
     Reassigned = "reassigned",
+    /// By who has the conversation; the detail is the agent who was asked in, the body what was left for that one.
+    ConsultBegan = "consult_began",
+    /// Its author is who looked on.
+    ConsultEnded = "consult_ended",
+    /// Between the agent who has it and the one who looks on: not for the customer.
+    Remarked = "remarked",
     /// Detail: until when, in milliseconds since the Unix epoch.
     Snoozed = "snoozed",
     Replied = "replied",

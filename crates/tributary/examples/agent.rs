@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use wire::api::v1::{
     AgentMessage, DeskMessage, GetTimelineRequest, Presence,
-    agent_message::{self as say, Item, reassign, transfer::To},
+    agent_message::{self as say, Item, consult::Whom, reassign, transfer::To},
     desk_client::DeskClient,
     desk_message::{self as hear, Item as Heard, message::Author},
     get_timeline_request::Of,
@@ -27,6 +27,10 @@ const HELP: &str = "\
                         give it away
   snooze N MINUTES      put it away until then, or until the customer writes
   wake N                have it back before
+  consult N queue|agent|desk NAME
+                        ask someone in, who looks on
+  remark N TEXT         write to who looks on, or as who does, and not to the customer
+  enough N              nobody looks on any more
   take CONVERSATION     (supervisors) make it yours, whoever has it
   give CONVERSATION queue|agent|desk NAME
                         (supervisors) give it to someone, whoever has it
@@ -172,7 +176,27 @@ impl Desk {
                 let until = Some(prost_types::Timestamp { seconds, nanos: 0 });
                 Item::Snooze(say::Snooze { conversation, assignment, until })
             }
-            "wake" => Item::Wake(say::Wake { conversation: self.sleeping(rest)? }),
+            "wake" => Item::Wake(say::Wake { conversation: self.seen(rest)? }),
+            "consult" => {
+                let how = || "it is `consult N queue|agent|desk NAME`".to_owned();
+                let words: Vec<_> = rest.split_whitespace().collect();
+                let [number, kind, name] = words[..] else { return Err(how()) };
+                let (conversation, assignment) = rest_of(self.ours(number)?);
+                let whom = match kind {
+                    "queue" => Whom::Queue(self.full(name)),
+                    "agent" => Whom::Agent(self.full(name)),
+                    "desk" => Whom::Desk(self.desk(name)),
+                    _ => return Err(how()),
+                };
+                let whom = Some(whom);
+                Item::Consult(say::Consult { conversation, assignment, whom, note: String::new() })
+            }
+            "remark" => {
+                let (number, text) = rest.split_once(' ').ok_or("it is `remark N TEXT`")?;
+                let (conversation, text) = (self.seen(number)?, text.to_owned());
+                Item::Remark(say::Remark { conversation, text, ..say::Remark::default() })
+            }
+            "enough" => Item::EndConsult(say::EndConsult { conversation: self.seen(rest)? }),
             "take" => Item::Reassign(say::Reassign { conversation: rest.to_owned(), ..Default::default() }),
             "give" => {
                 let how = || "it is `give CONVERSATION queue|agent|desk NAME`".to_owned();
@@ -206,8 +230,8 @@ impl Desk {
         })
     }
 
-    /// A conversation that this agent has put away, by its number.
-    fn sleeping(&self, number: &str) -> Result<String, String> {
+    /// A conversation that was seen here, such as one that was put away, by its number.
+    fn seen(&self, number: &str) -> Result<String, String> {
         let named = number.parse().ok().and_then(|number: usize| {
             self.numbers
                 .iter()
@@ -269,6 +293,7 @@ impl Desk {
                     self.assign(assigned).await;
                 }
                 welcome.snoozed.iter().for_each(|snoozed| self.snoozed(snoozed));
+                welcome.consults.iter().for_each(|consult| self.consulted(consult));
             }
             Heard::Offered(offered) => self.offer(offered),
             Heard::OfferEnded(ended) => {
@@ -301,6 +326,24 @@ impl Desk {
                 let number = self.number(&ended.conversation);
                 say!("[{number}] is put away no more");
             }
+            Heard::NotYet(told) => {
+                let number = self.number(&told.conversation);
+                say!("[{number}] waits for you: {:?}", told.why());
+            }
+            Heard::Consult(consult) => self.consulted(&consult),
+            Heard::ConsultEnded(ended) => {
+                let number = self.number(&ended.conversation);
+                say!("[{number}] {} looks on no more ({:?})", ended.agent, ended.why());
+            }
+            Heard::Remark(remark) => {
+                let number = self.number(&remark.conversation);
+                say!(
+                    "[{number}] {}  {}, aside: {}",
+                    clock!(remark.at),
+                    remark.by,
+                    text(remark.body.as_ref())
+                );
+            }
             Heard::SentAway(sent) => {
                 say!("{} offers in a row expired: you are away until you say back", sent.expired);
             }
@@ -308,7 +351,8 @@ impl Desk {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {
                     Author::Customer => "customer",
-                    Author::Agent => "you",
+                    Author::Agent if self.held.contains_key(&number) => "you",
+                    Author::Agent => "agent",
                     Author::Unspecified => "someone",
                 };
                 say!("[{number}] {}  {author}: {}", clock!(message.at), text(message.body.as_ref()));
@@ -325,6 +369,19 @@ impl Desk {
                 Some(hear::answer::Result::Accepted(_)) | None => {}
             },
         }
+    }
+
+    fn consulted(&mut self, consult: &hear::Consult) {
+        let number = self.number(&consult.conversation);
+        let note = match &consult.note {
+            Some(note) => format!(": {}", text(Some(note))),
+            None => String::new(),
+        };
+        say!(
+            "[{number}] {} asks {} in{note} (`remark {number} TEXT`, `enough {number}`)",
+            consult.by,
+            consult.agent
+        );
     }
 
     fn snoozed(&mut self, snoozed: &hear::Snoozed) {

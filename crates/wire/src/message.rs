@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use domain::{
     AgentId, BotId, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId, LanguageId,
-    MessageId, Millis, Party, QueueId, SkillId, TenantId, Timestamp,
+    MessageId, Millis, Party, QueueId, SkillId, Tags, TenantId, Timestamp,
 };
 use prost::Message;
 
@@ -155,6 +155,16 @@ impl Wire<String> for Arc<str> {
 
     fn take(wire: String) -> Result<Self, Flaw> {
         Ok(wire.into())
+    }
+}
+
+impl Wire<Vec<u64>> for Tags {
+    fn put(&self) -> Vec<u64> {
+        self.hashes().to_vec()
+    }
+
+    fn take(wire: Vec<u64>) -> Result<Self, Flaw> {
+        Ok(Tags::from(wire))
     }
 }
 

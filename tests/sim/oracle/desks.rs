@@ -8,6 +8,7 @@ use std::{
 use domain::{
     AgentId, Cause, Channel, CommandId, ConversationId, OfferId, Policies, QueueId, Step, Timestamp,
     desk::{Decider, Event, Presence, acceptance_by_rule},
+    policy::{Agent, Special},
 };
 
 use super::{Found, Invariant, book::Rules};
@@ -19,6 +20,8 @@ pub(crate) struct Desks {
     reservations: BTreeMap<OfferId, Reservation>,
     waiting: BTreeMap<ConversationId, Waiting>,
     available: BTreeMap<AgentId, bool>,
+    /// Who was asked in to what others have.
+    looking_on: BTreeMap<CommandId, AgentId>,
     /// More is to be done than the last decision could hold.
     deferred: bool,
 }
@@ -46,6 +49,8 @@ struct Waiting {
     place: (bool, Timestamp, ConversationId),
     refused_by: BTreeSet<AgentId>,
     offer: Option<OfferId>,
+    /// What it has beyond others of its queue.
+    special: Option<Arc<Special>>,
 }
 
 impl Desks {
@@ -85,7 +90,7 @@ impl Rules<Decider> for Desks {
 impl Desks {
     fn event(&mut self, event: &Event, found: &mut Found) {
         match event {
-            Event::Enqueued { conversation, channel, queue, agent, since, again, .. } => {
+            Event::Enqueued { conversation, channel, queue, agent, since, again, special, .. } => {
                 let waiting = Waiting {
                     channel: *channel,
                     queue: queue.clone(),
@@ -93,6 +98,7 @@ impl Desks {
                     place: (!again, *since, *conversation),
                     refused_by: BTreeSet::new(),
                     offer: None,
+                    special: special.clone(),
                 };
                 self.waiting.insert(*conversation, waiting);
             }
@@ -147,7 +153,22 @@ impl Desks {
                 self.turn(assignment, Stage::Assigned, |stage| stage == Stage::Assigned, found);
             }
             Event::WorkDeferred { .. } => self.deferred = true,
-            Event::Waits { .. }
+            Event::ConsultBegan { consult, agent, .. } => {
+                found.note("agents asked in");
+                let is_there = self.available.get(agent).copied().unwrap_or_default();
+                found.require(
+                    is_there && self.looking_on.insert(*consult, agent.clone()).is_none(),
+                    Invariant::WithinCapacity,
+                    format_args!("{agent} is asked in without being there, or a second time"),
+                );
+            }
+            Event::ConsultEnded { consult, agent, .. } => found.require(
+                self.looking_on.remove(consult).as_ref() == Some(agent),
+                Invariant::ReservationsEndOnce,
+                format_args!("{agent} looks on no more, and did not"),
+            ),
+            Event::ConsultFailed { .. }
+            | Event::Waits { .. }
             | Event::Stranded { .. }
             | Event::QueueClosed { .. }
             | Event::LookSet { .. } => {}
@@ -220,6 +241,7 @@ impl Desks {
             other.offer.is_none()
                 && other.wanted.is_none()
                 && (&other.queue, other.channel) == (&offered.queue, offered.channel)
+                && other.special == offered.special
                 && other.place < offered.place
                 && !other.refused_by.contains(agent)
         };
@@ -264,7 +286,8 @@ impl Desks {
             let free = |agent: &&AgentId| {
                 let policy = self.policies.of(&agent.desk.tenant);
                 let known = policy.and_then(|policy| policy.agents.get(*agent));
-                known.is_some_and(|known| known.queues.contains(&waiting.queue))
+                let has = |known: &Agent| waiting.special.as_ref().is_none_or(|it| it.needs.met_by(known));
+                known.is_some_and(|known| known.queues.contains(&waiting.queue) && has(known))
                     && policy.is_some_and(|policy| policy.queues.contains_key(&waiting.queue))
                     && !waiting.refused_by.contains(*agent)
                     && self.room(agent, waiting.channel) > 0

@@ -115,7 +115,7 @@ impl Town {
                 self.post::<conversation::Decider>(&route, town::command(number), wake);
             }
             Action::Closes { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
-                conversation::Command::Close { conversation, agent, assignment }
+                conversation::Command::Close { conversation, agent, assignment: Some(assignment) }
             }),
             Action::Repeats { which } => {
                 if let Some((to, bytes, at)) = pick(&self.commands, which).cloned()
@@ -168,7 +168,7 @@ impl Town {
         let Some(turn) = pick(&turns, which).copied() else { return };
         let party = turn.conversation.party;
         let say = BotAction::Say { message: town::reply(number), body: town::sealed(party) };
-        let hand_off = BotAction::HandOff { queue: None };
+        let hand_off = BotAction::HandOff { queue: None, special: None };
         let actions = match how {
             BotSays::Something => vec![say],
             BotSays::SomethingAndHandsOver => vec![say, hand_off],

@@ -3,7 +3,7 @@
 mod hours;
 mod routing;
 
-pub(crate) use routing::selection_message;
+pub(crate) use routing::{levels, names, needs_message, selection_message};
 
 use std::collections::BTreeMap;
 
@@ -159,7 +159,7 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 mod tests {
     use domain::policy::{
         Ageing, Agent, Capacity, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Queue, Relaxation,
-        Selection, Sticky, WhenClosed,
+        Selection, Sticky, Vip, WhenClosed,
     };
 
     use super::*;
@@ -189,6 +189,7 @@ mod tests {
             hours: Some("office".parse().unwrap()),
             when_closed: Some(WhenClosed::Say("Back at {time}.".into())),
             away_after_expired: Some(2),
+            vip: vec![Vip { tag: "gold".into(), priority: 5 }],
         }
     }
 

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use domain::{
-    AgentId, Code, CommandId, Content, ContentHash, ConversationId, OfferId, Party, Rejection, Route, Sealed,
-    Timestamp, conversation,
+    AgentId, Code, CommandId, ContentHash, ConversationId, OfferId, Rejection, Route, Timestamp,
+    conversation,
     desk::{self, Presence},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -24,7 +24,7 @@ use wire::api::v1::{
 use crate::{
     auth::{Principal, principal},
     commands::{Ask, Outcome, Refused, malformed},
-    content::{self, Opener, of_party},
+    content::{self, Opener},
     convert,
     hub::Update,
     outlet::{Outflow, Outlet, stalled},
@@ -132,12 +132,17 @@ impl Session {
         for held in holdings.assignments.into_values() {
             assignments.push(show::assigned(&self.shared.hub, &self.opener, held).await?);
         }
+        let mut consults = Vec::with_capacity(holdings.consults.len());
+        for consult in holdings.consults.into_values() {
+            consults.push(show::consult(&self.shared.hub, &self.opener, consult).await?);
+        }
         let welcome = desk_message::Welcome {
             agent: self.agent.to_string(),
             offers: holdings.offers.into_values().map(show::offered).collect(),
             assignments,
             wrap_ups: holdings.wrap_ups.into_values().map(show::wrap_up).collect(),
             snoozed: holdings.snoozed.into_values().map(show::snoozed).collect(),
+            consults,
         };
         self.send(Item::Welcome(welcome)).await?;
         Ok(updates)
@@ -214,7 +219,7 @@ impl Session {
                 let ask = ask("transfer", said.encode_to_vec());
                 let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
                 let to = read::transfer(&tenant, said.to)?;
-                let note = self.note(conversation.party, said.note).await?;
+                let note = content::note(&self.shared.vault, &tenant, conversation.party, said.note).await?;
                 let agent = agent.clone();
                 let transfer = conversation::Command::Transfer { conversation, agent, assignment, to, note };
                 to_conversation(ask, conversation, transfer)
@@ -232,18 +237,48 @@ impl Session {
                 let wake = conversation::Command::Wake { conversation, agent: agent.clone() };
                 to_conversation(ask, conversation, wake)
             }
+            Some(Said::Consult(said)) => {
+                let ask = ask("consult", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let whom = read::consult(&tenant, said.whom)?;
+                let note = content::note(&self.shared.vault, &tenant, conversation.party, said.note).await?;
+                let agent = agent.clone();
+                let consult = conversation::Command::Consult { conversation, agent, assignment, whom, note };
+                to_conversation(ask, conversation, consult)
+            }
+            Some(Said::EndConsult(said)) => {
+                let ask = ask("end_consult", said.encode_to_vec());
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let end = conversation::Command::EndConsult { conversation, agent: agent.clone() };
+                to_conversation(ask, conversation, end)
+            }
+            Some(Said::Remark(said)) => {
+                let ask = ask("remark", said.encode_to_vec());
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let content = convert::written(said.text, said.attachments, Vec::new())?;
+                let message = ask.message(0);
+                let body =
+                    content::seal(&self.shared.vault, &tenant, conversation.party, message, &content).await?;
+                let agent = agent.clone();
+                let remark = conversation::Command::Remark { conversation, agent, message, body };
+                to_conversation(ask, conversation, remark)
+            }
             Some(Said::Reassign(said)) => {
                 let ask = ask("reassign", said.encode_to_vec());
                 let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
                 let to = read::reassign(&agent, said.to)?;
-                let note = self.note(conversation.party, said.note).await?;
+                let note = content::note(&self.shared.vault, &tenant, conversation.party, said.note).await?;
                 let (by, owner_epoch) = (agent.clone(), said.owner_epoch);
                 let reassign = conversation::Command::Reassign { conversation, by, owner_epoch, to, note };
                 to_conversation(ask, conversation, reassign)
             }
             Some(Said::Close(said)) => {
                 let ask = ask("close", said.encode_to_vec());
-                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
+                let assignment = match said.assignment.as_str() {
+                    "" => None,
+                    assignment => Some(convert::parse("assignment", assignment)?),
+                };
                 let close = conversation::Command::Close { conversation, agent: agent.clone(), assignment };
                 to_conversation(ask, conversation, close)
             }
@@ -297,16 +332,6 @@ impl Session {
         } else {
             Err(Rejection::new(Code::NotFound, "there is no such offer at this agent's desk"))
         }
-    }
-
-    /// What is left for the next agent, if anything.
-    async fn note(&self, party: Party, text: String) -> Result<Option<Sealed>, Status> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let (vault, tenant) = (&self.shared.vault, &self.principal.tenant);
-        let content = Content { text, ..Content::default() };
-        content::seal(vault, tenant, party, of_party(party), &content).await.map(Some)
     }
 
     async fn tell(&mut self, update: Update) -> Result<(), Status> {

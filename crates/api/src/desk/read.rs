@@ -1,15 +1,14 @@
 //! What an agent says, as the domain's values.
 
 use domain::{
-    AgentId, Code, ConversationId, DeskId, OfferId, QueueId, Rejection, TenantId, Timestamp,
-    conversation::Transfer, desk::Presence,
+    AgentId, ConversationId, OfferId, Rejection, TenantId, Timestamp, conversation::Transfer, desk::Presence,
 };
 use wire::api::v1::{
     self as pb,
-    agent_message::{reassign, transfer},
+    agent_message::{consult, reassign, transfer},
 };
 
-use crate::convert::{invalid, parse};
+use crate::convert::{invalid, parse, recipient};
 
 /// The conversation and the assignment under which the agent holds it.
 pub(super) fn held(conversation: &str, assignment: &str) -> Result<(ConversationId, OfferId), Rejection> {
@@ -37,9 +36,19 @@ pub(super) fn time(field: &str, at: Option<prost_types::Timestamp>) -> Result<Ti
 pub(super) fn transfer(tenant: &TenantId, to: Option<transfer::To>) -> Result<Transfer, Rejection> {
     match to {
         None => Err(invalid("say which `queue`, `agent` or `desk` to transfer to")),
-        Some(transfer::To::Queue(name)) => queue(tenant, &name),
-        Some(transfer::To::Agent(name)) => agent(tenant, &name),
-        Some(transfer::To::Desk(name)) => desk(tenant, &name),
+        Some(transfer::To::Queue(name)) => recipient::queue(tenant, &name),
+        Some(transfer::To::Agent(name)) => recipient::agent(tenant, &name),
+        Some(transfer::To::Desk(name)) => recipient::desk(tenant, &name),
+    }
+}
+
+/// Whom an agent asks in.
+pub(super) fn consult(tenant: &TenantId, whom: Option<consult::Whom>) -> Result<Transfer, Rejection> {
+    match whom {
+        None => Err(invalid("say which `queue`, `agent` or `desk` to consult")),
+        Some(consult::Whom::Queue(name)) => recipient::queue(tenant, &name),
+        Some(consult::Whom::Agent(name)) => recipient::agent(tenant, &name),
+        Some(consult::Whom::Desk(name)) => recipient::desk(tenant, &name),
     }
 }
 
@@ -48,34 +57,8 @@ pub(super) fn reassign(by: &AgentId, to: Option<reassign::To>) -> Result<Transfe
     let tenant = &by.desk.tenant;
     match to {
         None => Ok(Transfer::Agent(by.clone())),
-        Some(reassign::To::Queue(name)) => queue(tenant, &name),
-        Some(reassign::To::Agent(name)) => agent(tenant, &name),
-        Some(reassign::To::Desk(name)) => desk(tenant, &name),
-    }
-}
-
-fn queue(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
-    let queue: QueueId = parse("queue", name)?;
-    own(tenant, &queue.desk)?;
-    Ok(Transfer::Queue(queue))
-}
-
-fn agent(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
-    let agent: AgentId = parse("agent", name)?;
-    own(tenant, &agent.desk)?;
-    Ok(Transfer::Agent(agent))
-}
-
-fn desk(tenant: &TenantId, name: &str) -> Result<Transfer, Rejection> {
-    let desk: DeskId = parse("desk", name)?;
-    own(tenant, &desk)?;
-    Ok(Transfer::Desk(desk))
-}
-
-/// Another tenant's is as good as none.
-fn own(tenant: &TenantId, desk: &DeskId) -> Result<(), Rejection> {
-    match desk.tenant == *tenant {
-        true => Ok(()),
-        false => Err(Rejection::new(Code::NotFound, "there is no such queue, agent or desk")),
+        Some(reassign::To::Queue(name)) => recipient::queue(tenant, &name),
+        Some(reassign::To::Agent(name)) => recipient::agent(tenant, &name),
+        Some(reassign::To::Desk(name)) => recipient::desk(tenant, &name),
     }
 }

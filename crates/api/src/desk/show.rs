@@ -1,17 +1,22 @@
 //! What an agent is told, as messages of the stream.
 
-use domain::{ConversationId, MessageId, conversation::Progress};
+use domain::{
+    ConversationId, MessageId,
+    conversation::{ConsultEnd, Progress},
+};
 use tonic::Status;
 use wire::api::v1::{
     self as pb,
-    desk_message::{self, Item, answer, message::Author, offer_ended::How, released::Why},
+    desk_message::{
+        self, Item, answer, consult_ended, message::Author, not_yet, offer_ended::How, released::Why,
+    },
 };
 
 use crate::{
     commands::Outcome,
     content::{Opener, of_party},
     convert,
-    hub::{Assignment, Ending, Hub, Left, Offer, Snooze, Update, WrapUp},
+    hub::{Assignment, Consult, Ending, Hub, Left, Offer, Snooze, Update, WrapUp},
 };
 
 /// The message that the update is; none where the agent need not be told.
@@ -19,6 +24,10 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
     Ok(Some(match update {
         Update::Present(_) => return Ok(None),
         Update::SentAway { expired } => Item::SentAway(desk_message::SentAway { expired }),
+        Update::NotYet { conversation, away } => {
+            let why = if away { not_yet::Why::Away } else { not_yet::Why::NoRoom };
+            Item::NotYet(desk_message::NotYet { conversation: conversation.to_string(), why: why.into() })
+        }
         Update::Offered(offer) => Item::Offered(offered(offer)),
         Update::OfferEnded { offer, how } => {
             let how = match how {
@@ -35,7 +44,7 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
                 Left::Closed => (Why::Closed, None),
                 Left::Transferred => (Why::Transferred, None),
                 Left::AgentGone => (Why::AgentGone, None),
-                Left::Reassigned(by) => (Why::Reassigned, Some(by)),
+                Left::Reassigned(by) => (Why::Reassigned, by),
                 Left::Snoozed => (Why::Snoozed, None),
             };
             Item::Released(desk_message::Released {
@@ -53,6 +62,26 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
         Update::SnoozeEnded(conversation) => {
             Item::SnoozeEnded(desk_message::SnoozeEnded { conversation: conversation.to_string() })
         }
+        Update::Consult(consult) => Item::Consult(self::consult(hub, opener, consult).await?),
+        Update::ConsultEnded(consult, why) => {
+            let why = match why {
+                ConsultEnd::Said => consult_ended::Why::Said,
+                ConsultEnd::AgentGone => consult_ended::Why::AgentGone,
+                ConsultEnd::Left => consult_ended::Why::Left,
+            };
+            Item::ConsultEnded(desk_message::ConsultEnded {
+                conversation: consult.conversation.to_string(),
+                agent: consult.agent.to_string(),
+                why: why.into(),
+            })
+        }
+        Update::Remarked { conversation, message, by, body, at } => Item::Remark(desk_message::Remark {
+            conversation: conversation.to_string(),
+            message: message.to_string(),
+            by: by.to_string(),
+            body: Some(opener.body(message, &body).await?),
+            at: convert::time(at),
+        }),
         Update::Said { conversation, message, by_agent, body, at } => {
             let author = if by_agent { Author::Agent } else { Author::Customer };
             Item::Message(desk_message::Message {
@@ -117,6 +146,26 @@ pub(super) async fn assigned(
         conversation: assignment.conversation.to_string(),
         inbox: assignment.inbox.to_string(),
         channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
+        note,
+    })
+}
+
+pub(super) async fn consult(
+    hub: &Hub,
+    opener: &Opener,
+    consult: Consult,
+) -> Result<desk_message::Consult, Status> {
+    let channel = hub.channel(&opener.tenant, &consult.inbox);
+    let note = match &consult.note {
+        Some(note) => Some(opener.body(of_party(consult.conversation.party), note).await?),
+        None => None,
+    };
+    Ok(desk_message::Consult {
+        conversation: consult.conversation.to_string(),
+        inbox: consult.inbox.to_string(),
+        channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
+        by: consult.by.to_string(),
+        agent: consult.agent.to_string(),
         note,
     })
 }

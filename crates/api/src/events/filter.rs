@@ -111,6 +111,9 @@ impl AnyEvent {
                     | Overflowing { conversation, .. }
                     | QueueClosed { conversation, .. }
                     | AcceptedByRule { conversation, .. }
+                    | ConsultBegan { conversation, .. }
+                    | ConsultFailed { conversation, .. }
+                    | ConsultEnded { conversation, .. }
                     | WrapUpBegan { conversation, .. } => Some(*conversation),
                     PresenceSet { .. }
                     | SentAway { .. }
@@ -167,15 +170,18 @@ impl AnyEvent {
                     | AssignmentEnded { agent, .. }
                     | GivingBack { agent, .. }
                     | AcceptedByRule { agent, .. }
+                    | ConsultBegan { agent, .. }
+                    | ConsultEnded { agent, .. }
                     | WrapUpBegan { agent, .. } => &agent.desk.tenant,
-                    WorkDeferred { desk } => &desk.tenant,
+                    ConsultFailed { desk, .. } | WorkDeferred { desk } => &desk.tenant,
                 }
             }
             AnyEvent::Contact(event) => match event {
                 contact::Event::Created { from, .. } => &from.tenant,
                 contact::Event::Linked { tenant, .. }
                 | contact::Event::Tagged { tenant, .. }
-                | contact::Event::Untagged { tenant, .. } => tenant,
+                | contact::Event::Untagged { tenant, .. }
+                | contact::Event::TagsTold { tenant, .. } => tenant,
             },
             AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => &policy.tenant,
         }

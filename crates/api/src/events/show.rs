@@ -2,7 +2,8 @@
 
 use domain::{
     contact,
-    conversation::{self, CloseReason, Closer, HandOffReason, NoteKind, Progress},
+    conversation::{self, CloseReason, Closer, ConsultEnd, HandOffReason, NoteKind, Progress},
+    policy::{Needs, Special},
     workspace,
 };
 use tonic::Status;
@@ -13,7 +14,7 @@ use wire::api::v1::{
 
 use crate::{
     content::{Opener, of_party},
-    convert::{channel, receipt, time},
+    convert::{channel, policy::needs_message, receipt, time},
 };
 
 use super::feed::AnyEvent;
@@ -21,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 53] = [
+pub(super) const KINDS: [&str; 57] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -73,6 +74,10 @@ pub(super) const KINDS: [&str; 53] = [
     "away_asked",
     "away_said",
     "sent_away",
+    "marked_special",
+    "consult_began",
+    "consult_ended",
+    "remarked",
     "suppressed",
     "suppression_lifted",
 ];
@@ -86,7 +91,17 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 CustomerSeen { .. } => "customer_seen",
                 Opened { .. } => "opened",
                 Reopened { .. } => "reopened",
-                Redirected { .. } | ReceiptKept { .. } | Retired { .. } | Returned { .. } => return None,
+                Redirected { .. }
+                | ReceiptKept { .. }
+                | Retired { .. }
+                | Returned { .. }
+                | TagsNoted { .. }
+                | ConsultAsked { .. }
+                | ConsultFailed { .. } => return None,
+                ConsultBegan { .. } => "consult_began",
+                ConsultEnded { .. } => "consult_ended",
+                Remarked { .. } => "remarked",
+                MarkedSpecial { .. } => "marked_special",
                 MessageReceived { .. } => "message_received",
                 Noted { .. } => "noted",
                 ReceiptNoted { .. } => "receipt_noted",
@@ -137,7 +152,11 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 PreferenceEnded { .. } => "preference_ended",
                 Overflowing { .. } => "overflowing",
                 QueueClosed { .. } => "queue_closed",
-                LookSet { .. } | WorkDeferred { .. } => return None,
+                LookSet { .. }
+                | ConsultBegan { .. }
+                | ConsultFailed { .. }
+                | ConsultEnded { .. }
+                | WorkDeferred { .. } => return None,
             }
         }
         AnyEvent::Contact(event) => match event {
@@ -145,6 +164,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Linked { .. } => "contact_linked",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
+            contact::Event::TagsTold { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -155,7 +175,7 @@ pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kin
     Ok(match event {
         AnyEvent::Conversation(event) => conversation(opener, event).await?,
         AnyEvent::Desk(event) => desk::show(event),
-        AnyEvent::Contact(event) => Some(contact(opener, event).await?),
+        AnyEvent::Contact(event) => contact(opener, event).await?,
         AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => {
             Some(Kind::PolicyApplied(event::PolicyApplied { version: policy.version }))
         }
@@ -165,7 +185,35 @@ pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kin
 async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Option<Kind>, Status> {
     use conversation::What::*;
     Ok(Some(match &event.what {
-        Redirected { .. } | ReceiptKept { .. } | Retired { .. } | Returned { .. } => return Ok(None),
+        Redirected { .. }
+        | ReceiptKept { .. }
+        | Retired { .. }
+        | Returned { .. }
+        | TagsNoted { .. }
+        | ConsultAsked { .. }
+        | ConsultFailed { .. } => return Ok(None),
+        ConsultBegan { conversation, by, agent, note, .. } => {
+            let event::Transferred { by, note } =
+                given(opener, *conversation, Some(by), note.as_ref()).await?;
+            Kind::ConsultBegan(event::ConsultBegan { by, agent: agent.to_string(), note })
+        }
+        ConsultEnded { agent, because, .. } => Kind::ConsultEnded(event::ConsultEnded {
+            agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            because: match because {
+                ConsultEnd::Said => "said",
+                ConsultEnd::AgentGone => "agent_gone",
+                ConsultEnd::Left => "left",
+            }
+            .to_owned(),
+        }),
+        Remarked { by, message, body, .. } => Kind::Remarked(event::Remarked {
+            by: by.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, body).await?),
+        }),
+        MarkedSpecial { special: marked, .. } => {
+            Kind::MarkedSpecial(event::MarkedSpecial { special: Some(special(marked)) })
+        }
         CustomerSeen { from, .. } => Kind::CustomerSeen(event::CustomerSeen {
             channel: channel(from.channel).into(),
             address: Some(opener.address(&from.address).await?),
@@ -225,18 +273,28 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
-        AgentWanted { queue, owner_epoch, reason, since, again, agent, agent_until, by_request, .. } => {
-            Kind::AgentWanted(event::AgentWanted {
-                queue: queue.to_string(),
-                owner_epoch: *owner_epoch,
-                reason: hand_off(*reason).into(),
-                since: time(*since),
-                again: *again,
-                agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
-                agent_until: agent_until.and_then(time),
-                by_request: *by_request,
-            })
-        }
+        AgentWanted {
+            queue,
+            owner_epoch,
+            reason,
+            since,
+            again,
+            agent,
+            agent_until,
+            by_request,
+            special: beyond,
+            ..
+        } => Kind::AgentWanted(event::AgentWanted {
+            queue: queue.to_string(),
+            owner_epoch: *owner_epoch,
+            reason: hand_off(*reason).into(),
+            since: time(*since),
+            again: *again,
+            agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            agent_until: agent_until.and_then(time),
+            by_request: *by_request,
+            special: beyond.as_deref().map(special),
+        }),
         Assigned { agent, assignment, owner_epoch, .. } => Kind::Assigned(event::Assigned {
             agent: agent.to_string(),
             assignment: assignment.to_string(),
@@ -248,10 +306,10 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         Released { assignment, .. } => Kind::Released(event::Released { assignment: assignment.to_string() }),
         Withdrawn { queue, .. } => Kind::Withdrawn(event::Withdrawn { queue: queue.to_string() }),
         Transferred { conversation, by, note } => {
-            Kind::Transferred(given(opener, *conversation, by, note.as_ref()).await?)
+            Kind::Transferred(given(opener, *conversation, Some(by), note.as_ref()).await?)
         }
         Reassigned { conversation, by, note } => {
-            Kind::Reassigned(given(opener, *conversation, by, note.as_ref()).await?)
+            Kind::Reassigned(given(opener, *conversation, by.as_ref(), note.as_ref()).await?)
         }
         Snoozed { agent, assignment, owner_epoch, until, .. } => Kind::Snoozed(event::Snoozed {
             agent: agent.to_string(),
@@ -284,23 +342,30 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
 async fn given(
     opener: &Opener,
     conversation: domain::ConversationId,
-    by: &domain::AgentId,
+    by: Option<&domain::AgentId>,
     note: Option<&domain::Sealed>,
 ) -> Result<event::Transferred, Status> {
     let note = match note {
         Some(note) => Some(opener.body(of_party(conversation.party), note).await?),
         None => None,
     };
-    Ok(event::Transferred { by: by.to_string(), note })
+    Ok(event::Transferred { by: by.map(ToString::to_string).unwrap_or_default(), note })
 }
 
-async fn contact(opener: &Opener, event: &contact::Event) -> Result<Kind, Status> {
+fn special(special: &Special) -> event::Special {
+    let needs = &special.needs;
+    let needs = (*needs != Needs::default()).then(|| needs_message(needs));
+    event::Special { priority: special.priority, needs }
+}
+
+async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>, Status> {
     use contact::Event::*;
     let tag = |contact: &domain::ContactId, tag: &str| event::ContactTag {
         contact: contact.to_string(),
         tag: tag.to_owned(),
     };
-    Ok(match event {
+    Ok(Some(match event {
+        TagsTold { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),
@@ -311,7 +376,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Kind, Status
         }
         Tagged { contact, tag: word, .. } => Kind::ContactTagged(tag(contact, word)),
         Untagged { contact, tag: word, .. } => Kind::ContactUntagged(tag(contact, word)),
-    })
+    }))
 }
 
 fn suppressed(cause: conversation::Suppression, by: Option<&str>) -> event::Suppressed {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::{
     AgentId, Channel, ConversationId, InboxId, MessageId, OfferId, QueueId, Sealed, Timestamp,
-    conversation::{self, Progress, ReceiptKind, What},
+    conversation::{self, ConsultEnd, Progress, ReceiptKind, What},
     desk::{self, Presence},
 };
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,8 @@ pub(crate) enum Left {
     Closed,
     Transferred,
     AgentGone,
-    /// By this supervisor.
-    Reassigned(AgentId),
+    /// By this supervisor; by an administrator, if by none.
+    Reassigned(Option<AgentId>),
     Snoozed,
 }
 
@@ -67,6 +67,18 @@ pub(crate) struct Snooze {
     pub(crate) until: Timestamp,
 }
 
+/// An agent is asked in to a conversation that another one has.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Consult {
+    pub(crate) conversation: ConversationId,
+    pub(crate) inbox: InboxId,
+    /// Who has it.
+    pub(crate) by: AgentId,
+    /// Who is asked in.
+    pub(crate) agent: AgentId,
+    pub(crate) note: Option<Sealed>,
+}
+
 /// What a session is told.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Update {
@@ -75,6 +87,11 @@ pub(crate) enum Update {
     /// So many offers in a row expired that the agent is away.
     SentAway {
         expired: u32,
+    },
+    /// What the agent takes, or wants back, waits for the agent, who is away or has no room.
+    NotYet {
+        conversation: ConversationId,
+        away: bool,
     },
     Offered(Offer),
     OfferEnded {
@@ -87,6 +104,15 @@ pub(crate) enum Update {
     WrapUpEnded(OfferId),
     Snoozed(Snooze),
     SnoozeEnded(ConversationId),
+    Consult(Consult),
+    ConsultEnded(Consult, ConsultEnd),
+    Remarked {
+        conversation: ConversationId,
+        message: MessageId,
+        by: AgentId,
+        body: Sealed,
+        at: Timestamp,
+    },
     Said {
         conversation: ConversationId,
         message: MessageId,
@@ -114,6 +140,8 @@ pub(crate) struct Holdings {
     pub(crate) assignments: BTreeMap<OfferId, Assignment>,
     pub(crate) wrap_ups: BTreeMap<OfferId, WrapUp>,
     pub(crate) snoozed: BTreeMap<ConversationId, Snooze>,
+    /// Those that the agent asked for, and those that it was asked in to.
+    pub(crate) consults: BTreeMap<ConversationId, Consult>,
 }
 
 #[derive(Default)]
@@ -123,8 +151,12 @@ pub(super) struct Agents {
     holders: HashMap<ConversationId, (AgentId, OfferId)>,
     /// Who has put a conversation away.
     sleepers: HashMap<ConversationId, AgentId>,
+    /// Who looks on in a conversation that another one has.
+    consults: HashMap<ConversationId, Consult>,
     /// Left with a conversation for its next agent.
     notes: HashMap<ConversationId, Sealed>,
+    /// Who asked for a conversation, from when it comes to a desk until that has decided: within one decision.
+    asking: HashMap<ConversationId, AgentId>,
 }
 
 #[derive(Default)]
@@ -164,6 +196,7 @@ impl Agents {
             for held in holdings.assignments.values() {
                 self.holders.insert(held.conversation, (id.clone(), held.assignment.clone()));
             }
+            self.consults.extend(holdings.consults.iter().map(|(id, consult)| (*id, consult.clone())));
             self.sleepers.extend(holdings.snoozed.keys().map(|conversation| (*conversation, id.clone())));
             self.agents.entry(id).or_default().holdings = holdings;
         }
@@ -180,10 +213,28 @@ impl Agents {
                     channel: *channel,
                     expires_at: *expires_at,
                 };
+                self.asking.remove(conversation);
                 self.change(agent, |agent| {
                     agent.holdings.offers.insert(offer.clone(), offered.clone());
                     Some(Update::Offered(offered))
                 });
+            }
+            Event::Enqueued { conversation, agent: Some(agent), by_request: true, .. } => {
+                self.asking.insert(*conversation, agent.clone());
+            }
+            Event::Waits { conversation, why, .. } => {
+                if let Some(agent) = self.asking.remove(conversation)
+                    && why.wanted
+                    && let Some(agent) = self.agents.get_mut(&agent)
+                {
+                    agent
+                        .tell(&Update::NotYet { conversation: *conversation, away: why.considered.away > 0 });
+                }
+            }
+            Event::Dequeued { conversation, .. }
+            | Event::PreferenceEnded { conversation, .. }
+            | Event::Stranded { conversation, .. } => {
+                self.asking.remove(conversation);
             }
             Event::PresenceSet { agent, presence, .. } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
@@ -229,6 +280,42 @@ impl Agents {
                     Some(Update::Assigned(assigned))
                 });
             }
+            What::ConsultBegan { conversation, by, agent, note, .. } => {
+                let consult = Consult {
+                    conversation: *conversation,
+                    inbox: event.inbox.clone(),
+                    by: by.clone(),
+                    agent: agent.clone(),
+                    note: note.clone(),
+                };
+                self.consults.insert(*conversation, consult.clone());
+                for id in [by, agent] {
+                    self.change(id, |agent| {
+                        agent.holdings.consults.insert(*conversation, consult.clone());
+                        Some(Update::Consult(consult.clone()))
+                    });
+                }
+            }
+            What::ConsultEnded { conversation, because, .. } => {
+                let Some(consult) = self.consults.remove(conversation) else { return };
+                for id in [&consult.by, &consult.agent] {
+                    self.change(id, |agent| {
+                        agent.holdings.consults.remove(conversation)?;
+                        Some(Update::ConsultEnded(consult.clone(), *because))
+                    });
+                }
+            }
+            What::Remarked { conversation, by, message, body } => {
+                let remarked = || Update::Remarked {
+                    conversation: *conversation,
+                    message: *message,
+                    by: by.clone(),
+                    body: body.clone(),
+                    at,
+                };
+                self.tell_holder(*conversation, remarked);
+                self.tell_consulted(*conversation, remarked);
+            }
             // Why an agent was released stands behind it, in the same step.
             What::Transferred { conversation, note, .. } => {
                 self.release(*conversation, Left::Transferred);
@@ -257,22 +344,26 @@ impl Agents {
                 self.notes.remove(conversation);
             }
             What::MessageReceived { conversation, message, content, sent_at, .. } => {
-                self.tell_holder(*conversation, || Update::Said {
+                let said = || Update::Said {
                     conversation: *conversation,
                     message: *message,
                     by_agent: false,
                     body: content.clone(),
                     at: *sent_at,
-                });
+                };
+                self.tell_holder(*conversation, said);
+                self.tell_consulted(*conversation, said);
             }
             What::Replied { conversation, message, outgoing, .. } => {
-                self.tell_holder(*conversation, || Update::Said {
+                let said = || Update::Said {
                     conversation: *conversation,
                     message: *message,
                     by_agent: true,
                     body: outgoing.body.clone(),
                     at,
-                });
+                };
+                self.tell_holder(*conversation, said);
+                self.tell_consulted(*conversation, said);
             }
             What::DeliveryNoted { conversation, message, progress } => {
                 self.tell_holder(*conversation, || Update::Progress {
@@ -325,9 +416,16 @@ impl Agents {
     fn tell_holder(&mut self, conversation: ConversationId, update: impl FnOnce() -> Update) {
         if let Some((agent, _)) = self.holders.get(&conversation)
             && let Some(agent) = self.agents.get_mut(agent)
-            && !agent.sessions.is_empty()
         {
-            agent.tell(&update());
+            agent.tell_if_here(update);
+        }
+    }
+
+    fn tell_consulted(&mut self, conversation: ConversationId, update: impl FnOnce() -> Update) {
+        if let Some(consult) = self.consults.get(&conversation)
+            && let Some(agent) = self.agents.get_mut(&consult.agent)
+        {
+            agent.tell_if_here(update);
         }
     }
 
@@ -349,10 +447,17 @@ impl Holdings {
             && self.assignments.is_empty()
             && self.wrap_ups.is_empty()
             && self.snoozed.is_empty()
+            && self.consults.is_empty()
     }
 }
 
 impl Agent {
+    fn tell_if_here(&mut self, update: impl FnOnce() -> Update) {
+        if !self.sessions.is_empty() {
+            self.tell(&update());
+        }
+    }
+
     /// A session that has ended, or lets its updates pile up, is let go; it sees its channel closed.
     fn tell(&mut self, update: &Update) {
         self.sessions.retain(|session| session.try_send(update.clone()).is_ok());
@@ -402,6 +507,7 @@ mod tests {
             agent: None,
             agent_until: None,
             by_request: false,
+            special: None,
         }
     }
 
@@ -447,11 +553,11 @@ mod tests {
         use conversation::HandOffReason::{AgentGone, Reassigned, Transferred};
         let note = Sealed { subject: conversation().party, bytes: vec![1].into() };
         let (conversation, by, note) = (conversation(), "acme/desk/sue".parse().unwrap(), Some(note));
-        let reassigned = What::Reassigned { conversation, by, note: note.clone() };
+        let reassigned = What::Reassigned { conversation, by: Some(by), note: note.clone() };
         let transferred = What::Transferred { conversation, by: ann(), note: None };
         let away = vec![wanted(AgentGone)];
         for (number, (events, why)) in [
-            (vec![reassigned, wanted(Reassigned)], Left::Reassigned("acme/desk/sue".parse().unwrap())),
+            (vec![reassigned, wanted(Reassigned)], Left::Reassigned(Some("acme/desk/sue".parse().unwrap()))),
             (vec![transferred, wanted(Transferred)], Left::Transferred),
             (away, Left::AgentGone),
             (vec![closed()], Left::Closed),

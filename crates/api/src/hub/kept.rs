@@ -17,11 +17,11 @@ use projections::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 use wire::{Point, STATE_VERSION};
 
-use super::{Holdings, Turn, turns::Unasked};
+use super::{Holdings, Turn, moments::Moments, turns::Unasked};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB6";
+const MAGIC: &[u8; 8] = b"TRIBHUB7";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.
@@ -34,6 +34,7 @@ pub(super) struct Views {
     pub(super) unasked: Unasked,
     pub(super) policies: Vec<Arc<Policy>>,
     pub(super) notes: Vec<(ConversationId, Sealed)>,
+    pub(super) moments: Moments,
     pub(super) statistics: Statistics,
 }
 
@@ -48,7 +49,8 @@ impl Views {
         self.agents
             .iter()
             .map(|(_, held)| {
-                1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len() + held.snoozed.len()
+                let held_of_conversations = held.snoozed.len() + held.consults.len();
+                1 + held.offers.len() + held.assignments.len() + held.wrap_ups.len() + held_of_conversations
             })
             .sum::<usize>()
             + self.turns.len()
@@ -203,8 +205,8 @@ mod tests {
         let of_point = |point: Vec<u8>| {
             let nothing: [(); 0] = [];
             let no_lists = [nothing.as_slice(); 5];
-            postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists, Statistics::default()))
-                .unwrap()
+            let others = (Moments::default(), Statistics::default());
+            postcard::to_allocvec(&(BTreeMap::from([(PEER, point)]), no_lists, others)).unwrap()
         };
         assert!(with(&of_point(views(7).point(PEER).encode())).is_some());
         assert!(with(&of_point(vec![0xff])).is_none());

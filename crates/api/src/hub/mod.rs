@@ -22,7 +22,7 @@ use std::{
 
 use domain::{
     AgentId, BotId, Cause, Channel, CommandId, ContentHash, InboxId, Kind, Peer, Policy, TenantId, Timestamp,
-    Topology, contact, conversation, delivery, desk, workspace,
+    Topology, TurnId, contact, conversation, delivery, desk, workspace,
 };
 use log::Log;
 use projections::statistics::Statistics;
@@ -39,9 +39,10 @@ use crate::follow::{Error, Follow, log_partition};
 mod agents;
 mod answers;
 mod kept;
+mod moments;
 mod turns;
 
-pub(crate) use agents::{Assignment, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
+pub(crate) use agents::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
 pub(crate) use answers::Waiting;
 pub(crate) use turns::Turn;
 
@@ -72,6 +73,7 @@ struct Inner {
     agents: Mutex<agents::Agents>,
     turns: Mutex<turns::Turns>,
     policies: Mutex<HashMap<TenantId, Arc<Policy>>>,
+    moments: Mutex<moments::Moments>,
     statistics: Mutex<Statistics>,
 }
 
@@ -110,6 +112,7 @@ impl Hub {
             agents: Mutex::default(),
             turns: Mutex::default(),
             policies: Mutex::default(),
+            moments: Mutex::default(),
             statistics: Mutex::default(),
         }))
     }
@@ -179,6 +182,7 @@ impl Hub {
         lock(&self.0.turns).restore(views.turns, views.unasked);
         lock(&self.0.policies)
             .extend(views.policies.into_iter().map(|policy| (policy.tenant.clone(), policy)));
+        *lock(&self.0.moments) = views.moments;
         *lock(&self.0.statistics) = views.statistics;
         Ok(())
     }
@@ -198,6 +202,7 @@ impl Hub {
                 turns: turns.pending().collect(),
                 unasked: turns.unasked().clone(),
                 policies: lock(&self.0.policies).values().cloned().collect(),
+                moments: lock(&self.0.moments).clone(),
                 statistics: lock(&self.0.statistics).clone(),
             }
         };
@@ -234,6 +239,11 @@ impl Hub {
         self.0.read_to.get(&peer).map(|read_to| *read_to.borrow()).unwrap_or_default()
     }
 
+    /// Where a reader may begin who looks for what a partition decided at this time or later. Of conversations and desks.
+    pub(crate) fn point_before(&self, peer: Peer, at: Timestamp) -> Point {
+        lock(&self.0.moments).before(peer, at)
+    }
+
     pub(crate) fn policy(&self, tenant: &TenantId) -> Option<Arc<Policy>> {
         lock(&self.0.policies).get(tenant).cloned()
     }
@@ -251,6 +261,11 @@ impl Hub {
         bot: &BotId,
     ) -> (Vec<Arc<Turn>>, mpsc::Receiver<Arc<Turn>>) {
         lock(&self.0.turns).join(tenant, bot)
+    }
+
+    /// The inbox of a turn that no bot has answered yet.
+    pub(crate) fn inbox_of(&self, turn: TurnId) -> Option<InboxId> {
+        lock(&self.0.turns).inbox(turn)
     }
 
     /// Waits for the answer to a command: begin before it is appended.
@@ -289,6 +304,9 @@ impl Hub {
                 for answer in decision.steps.iter().flat_map(|step| &step.answers) {
                     self.0.answers.resolve(accepted.position, answer);
                 }
+            }
+            if let (Kind::Conversation | Kind::Desk, Some(last)) = (peer.kind, batch.decisions.last()) {
+                lock(&self.0.moments).note(peer, last.decision.decided_at, batch.point);
             }
             if let Some(read_to) = self.0.read_to.get(&peer) {
                 read_to.send_replace(batch.point);
@@ -388,6 +406,7 @@ mod tests {
             agent: None,
             agent_until: None,
             by_request: false,
+            special: None,
         };
         conversation::Event { tenant: "acme".parse().unwrap(), inbox: "chat".parse().unwrap(), what }
     }

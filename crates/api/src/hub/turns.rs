@@ -115,6 +115,11 @@ impl Turns {
         }
     }
 
+    /// The inbox of a turn that is not answered.
+    pub(super) fn inbox(&self, turn: TurnId) -> Option<InboxId> {
+        self.pending.get(&turn).map(|turn| turn.inbox.clone())
+    }
+
     fn forget(&mut self, conversation: ConversationId) {
         let first = TurnId { conversation, owner_epoch: 0, number: 0 };
         let last = TurnId { conversation, owner_epoch: u32::MAX, number: u32::MAX };
@@ -155,6 +160,7 @@ mod tests {
             thread: None,
             sent_at: Timestamp(1),
             authenticated: true,
+            people_only: false,
         }
     }
 

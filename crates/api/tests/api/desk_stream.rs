@@ -371,6 +371,7 @@ fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&
         Say::Accept(_) | Say::Decline(_) | Say::FinishWrapUp(_) => {}
         Say::Reply(_) | Say::Transfer(_) | Say::Close(_) | Say::Snooze(_) => {}
         Say::Wake(_) | Say::Reassign(_) => {}
+        Say::Consult(_) | Say::EndConsult(_) | Say::Remark(_) => {}
     };
     let (conversation, assignment) = (held.conversation.clone(), held.assignment.clone());
     let owners = ["not_owner", "closed"];
@@ -399,6 +400,9 @@ fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&
         ("snooze", snooze(held, 3_600), owners),
         ("wake", Say::Wake(agent_message::Wake { conversation: conversation.clone() }), owners),
         ("reassign", take(&conversation, ""), ["forbidden", "closed"]),
+        ("consult", consult(held, "acme/desk/ann"), owners),
+        ("remark", remark(&conversation, "psst"), owners),
+        ("end", end_consult(&conversation), owners),
     ]
 }
 
@@ -450,4 +454,138 @@ async fn only_an_agent_the_workspace_knows_may_work() {
         let refused = soon("a refusal", hear.message()).await.unwrap_err();
         assert_eq!(refused.code(), code, "{token}");
     }
+}
+
+fn consult(held: &desk_message::Assigned, whom: &str) -> Say {
+    Say::Consult(agent_message::Consult {
+        conversation: held.conversation.clone(),
+        assignment: held.assignment.clone(),
+        whom: Some(agent_message::consult::Whom::Agent(whom.into())),
+        note: "What would you do?".into(),
+    })
+}
+
+fn remark(conversation: &str, text: &str) -> Say {
+    let (conversation, text) = (conversation.into(), text.into());
+    Say::Remark(agent_message::Remark { conversation, text, ..Default::default() })
+}
+
+fn end_consult(conversation: &str) -> Say {
+    Say::EndConsult(agent_message::EndConsult { conversation: conversation.into() })
+}
+
+#[tokio::test]
+async fn an_agent_asks_another_in_and_they_talk_behind_the_customers_back() {
+    let world = World::led().await;
+    let mut ann = Agent::connect(&world).await;
+    let conversation = world.write("acme", "alice", "hello").await.to_string();
+    let offered = ann.offer().await;
+    let held = ann.accept("accept", &offered.offer).await;
+    // Sue has not come yet.
+    ann.say("too early", consult(&held, "acme/desk/sue")).await;
+    assert_eq!(rejected(ann.until_answer("too early").await.1), "not_present");
+
+    let mut sue = Agent::connect_as(&world, "sue").await;
+    ann.say("consult", consult(&held, "acme/desk/sue")).await;
+    let (before, result) = ann.until_answer("consult").await;
+    assert!(matches!(result, answer::Result::Accepted(_)), "{result:?}");
+    let [Item::Consult(consulted)] = &before[..] else { panic!("{before:?}") };
+    assert_eq!((consulted.by.as_str(), consulted.agent.as_str()), ("acme/desk/ann", "acme/desk/sue"));
+    assert_eq!((&consulted.conversation, consulted.inbox.as_str()), (&conversation, "acme-chat"));
+    assert_eq!(said_in(consulted.note.clone()).as_deref(), Some("What would you do?"));
+    let Item::Consult(sues) = sue.next().await else { panic!("Sue is told") };
+    assert_eq!(sues, *consulted);
+    ann.say("twice", consult(&held, "acme/desk/sue")).await;
+    assert_eq!(rejected(ann.until_answer("twice").await.1), "invalid");
+
+    // What is said is hers to see, and her remarks are Ann's; but she writes to nobody else.
+    world.write("acme", "alice", "it is broken").await;
+    let Item::Message(heard) = sue.next().await else { panic!("she hears the customer") };
+    assert_eq!(heard.author(), desk_message::message::Author::Customer);
+    ann.done("reply", reply(&held, "One moment")).await;
+    let Item::Message(heard) = sue.next().await else { panic!("she hears Ann") };
+    assert_eq!(
+        (heard.author(), said_in(heard.body)),
+        (desk_message::message::Author::Agent, Some("One moment".into()))
+    );
+    sue.say("reply", reply(&held, "I am Sue")).await;
+    assert_eq!(rejected(sue.until_answer("reply").await.1), "not_owner");
+    sue.done("remark", remark(&conversation, "Send a new one")).await;
+    let remarked = loop {
+        if let Item::Remark(remarked) = ann.next().await {
+            break remarked;
+        }
+    };
+    assert_eq!(
+        (remarked.by.as_str(), said_in(remarked.body)),
+        ("acme/desk/sue", Some("Send a new one".into()))
+    );
+
+    // Who connects again still looks on.
+    drop(sue);
+    let mut sue = Agent::connect_as(&world, "sue").await;
+    assert_eq!(sue.welcome.consults, [sues]);
+    sue.done("end", end_consult(&conversation)).await;
+    let ended = loop {
+        if let Item::ConsultEnded(ended) = ann.next().await {
+            break ended;
+        }
+    };
+    assert_eq!(
+        (ended.agent.as_str(), ended.why()),
+        ("acme/desk/sue", desk_message::consult_ended::Why::Said)
+    );
+
+    // It ends with the assignment, too.
+    ann.done("again", consult(&held, "acme/desk/sue")).await;
+    let Item::Consult(_) = sue.next().await else { panic!("Sue is told again") };
+    let (conversation, assignment) = (held.conversation.clone(), held.assignment.clone());
+    ann.done("close", Say::Close(agent_message::Close { conversation, assignment })).await;
+    let Item::ConsultEnded(ended) = sue.next().await else { panic!("Sue is told that it is over") };
+    assert_eq!(ended.why(), desk_message::consult_ended::Why::Left);
+}
+
+#[tokio::test]
+async fn what_is_put_away_is_closed_without_being_woken() {
+    let world = World::led().await;
+    let (mut ann, mut sue) = (Agent::connect(&world).await, Agent::connect_as(&world, "sue").await);
+    world.write("acme", "alice", "hello").await;
+    let offered = ann.offer().await;
+    let held = ann.accept("accept", &offered.offer).await;
+    let conversation = held.conversation.clone();
+    let close = || {
+        let conversation = conversation.clone();
+        Say::Close(agent_message::Close { conversation, assignment: String::new() })
+    };
+    ann.say("not away", close()).await;
+    assert_eq!(rejected(ann.until_answer("not away").await.1), "not_owner");
+    ann.done("snooze", snooze(&held, 3_600)).await;
+    sue.say("another's", close()).await;
+    assert_eq!(rejected(sue.until_answer("another's").await.1), "not_owner");
+    ann.say("close", close()).await;
+    let (before, result) = ann.until_answer("close").await;
+    assert!(matches!(result, answer::Result::Accepted(_)), "{result:?}");
+    assert!(matches!(&before[..], [Item::SnoozeEnded(_)]), "{before:?}");
+}
+
+#[tokio::test]
+async fn who_takes_what_there_is_no_room_for_is_told_at_once() {
+    let world = World::led().await;
+    let (mut ann, mut sue) = (Agent::connect(&world).await, Agent::connect_as(&world, "sue").await);
+    // As many as she may hold.
+    for n in 0..5 {
+        let conversation = world.write("acme", &format!("customer {n}"), "hello").await.to_string();
+        ann.offer().await;
+        sue.done(&format!("take {n}"), take(&conversation, "")).await;
+        next_assigned(&mut sue).await;
+    }
+    let sixth = world.write("acme", "alice", "hello").await.to_string();
+    ann.offer().await;
+    sue.done("take", take(&sixth, "")).await;
+    let told = loop {
+        if let Item::NotYet(told) = sue.next().await {
+            break told;
+        }
+    };
+    assert_eq!((told.conversation, told.why), (sixth, desk_message::not_yet::Why::NoRoom.into()));
 }

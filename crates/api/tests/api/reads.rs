@@ -76,6 +76,39 @@ async fn a_timeline_is_paged_and_shows_what_the_caller_may_see() {
 }
 
 #[tokio::test]
+async fn a_conversation_tells_why_it_went_where_it_went() {
+    let world = World::led().await;
+    let conversation = world.write("acme", "alice", "hello").await.to_string();
+    let mut reader = TimelinesClient::new(world.with_token("reader").await);
+    let why = |conversation: &str| pb::WhyRequest { conversation: conversation.into() };
+    // Known once it is in the timelines, and told by the desk a moment later.
+    let told = eventually("the desk's part", async || {
+        let told = reader.why(why(&conversation)).await.ok()?.into_inner();
+        (told.sentences.len() > 2).then_some(told)
+    });
+    let told = told.await;
+    let texts: Vec<_> = told.sentences.iter().map(|sentence| sentence.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "begins in inbox acme-chat (workspace version 1)",
+            "waits for a person in queue acme/desk/all: no bot greets here",
+            texts[2],
+        ]
+    );
+    assert!(texts[2].starts_with("gets nobody in acme/desk/all: of the agents, 1 not there"), "{texts:?}");
+    assert!(told.left_out == 0 && told.sentences.iter().all(|sentence| sentence.at.is_some()));
+
+    let mut other = TimelinesClient::new(world.with_token("other-admin").await);
+    assert_eq!(other.why(why(&conversation)).await.unwrap_err().code(), Code::NotFound);
+    let never = "00000000000000000000000000000000-1";
+    assert_eq!(reader.why(why(never)).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(reader.why(why("nonsense")).await.unwrap_err().code(), Code::InvalidArgument);
+    let mut bot = TimelinesClient::new(world.with_token("acme-helper").await);
+    assert_eq!(bot.why(why(&conversation)).await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
 async fn contacts_are_listed_tagged_linked_and_exported() {
     let world = World::led().await;
     world.write("acme", "alice", "hello").await;

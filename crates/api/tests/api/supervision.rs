@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use wire::api::v1::{
-    self as pb, agent_message, desk_client::DeskClient, desk_message, supervision_client::SupervisionClient,
-    workspace_client::WorkspaceClient,
+    self as pb, agent_message, desk_client::DeskClient, desk_message, reassign_request::To,
+    supervision_client::SupervisionClient, workspace_client::WorkspaceClient,
 };
 
 use super::world::{World, policy, soon};
@@ -81,7 +81,7 @@ impl Watch {
 }
 
 /// The workspace by which the leaders decide is known to the server too.
-async fn known(world: &World) {
+pub(crate) async fn known(world: &World) {
     for (token, tenant) in [("admin", "acme"), ("other-admin", "other")] {
         let policy = Some(api::policy_message(&policy(tenant)));
         let request = pb::ApplyWorkspaceRequest { command_id: "apply".into(), policy };
@@ -98,8 +98,12 @@ struct Ann {
 
 impl Ann {
     async fn arrives(world: &World) -> Ann {
+        Ann::arrives_as(world, "ann").await
+    }
+
+    async fn arrives_as(world: &World, token: &'static str) -> Ann {
         let (say, said) = mpsc::channel(8);
-        let mut ann = DeskClient::new(world.with_token("ann").await);
+        let mut ann = DeskClient::new(world.with_token(token).await);
         let hello = agent_message::Item::Hello(agent_message::Hello::default());
         say.send(pb::AgentMessage { id: String::new(), item: Some(hello) }).await.unwrap();
         Ann { say, hear: ann.work(ReceiverStream::new(said)).await.unwrap().into_inner() }
@@ -216,4 +220,45 @@ async fn administrators_and_supervisors_watch_and_only_what_is_theirs() {
     let mut client = SupervisionClient::new(world.with_token("admin").await);
     let too_often = pb::WatchRequest { desks: vec![], every: every(100) };
     assert_eq!(client.watch(too_often).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn an_administrator_gives_a_conversation_to_whom_it_should_go() {
+    let world = World::led().await;
+    known(&world).await;
+    let conversation = world.write("acme", "alice", "hello").await.to_string();
+    let request = |id: &str, to| pb::ReassignRequest {
+        command_id: id.into(),
+        conversation: conversation.clone(),
+        to,
+        ..Default::default()
+    };
+    let to_sue = || Some(To::Agent("acme/desk/sue".into()));
+    for token in ["sue", "ann", "reader"] {
+        let mut client = SupervisionClient::new(world.with_token(token).await);
+        let refused = client.reassign(request("x", to_sue())).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{token}");
+    }
+    let mut other = SupervisionClient::new(world.with_token("other-admin").await);
+    let theirs = Some(To::Queue("other/desk/all".into()));
+    assert_eq!(other.reassign(request("x", theirs)).await.unwrap_err().code(), Code::FailedPrecondition);
+    let mut admin = SupervisionClient::new(world.with_token("admin").await);
+    for bad in [request("", to_sue()), request("x", None), request("x", Some(To::Desk("other/desk".into())))]
+    {
+        assert_eq!(admin.reassign(bad).await.unwrap_err().code(), Code::InvalidArgument);
+    }
+    let stale = pb::ReassignRequest { owner_epoch: Some(9), ..request("stale", to_sue()) };
+    let refused = admin.reassign(stale).await.unwrap_err();
+    assert_eq!(refused.metadata().get("tributary-code").unwrap(), "stale");
+
+    let mut sue = Ann::arrives_as(&world, "sue").await;
+    sue.hears(|item| matches!(item, desk_message::Item::Welcome(_)).then_some(())).await;
+    let done = admin.reassign(request("give", to_sue())).await.unwrap().into_inner();
+    let again = admin.reassign(request("give", to_sue())).await.unwrap().into_inner();
+    assert_eq!(done.position.min(again.position), done.position, "the same command, once more");
+    let offered = sue.hears(|item| match item {
+        desk_message::Item::Offered(offered) => Some(offered),
+        _ => None,
+    });
+    assert_eq!(offered.await.conversation, conversation);
 }

@@ -11,7 +11,10 @@ use wire::api::v1::{
     turn_message::{self, Item, answered},
 };
 
-use super::world::{World, soon};
+use super::{
+    supervision::known,
+    world::{World, soon},
+};
 
 struct Bot {
     say: mpsc::Sender<pb::BotMessage>,
@@ -88,6 +91,26 @@ async fn a_bot_answers_its_turns_and_hands_over() {
 }
 
 #[tokio::test]
+async fn a_bot_says_what_a_person_must_know_and_is_told_if_nobody_does() {
+    let world = World::led().await;
+    known(&world).await;
+    let mut bot = Bot::connect(&world, "helper", "other-helper").await.unwrap();
+    world.write("other", "alice", "hello").await;
+    let turn = bot.turn().await;
+    let hand_off = |skill: &str, priority| {
+        let skills = [(skill.to_owned(), 3)].into();
+        Action::HandOff(bot_message::HandOff { skills, priority, ..Default::default() })
+    };
+    for impossible in [hand_off("law", 1), hand_off("no skill", 1)] {
+        assert_eq!(code(bot.answer(&turn.turn, vec![impossible]).await), "invalid");
+    }
+    // That was no answer yet.
+    let urgent = Action::HandOff(bot_message::HandOff { priority: 7, ..Default::default() });
+    let accepted = bot.answer(&turn.turn, vec![say("One moment"), urgent]).await;
+    assert!(matches!(accepted, answered::Result::Accepted(_)), "{accepted:?}");
+}
+
+#[tokio::test]
 async fn an_unanswered_turn_comes_again_on_the_next_stream() {
     let world = World::led().await;
     let mut bot = Bot::connect(&world, "helper", "other-helper").await.unwrap();
@@ -113,7 +136,8 @@ async fn a_turn_is_its_own_bots_alone() {
     assert_eq!(code(rival.answer(&turn.turn, vec![say("Mine.")]).await), "not_owner");
     assert_eq!(code(theirs.answer("nonsense", vec![]).await), "invalid");
     assert_eq!(code(theirs.answer(&turn.turn, vec![say("")]).await), "invalid");
-    let foreign = Action::HandOff(bot_message::HandOff { queue: "acme/desk/all".into() });
+    let foreign =
+        Action::HandOff(bot_message::HandOff { queue: "acme/desk/all".into(), ..Default::default() });
     assert_eq!(code(theirs.answer(&turn.turn, vec![foreign]).await), "not_found");
     let accepted = theirs.answer(&turn.turn, vec![say("Mine.")]).await;
     assert!(matches!(accepted, answered::Result::Accepted(_)), "{accepted:?}");

@@ -13,8 +13,8 @@ pub enum Command {
         from: Correspondent,
         at: Timestamp,
     },
-    /// This address is this contact's (too). It leaves the contact it was linked to; one left without addresses
-    /// is gone.
+    /// This address is this contact's (too), of 256 at most. It leaves the contact it was linked to; one left without
+    /// addresses is gone.
     Link {
         tenant: TenantId,
         contact: ContactId,

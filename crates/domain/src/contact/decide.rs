@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Code, ContactId, Context, Party, Rejection, TenantId};
+use crate::{Code, ContactId, Context, Party, Rejection, Tags, TenantId};
 
 use super::{Command, Contact, Contacts, Event};
 
@@ -10,6 +10,8 @@ use super::{Command, Contact, Contacts, Event};
 const LONGEST_TAG: usize = 64;
 /// On one contact.
 const MOST_TAGS: usize = 100;
+/// Of one contact. All of them are told of its tags in one decision, which is bounded.
+const MOST_ADDRESSES: usize = 256;
 
 pub(super) fn decide(
     state: &Contacts,
@@ -18,16 +20,18 @@ pub(super) fn decide(
 ) -> Result<Vec<Event>, Rejection> {
     match command {
         Command::See { from, at } => Ok(match state.owner(&from.tenant, from.party) {
-            Some(_) => Vec::new(),
+            // An address that was known before anyone wrote from it.
+            Some(contact) => {
+                let tags = state.get(&from.tenant, contact).map(tags_of).unwrap_or_default();
+                let told =
+                    || Event::TagsTold { tenant: from.tenant.clone(), party: from.party, tags: tags.clone() };
+                (!tags.is_empty()).then(told).into_iter().collect()
+            }
             None => vec![Event::Created { contact: first_seen_as(from.party), from: from.clone(), at: *at }],
         }),
         Command::Link { tenant, contact, party } => link(state, tenant, *contact, *party),
         Command::Tag { tenant, contact, tag } => add_tag(state, tenant, *contact, tag),
-        Command::Untag { tenant, contact, tag } => Ok(if find(state, tenant, *contact)?.tags.contains(tag) {
-            vec![Event::Untagged { tenant: tenant.clone(), contact: *contact, tag: tag.clone() }]
-        } else {
-            Vec::new()
-        }),
+        Command::Untag { tenant, contact, tag } => remove_tag(state, tenant, *contact, tag),
     }
 }
 
@@ -43,14 +47,31 @@ fn link(
     contact: ContactId,
     party: Party,
 ) -> Result<Vec<Event>, Rejection> {
-    find(state, tenant, contact)?;
+    let found = find(state, tenant, contact)?;
     let was = state
         .owner(tenant, party)
         .ok_or_else(|| Rejection::new(Code::NotFound, format!("there is no address {party}")))?;
     if was == contact {
         return Ok(Vec::new());
     }
-    Ok(vec![Event::Linked { tenant: tenant.clone(), contact, party, was }])
+    if found.parties.len() >= MOST_ADDRESSES {
+        let detail = format!("a contact has at most {MOST_ADDRESSES} addresses");
+        return Err(Rejection::new(Code::Invalid, detail));
+    }
+    let mut events = vec![Event::Linked { tenant: tenant.clone(), contact, party, was }];
+    let tags = tags_of(found);
+    if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
+        events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
+    }
+    Ok(events)
+}
+
+/// Why no contact can have this tag, if none can.
+pub fn tag_problem(tag: &str) -> Option<String> {
+    if tag.is_empty() || tag.len() > LONGEST_TAG {
+        return Some(format!("a tag has 1 to {LONGEST_TAG} bytes, not {}", tag.len()));
+    }
+    tag.chars().any(char::is_control).then(|| "a tag has no control characters".into())
 }
 
 fn add_tag(
@@ -59,13 +80,11 @@ fn add_tag(
     contact: ContactId,
     tag: &Arc<str>,
 ) -> Result<Vec<Event>, Rejection> {
-    let tags = &find(state, tenant, contact)?.tags;
+    let found = find(state, tenant, contact)?;
+    let tags = &found.tags;
     let invalid = |detail: String| Err(Rejection::new(Code::Invalid, detail));
-    if tag.is_empty() || tag.len() > LONGEST_TAG {
-        return invalid(format!("a tag has 1 to {LONGEST_TAG} bytes, not {}", tag.len()));
-    }
-    if tag.chars().any(char::is_control) {
-        return invalid("a tag has no control characters".into());
+    if let Some(what) = tag_problem(tag) {
+        return invalid(what);
     }
     if tags.contains(tag) {
         return Ok(Vec::new());
@@ -73,7 +92,34 @@ fn add_tag(
     if tags.len() >= MOST_TAGS {
         return invalid(format!("a contact has at most {MOST_TAGS} tags"));
     }
-    Ok(vec![Event::Tagged { tenant: tenant.clone(), contact, tag: tag.clone() }])
+    let tagged = Event::Tagged { tenant: tenant.clone(), contact, tag: tag.clone() };
+    let tags = Tags::of(tags.iter().chain([tag]).map(|tag| &**tag));
+    Ok(std::iter::once(tagged).chain(told(tenant, found, &tags)).collect())
+}
+
+fn remove_tag(
+    state: &Contacts,
+    tenant: &TenantId,
+    contact: ContactId,
+    tag: &Arc<str>,
+) -> Result<Vec<Event>, Rejection> {
+    let found = find(state, tenant, contact)?;
+    if !found.tags.contains(tag) {
+        return Ok(Vec::new());
+    }
+    let untagged = Event::Untagged { tenant: tenant.clone(), contact, tag: tag.clone() };
+    let tags = Tags::of(found.tags.iter().filter(|known| *known != tag).map(|tag| &**tag));
+    Ok(std::iter::once(untagged).chain(told(tenant, found, &tags)).collect())
+}
+
+fn tags_of(contact: &Contact) -> Tags {
+    Tags::of(contact.tags.iter().map(|tag| &**tag))
+}
+
+/// Every address of a contact learns of its tags.
+fn told(tenant: &TenantId, contact: &Contact, tags: &Tags) -> impl Iterator<Item = Event> {
+    let told = |party: &Party| Event::TagsTold { tenant: tenant.clone(), party: *party, tags: tags.clone() };
+    contact.parties.iter().map(told)
 }
 
 fn find<'a>(state: &'a Contacts, tenant: &TenantId, contact: ContactId) -> Result<&'a Contact, Rejection> {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{ContactId, Party, TenantId, Timestamp, conversation::Correspondent};
+use crate::{
+    ContactId, Party, Relay, Route, Tags, TenantId, Timestamp,
+    conversation::{self, Correspondent},
+};
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -29,4 +32,19 @@ pub enum Event {
         contact: ContactId,
         tag: Arc<str>,
     },
+    /// The conversations of this address learn what tags its contact has.
+    TagsTold {
+        tenant: TenantId,
+        party: Party,
+        tags: Tags,
+    },
+}
+
+impl Event {
+    pub(super) fn relay(&self) -> Option<(Route, Relay)> {
+        let Event::TagsTold { tenant, party, tags } = self else { return None };
+        let (tenant, party, tags) = (tenant.clone(), *party, tags.clone());
+        let command = conversation::Command::NoteTags { tenant, party, tags };
+        Some((Route::Party(party), Relay::Conversation(command)))
+    }
 }

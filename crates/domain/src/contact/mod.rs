@@ -11,10 +11,11 @@ mod state;
 mod tests;
 
 pub use command::{Command, TimerId};
+pub use decide::tag_problem;
 pub use event::Event;
 pub use state::{Contact, Contacts};
 
-use crate::{Aggregate, Context, Kind, Rejection, Timers, Timestamp};
+use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Timers, Timestamp};
 
 /// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,5 +47,9 @@ impl Aggregate for Decider {
 
     fn fired(timer: TimerId) -> Command {
         match timer {}
+    }
+
+    fn relay(event: &Event) -> Option<(Route, Relay)> {
+        event.relay()
     }
 }

@@ -67,6 +67,7 @@ impl Contacts {
                     contact.tags.remove(tag);
                 }
             }
+            Event::TagsTold { .. } => {}
         }
     }
 

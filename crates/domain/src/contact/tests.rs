@@ -4,8 +4,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::{
-    Aggregate, Channel, Code, ContactId, Context, Party, Policies, Rejection, Sealed, TenantId, Timestamp,
-    conversation::Correspondent,
+    Aggregate, Channel, Code, ContactId, Context, Party, Policies, Rejection, Relay, Route, Sealed, Tags,
+    TenantId, Timestamp,
+    conversation::{self, Correspondent},
 };
 
 use super::{Command, Contacts, Decider, Event};
@@ -79,6 +80,62 @@ fn untag(contact: u8, tag: &str) -> Command {
     Command::Untag { tenant: acme(), contact: id(contact), tag: tag.into() }
 }
 
+/// The conversations of an address learn of these tags.
+fn told(n: u8, tags: &[&str]) -> Event {
+    Event::TagsTold { tenant: acme(), party: party(n), tags: Tags::of(tags.iter().copied()) }
+}
+
+/// Whatever an address is linked to, and in whichever order, its conversations know the tags of its contact.
+#[test]
+fn all_addresses_of_a_contact_learn_of_its_tags() {
+    let mut story = Story::default();
+    for n in [1, 2, 3] {
+        story.when(see(n)).unwrap();
+    }
+    let linked = |party: u8, was: u8| Event::Linked {
+        tenant: acme(),
+        contact: id(1),
+        party: self::party(party),
+        was: id(was),
+    };
+    assert_eq!(story.when(link(1, 2)), Ok(vec![linked(2, 2)]), "neither had any");
+    let tagged = Event::Tagged { tenant: acme(), contact: id(1), tag: "vip".into() };
+    let both = vec![tagged, told(1, &["vip"]), told(2, &["vip"])];
+    assert_eq!(story.when(tag(1, "vip")), Ok(both));
+    story.when(tag(3, "old")).unwrap();
+    assert_eq!(story.when(link(1, 3)), Ok(vec![linked(3, 3), told(3, &["vip"])]));
+    story.when(tag(1, "old")).unwrap();
+    let untagged = Event::Untagged { tenant: acme(), contact: id(1), tag: "vip".into() };
+    let rest = [1, 2, 3].map(|n| told(n, &["old"]));
+    assert_eq!(story.when(untag(1, "vip")), Ok([vec![untagged], rest.to_vec()].concat()));
+
+    let (route, relay) = Decider::relay(&told(3, &["old"])).expect("it is told");
+    let tags = Tags::of(["old"]);
+    let note = conversation::Command::NoteTags { tenant: acme(), party: party(3), tags };
+    assert_eq!((route, relay), (Route::Party(party(3)), Relay::Conversation(note)));
+}
+
+#[test]
+fn a_contact_has_only_so_many_addresses() {
+    let mut story = Story::default();
+    let party = |n: u16| Party([n.to_be_bytes(); 8].concat().try_into().unwrap());
+    let link = |n: u16| Command::Link { tenant: acme(), contact: ContactId(party(0).0), party: party(n) };
+    for n in 0..=256 {
+        let from = Correspondent { party: party(n), ..from(acme(), 1) };
+        story.when(Command::See { from, at: NOW }).unwrap();
+    }
+    for n in 1..256 {
+        story.when(link(n)).unwrap();
+    }
+    assert_eq!(story.refused(link(256)), Code::Invalid);
+    let words: Vec<String> = (0..100).map(|n| format!("{n:064}")).collect();
+    for word in &words {
+        let tagged =
+            Command::Tag { tenant: acme(), contact: ContactId(party(0).0), tag: word.as_str().into() };
+        assert_eq!(story.when(tagged).unwrap().len(), 257);
+    }
+}
+
 #[test]
 fn first_sight_of_a_party_creates_its_contact() {
     let mut story = Story::default();
@@ -117,11 +174,11 @@ fn tags_come_once_and_go_once() {
     let mut story = Story::default();
     story.when(see(1)).unwrap();
     let tagged = Event::Tagged { tenant: acme(), contact: id(1), tag: "vip".into() };
-    assert_eq!(story.when(tag(1, "vip")), Ok(vec![tagged]));
+    assert_eq!(story.when(tag(1, "vip")), Ok(vec![tagged, told(1, &["vip"])]));
     assert_eq!(story.when(tag(1, "vip")), Ok(Vec::new()));
 
     let untagged = Event::Untagged { tenant: acme(), contact: id(1), tag: "vip".into() };
-    assert_eq!(story.when(untag(1, "vip")), Ok(vec![untagged]));
+    assert_eq!(story.when(untag(1, "vip")), Ok(vec![untagged, told(1, &[])]));
     assert_eq!(story.when(untag(1, "vip")), Ok(Vec::new()));
     assert_eq!(story.tags(1), 0);
 

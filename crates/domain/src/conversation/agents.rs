@@ -9,7 +9,7 @@ use super::{
     CloseReason, Closer, Conversations, HandOffReason, Outgoing, Owner, Transfer, What,
     decide::{Decided, NOTHING},
     draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
-    suppression,
+    snooze, suppression,
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -76,10 +76,10 @@ pub(super) fn transfer(
     let policy = policy(context, &found.customer.endpoint.tenant)?;
     let (queue, wanted) = destination(policy, to, own)?;
     Ok(found
-        .draft()
+        .leaves_its_agent()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
         .and(What::Transferred { conversation: id, by: agent.clone(), note })
-        .and(found.wanted(queue, HandOffReason::Transferred, Wish::only(wanted), context.now))
+        .and(found.wanted(context, queue, HandOffReason::Transferred, Wish::only(wanted), context.now))
         .finish())
 }
 
@@ -122,12 +122,13 @@ pub(super) fn close(
     state: &Conversations,
     id: ConversationId,
     agent: &AgentId,
-    assignment: &OfferId,
+    assignment: Option<&OfferId>,
 ) -> Decided {
+    let Some(assignment) = assignment else { return snooze::close(state, id, agent) };
     let (found, _) = held(state, id, agent, assignment)?;
     let (by, reason) = (Closer::Agent(agent.clone()), CloseReason::Done);
     Ok(found
-        .draft()
+        .leaves_its_agent()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
         .and(What::Closed { conversation: id, by, reason })
         .finish())
@@ -147,15 +148,16 @@ pub(super) fn give_back(
     };
     let queue = queue_still_there(context, found.customer, queue);
     Ok(found
-        .draft()
+        .leaves_its_agent()
         .and(What::Released { conversation: id, assignment: assignment.clone() })
-        .and(found.wanted(queue, HandOffReason::AgentGone, Wish::anyone().again(), context.now))
+        .and(found.wanted(context, queue, HandOffReason::AgentGone, Wish::anyone().again(), context.now))
         .finish())
 }
 
 /// Nobody took it in its queue: it goes on to another, unless it waits no more as it did.
 pub(super) fn overflow(
     state: &Conversations,
+    context: &Context,
     id: ConversationId,
     owner_epoch: u32,
     to: &QueueId,
@@ -169,7 +171,7 @@ pub(super) fn overflow(
     Ok(found
         .draft()
         .and(What::Withdrawn { conversation: id, queue: QueueId::clone(queue), owner_epoch })
-        .and(found.wanted(to, HandOffReason::Overflowed, Wish::anyone(), since))
+        .and(found.wanted(context, to, HandOffReason::Overflowed, Wish::anyone(), since))
         .finish())
 }
 
@@ -183,7 +185,7 @@ pub(super) fn held<'a>(
     let found = Found::of_tenant(state, id, &agent.desk.tenant)?;
     match found.conversation.owner() {
         None => Err(is_closed()),
-        Some(Owner::Agent { agent: owner, assignment: held, queue })
+        Some(Owner::Agent { agent: owner, assignment: held, queue, .. })
             if **owner == *agent && **held == *assignment =>
         {
             Ok((found, queue))

@@ -9,6 +9,7 @@ use super::{
     BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What, automatic,
     decide::{Decided, NOTHING},
     draft::{Found, Wish, is_closed, policy, queue_of_inbox},
+    special,
 };
 
 /// A bot's answer may do this much; more is a mistake in the bot.
@@ -77,7 +78,7 @@ pub(super) fn answer(
                     draft.push(What::BotReplied { conversation: id, message: *message, outgoing });
                 }
             }
-            BotAction::HandOff { queue } => {
+            BotAction::HandOff { queue, special } => {
                 let queue = match queue {
                     Some(named)
                         if policy(context, &found.customer.endpoint.tenant)?.queues.contains_key(named) =>
@@ -89,8 +90,18 @@ pub(super) fn answer(
                     }
                     None => queue_of_inbox(context, found.customer, kept),
                 };
-                let wish = Wish::familiar(context, found.customer, queue);
-                draft.push(found.wanted(queue, HandOffReason::BotHandedOff, wish, context.now));
+                if let Some(special) = special {
+                    let policy = policy(context, &found.customer.endpoint.tenant)?;
+                    if let Some(what) = special::special_problem(policy, queue, special) {
+                        return Err(Rejection::new(Code::Invalid, what));
+                    }
+                    let special = special.clone();
+                    draft.push(What::MarkedSpecial { conversation: id, special });
+                }
+                let (wish, reason) =
+                    (Wish::familiar(context, found.customer, queue), HandOffReason::BotHandedOff);
+                let special = special.as_deref();
+                draft.push(found.wanted_specially(context, queue, reason, wish, context.now, special));
                 is_over = true;
             }
             // The bot did not know of a message that came meanwhile: it is asked about that one instead.
@@ -105,7 +116,7 @@ pub(super) fn answer(
     if held_back && !is_over {
         let queue = queue_of_inbox(context, found.customer, kept);
         let wish = Wish::familiar(context, found.customer, queue);
-        draft.push(found.wanted(queue, HandOffReason::HeldBack, wish, context.now));
+        draft.push(found.wanted(context, queue, HandOffReason::HeldBack, wish, context.now));
     } else if let Some(next) = open.next.as_deref()
         && !is_over
     {
@@ -146,5 +157,5 @@ pub(super) fn silent(state: &Conversations, context: &Context, id: ConversationI
     };
     let queue = queue_of_inbox(context, found.customer, kept);
     let wish = Wish::familiar(context, found.customer, queue);
-    Ok(found.draft().and(found.wanted(queue, HandOffReason::BotSilent, wish, context.now)).finish())
+    Ok(found.draft().and(found.wanted(context, queue, HandOffReason::BotSilent, wish, context.now)).finish())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
-    Sealed, TenantId, Timestamp, TurnId,
+    Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
 };
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -85,7 +85,8 @@ pub enum Command {
     Close {
         conversation: ConversationId,
         agent: AgentId,
-        assignment: OfferId,
+        /// None: this agent has put it away, and holds nothing of it.
+        assignment: Option<OfferId>,
     },
     /// An agent puts the conversation away until then, or until the customer writes.
     Snooze {
@@ -99,6 +100,27 @@ pub enum Command {
         conversation: ConversationId,
         agent: AgentId,
     },
+    /// An agent asks another in, or someone of a queue: to look on and to exchange remarks. Answered once that agent is in.
+    Consult {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        whom: Transfer,
+        note: Option<Sealed>,
+    },
+    /// The agent who has the conversation, or the one who is consulted, ends that.
+    EndConsult {
+        conversation: ConversationId,
+        agent: AgentId,
+    },
+    /// One of the two writes to the other, and not to the customer.
+    Remark {
+        conversation: ConversationId,
+        agent: AgentId,
+        message: MessageId,
+        /// A sealed [`crate::Content`] under item `message`.
+        body: Sealed,
+    },
     /// A supervisor gives the conversation to someone, whoever has it.
     Reassign {
         conversation: ConversationId,
@@ -109,6 +131,15 @@ pub enum Command {
         note: Option<Sealed>,
     },
 
+    /// An administrator does.
+    Override {
+        conversation: ConversationId,
+        tenant: TenantId,
+        /// As in [`Command::Reassign`].
+        owner_epoch: Option<u32>,
+        to: Transfer,
+        note: Option<Sealed>,
+    },
     /// An operator knows that messages arrive again, or are wanted again.
     LiftSuppression {
         tenant: TenantId,
@@ -139,6 +170,17 @@ pub enum Command {
         /// Since when the customer has been waiting for a person.
         since: Timestamp,
     },
+    /// Who is consulted, from where the conversation asked: none, if nobody there can be for now.
+    ConsultAnswer {
+        conversation: ConversationId,
+        consult: CommandId,
+        agent: Option<AgentId>,
+    },
+    /// Who is consulted is gone.
+    ConsultGone {
+        conversation: ConversationId,
+        consult: CommandId,
+    },
     /// What became of a message on its way out.
     Progress {
         conversation: ConversationId,
@@ -151,6 +193,12 @@ pub enum Command {
         owner_epoch: u32,
         queue: QueueId,
         until: Option<Timestamp>,
+    },
+    /// What tags the customer has, as a whole.
+    NoteTags {
+        tenant: TenantId,
+        party: Party,
+        tags: Tags,
     },
     /// What the customer is told of that; the first answer counts.
     AwayText {
@@ -176,6 +224,7 @@ impl Command {
             | Command::OptIn { from }
             | Command::Unreadable { from, .. } => Some(from.party),
             Command::Receipt { party, .. }
+            | Command::NoteTags { party, .. }
             | Command::Suppress { party, .. }
             | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
@@ -184,7 +233,13 @@ impl Command {
             | Command::Close { conversation, .. }
             | Command::Snooze { conversation, .. }
             | Command::Wake { conversation, .. }
+            | Command::Consult { conversation, .. }
+            | Command::EndConsult { conversation, .. }
+            | Command::Remark { conversation, .. }
+            | Command::ConsultAnswer { conversation, .. }
+            | Command::ConsultGone { conversation, .. }
             | Command::Reassign { conversation, .. }
+            | Command::Override { conversation, .. }
             | Command::Assign { conversation, .. }
             | Command::GiveBack { conversation, .. }
             | Command::Overflow { conversation, .. }
@@ -293,8 +348,9 @@ pub enum ReceiptKind {
 pub enum BotAction {
     /// Write to the customer. `body` is a sealed [`crate::Content`] under item `message`.
     Say { message: MessageId, body: Sealed },
-    /// Give the conversation to a person; to the inbox's own queue unless another is named.
-    HandOff { queue: Option<QueueId> },
+    /// Give the conversation to a person; to the inbox's own queue unless another is named. `special`: what an agent
+    /// must know for it, and how urgent it is.
+    HandOff { queue: Option<QueueId>, special: Option<Box<Special>> },
     /// Ends the conversation, unless the customer wrote again meanwhile: then the bot is asked about that.
     Close,
 }
@@ -305,6 +361,17 @@ pub enum Transfer {
     Agent(AgentId),
     /// To where the desk's conversations wait.
     Desk(DeskId),
+}
+
+impl Transfer {
+    /// The desk it is given to.
+    pub fn desk(&self) -> &DeskId {
+        match self {
+            Transfer::Queue(queue) => &queue.desk,
+            Transfer::Agent(agent) => &agent.desk,
+            Transfer::Desk(desk) => desk,
+        }
+    }
 }
 
 /// How far a message on its way out has come.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, TenantId, Timestamp,
-    relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
+    TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{ReceiptKind, Suppression, ThreadOf};
@@ -32,6 +32,8 @@ pub struct Customer {
     letters: Option<Box<Letters>>,
     /// Who had a conversation with the customer last, of people.
     pub(super) known_by: Option<Box<KnownBy>>,
+    /// Most have none.
+    tags: Option<Box<Tags>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -105,6 +107,7 @@ pub struct Tombstone {
     pub sent: Vec<Sent>,
     pub early: Vec<Early>,
     pub known_by: Option<KnownBy>,
+    pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
 }
@@ -128,6 +131,8 @@ pub struct Conversation {
     pub stage: Stage,
     /// E-mail: the thread an answer stands in.
     pub(super) thread: Option<Box<KeptThread>>,
+    /// What a bot said is special about it, as long as it is open.
+    pub(super) special: Option<Box<Special>>,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
 }
@@ -166,6 +171,8 @@ pub enum Owner {
         assignment: Box<OfferId>,
         /// Where the conversation goes if the agent vanishes.
         queue: Arc<QueueId>,
+        /// Who was asked in.
+        consult: Option<Box<Consult>>,
     },
     /// An agent who put it away, and holds nothing of it meanwhile.
     Snoozed {
@@ -185,6 +192,18 @@ impl Owner {
             | Owner::Snoozed { queue, .. } => queue,
         }
     }
+}
+
+/// Another agent, asked in by the one who has the conversation.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Consult {
+    pub id: CommandId,
+    /// Where it was asked.
+    pub desk: DeskId,
+    /// None until that desk has answered.
+    pub agent: Option<AgentId>,
+    /// For that agent, until then.
+    pub(super) note: Option<Kept>,
 }
 
 /// A queue is closed, and nobody has put that into words yet.
@@ -242,7 +261,17 @@ impl Customer {
             quiet_since: None,
             letters: None,
             known_by: None,
+            tags: None,
         }
+    }
+
+    /// What the ledger says of the customer.
+    pub fn tags(&self) -> Option<&Tags> {
+        self.tags.as_deref()
+    }
+
+    pub(super) fn note_tags(&mut self, tags: &Tags) {
+        self.tags = (!tags.is_empty()).then(|| Box::new(tags.clone()));
     }
 
     pub(super) fn has_open(&self) -> bool {
@@ -323,6 +352,7 @@ impl Customer {
                 turns,
                 stage: Stage::Closed { at },
                 thread,
+                special: _,
                 people_only: _,
             }) => Some(ClosedConversation {
                 number: *number,
@@ -341,6 +371,7 @@ impl Customer {
             sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
             known_by: self.known_by.as_deref().cloned(),
+            tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
         })
@@ -355,6 +386,7 @@ impl Customer {
             sent,
             early,
             known_by,
+            tags,
             suppressed,
             automatic,
         } = tombstone;
@@ -367,6 +399,7 @@ impl Customer {
                 .thread
                 .as_ref()
                 .map(|thread| Box::new(KeptThread::new(thread.message, &thread.thread))),
+            special: None,
             // The message that brings it back says so.
             people_only: false,
         });
@@ -381,6 +414,7 @@ impl Customer {
             latest,
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
+            tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             ..Customer::new(endpoint, address)
         }
     }

@@ -3,8 +3,8 @@
 use crate::{Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, agents, away, bots, facts, receipts, snooze, supervisors,
-    suppression,
+    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, receipts, snooze, special,
+    supervisors, suppression,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -34,6 +34,8 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             Ok(receipts::progress(state, *conversation, *message, progress))
         }
 
+        Command::NoteTags { tenant, party, tags } => Ok(special::note_tags(state, tenant, *party, tags)),
+
         Command::BotAnswer { turn, tenant, bot, actions } => {
             bots::answer(state, context, *turn, tenant, bot, actions)
         }
@@ -57,7 +59,7 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             agents::transfer(state, context, *conversation, agent, assignment, to, note.clone())
         }
         Command::Close { conversation, agent, assignment } => {
-            agents::close(state, *conversation, agent, assignment)
+            agents::close(state, *conversation, agent, assignment.as_ref())
         }
         Command::Snooze { conversation, agent, assignment, until } => {
             snooze::snooze(state, context, *conversation, agent, assignment, *until)
@@ -65,11 +67,26 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::Wake { conversation, agent } => snooze::wake(state, context, *conversation, agent),
         Command::TimerFired(TimerId::Snoozed(conversation)) => snooze::over(state, context, *conversation),
 
+        Command::Consult { conversation, agent, assignment, whom, note } => {
+            consult::ask(state, context, *conversation, agent, assignment, whom, note.clone())
+        }
+        Command::ConsultAnswer { conversation, consult, agent } => {
+            consult::answered(state, *conversation, *consult, agent.as_ref())
+        }
+        Command::ConsultGone { conversation, consult } => consult::gone(state, *conversation, *consult),
+        Command::EndConsult { conversation, agent } => consult::end(state, *conversation, agent),
+        Command::Remark { conversation, agent, message, body } => {
+            consult::remark(state, *conversation, agent, *message, body.clone())
+        }
+
         Command::Reassign { conversation, by, owner_epoch, to, note } => {
             supervisors::reassign(state, context, *conversation, by, *owner_epoch, to, note.clone())
         }
+        Command::Override { conversation, tenant, owner_epoch, to, note } => {
+            supervisors::override_owner(state, context, *conversation, tenant, *owner_epoch, to, note.clone())
+        }
         Command::Overflow { conversation, owner_epoch, to, since } => {
-            agents::overflow(state, *conversation, *owner_epoch, to, *since)
+            agents::overflow(state, context, *conversation, *owner_epoch, to, *since)
         }
         Command::GiveBack { conversation, assignment } => {
             agents::give_back(state, context, *conversation, assignment)

@@ -1,14 +1,17 @@
 //! What the rules are written with: events under construction, a conversation found, and what the policy in force
 //! says about it.
 
+use std::sync::Arc;
+
 use crate::{
     AgentId, Channel, Code, Context, ConversationId, InboxId, Policy, QueueId, Rejection, Sealed, TenantId,
-    Timestamp, policy,
+    Timestamp,
+    policy::{self, Special},
 };
 
 use super::{
     Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What,
-    customer::KeptThread,
+    customer::KeptThread, special,
 };
 
 /// Events under construction, all of one customer's.
@@ -85,12 +88,28 @@ impl<'a> Found<'a> {
     /// From whoever owns it now to a queue.
     pub(super) fn wanted(
         &self,
+        context: &Context,
         queue: &QueueId,
         reason: HandOffReason,
         wish: Wish,
         since: Timestamp,
     ) -> What {
+        self.wanted_specially(context, queue, reason, wish, since, self.conversation.special.as_deref())
+    }
+
+    /// The same, with what is special about it said in the same decision.
+    pub(super) fn wanted_specially(
+        &self,
+        context: &Context,
+        queue: &QueueId,
+        reason: HandOffReason,
+        wish: Wish,
+        since: Timestamp,
+        named: Option<&Special>,
+    ) -> What {
         let next = self.conversation.owner_epoch + 1;
+        let special = special::in_queue(context, Some(self.customer), named, queue);
+        let wish = wish.specially(special);
         wanted(self.id, self.customer.endpoint.channel, next, queue, reason, wish, since)
     }
 
@@ -118,6 +137,8 @@ pub(super) struct Wish {
     by_request: bool,
     /// Who had a person already goes before those who never had.
     again: bool,
+    /// What it has beyond others of the queue.
+    special: Option<Arc<Special>>,
 }
 
 impl Wish {
@@ -137,6 +158,10 @@ impl Wish {
     /// The agent wanted is who asked.
     pub(super) fn by_request(self) -> Self {
         Wish { by_request: self.agent.is_some(), ..self }
+    }
+
+    pub(super) fn specially(self, special: Option<Arc<Special>>) -> Self {
+        Wish { special, ..self }
     }
 
     pub(super) fn again(self) -> Self {
@@ -198,6 +223,7 @@ pub(super) fn wanted(
         agent: wish.agent,
         agent_until: wish.until,
         by_request: wish.by_request,
+        special: wish.special,
     }
 }
 

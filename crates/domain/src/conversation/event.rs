@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, ConversationId, InboxId, Lane, MessageId, OfferId, Party, QueueId,
-    Relay, Route, Sealed, TenantId, Timestamp, TurnId, contact, delivery, desk,
+    AgentId, BotId, Channel, Code, CommandId, ConversationId, DeskId, InboxId, Lane, MessageId, OfferId,
+    Party, QueueId, Rejection, Relay, Route, Sealed, Settles, Tags, TenantId, Timestamp, TurnId, contact,
+    delivery, desk, policy::Special,
 };
 
-use super::{Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone};
+use super::{
+    Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone, Transfer,
+};
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
 /// in the middle knows whose it is.
@@ -86,6 +89,11 @@ pub enum What {
     OptedIn {
         party: Party,
     },
+    /// The customer has these tags, and no others.
+    TagsNoted {
+        party: Party,
+        tags: Tags,
+    },
     /// Nothing is sent to the customer's address from here on.
     Suppressed {
         party: Party,
@@ -134,6 +142,12 @@ pub enum What {
         outgoing: Outgoing,
     },
 
+    /// The bot said what is special about the conversation, for whoever it waits for until it is closed.
+    MarkedSpecial {
+        conversation: ConversationId,
+        special: Box<Special>,
+    },
+
     /// The conversation waits for a person: a queue owns it.
     AgentWanted {
         conversation: ConversationId,
@@ -151,6 +165,8 @@ pub enum What {
         agent_until: Option<Timestamp>,
         /// That agent asked for it, and is not asked again.
         by_request: bool,
+        /// What it has beyond others of the queue: by its customer's tags, and by what a bot said.
+        special: Option<Arc<Special>>,
     },
     /// An agent owns the conversation.
     Assigned {
@@ -191,10 +207,50 @@ pub enum What {
         owner_epoch: u32,
         until: Timestamp,
     },
+    /// The agent who has the conversation asks another in.
+    ConsultAsked {
+        conversation: ConversationId,
+        /// The command that asked, which names the consultation.
+        consult: CommandId,
+        by: AgentId,
+        /// An agent, or a queue.
+        whom: Transfer,
+        note: Option<Sealed>,
+    },
+    /// This agent is in.
+    ConsultBegan {
+        conversation: ConversationId,
+        consult: CommandId,
+        by: AgentId,
+        agent: AgentId,
+        note: Option<Sealed>,
+    },
+    /// Nobody could be asked in.
+    ConsultFailed {
+        conversation: ConversationId,
+        consult: CommandId,
+    },
+    ConsultEnded {
+        conversation: ConversationId,
+        consult: CommandId,
+        /// Where someone was asked in.
+        desk: DeskId,
+        /// None: nobody was in yet.
+        agent: Option<AgentId>,
+        because: ConsultEnd,
+    },
+    /// Said between the agent who has the conversation and the one who is consulted. The customer does not see it.
+    Remarked {
+        conversation: ConversationId,
+        by: AgentId,
+        message: MessageId,
+        body: Sealed,
+    },
     /// A supervisor gave it to someone; to whom stands behind this.
     Reassigned {
         conversation: ConversationId,
-        by: AgentId,
+        /// None: an administrator.
+        by: Option<AgentId>,
         note: Option<Sealed>,
     },
     Replied {
@@ -292,6 +348,17 @@ pub enum CloseReason {
     OptedOut,
 }
 
+/// Why an agent is no longer consulted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum ConsultEnd {
+    /// One of the two said so.
+    Said,
+    /// Who was consulted is gone.
+    AgentGone,
+    /// The conversation left the agent who had it.
+    Left,
+}
+
 impl Event {
     /// The conversation this event belongs to, if it belongs to one.
     pub fn conversation(&self) -> Option<ConversationId> {
@@ -303,6 +370,7 @@ impl Event {
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
+            | TagsNoted { .. }
             | Suppressed { .. }
             | SuppressionLifted { .. }
             | Retired { .. }
@@ -315,12 +383,18 @@ impl Event {
             | ReceiptNoted { conversation, .. }
             | BotEngaged { conversation, .. }
             | BotReplied { conversation, .. }
+            | MarkedSpecial { conversation, .. }
             | AgentWanted { conversation, .. }
             | Assigned { conversation, .. }
             | AssignmentRefused { conversation, .. }
             | Released { conversation, .. }
             | Withdrawn { conversation, .. }
             | Transferred { conversation, .. }
+            | ConsultAsked { conversation, .. }
+            | ConsultBegan { conversation, .. }
+            | ConsultFailed { conversation, .. }
+            | ConsultEnded { conversation, .. }
+            | Remarked { conversation, .. }
             | Reassigned { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
@@ -340,6 +414,7 @@ impl Event {
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
             | What::OptedIn { party }
+            | What::TagsNoted { party, .. }
             | What::Suppressed { party, .. }
             | What::SuppressionLifted { party, .. }
             | What::Retired { party }
@@ -350,7 +425,7 @@ impl Event {
     }
 
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
-        let to_desk = |desk: &crate::DeskId, command| Some((Route::Desk(desk.clone()), Relay::Desk(command)));
+        let to_desk = |desk: &DeskId, command| Some((Route::Desk(desk.clone()), Relay::Desk(command)));
         match &self.what {
             What::CustomerSeen { from, at } => Some((
                 Route::Contacts(from.tenant.clone()),
@@ -379,6 +454,7 @@ impl Event {
                 agent,
                 agent_until,
                 by_request,
+                special,
                 reason: _,
             } => to_desk(
                 &queue.desk,
@@ -392,6 +468,7 @@ impl Event {
                     agent: agent.clone(),
                     agent_until: *agent_until,
                     by_request: *by_request,
+                    special: special.clone(),
                 },
             ),
             What::Assigned { assignment, command, .. } => to_desk(
@@ -407,10 +484,35 @@ impl Event {
             What::Snoozed { assignment, .. } => {
                 to_desk(&assignment.desk, desk::Command::PutAway { assignment: assignment.clone() })
             }
+            What::ConsultAsked { conversation, consult, by, whom, .. } => {
+                let (conversation, consult, by, whom) = (*conversation, *consult, by.clone(), whom.clone());
+                let desk = whom.desk().clone();
+                to_desk(&desk, desk::Command::Consult { conversation, consult, by, whom })
+            }
+            // Whose agent is gone knows it.
+            What::ConsultEnded { consult, desk, because: ConsultEnd::Said | ConsultEnd::Left, .. } => {
+                to_desk(desk, desk::Command::EndConsult { desk: desk.clone(), consult: *consult })
+            }
             What::Withdrawn { conversation, queue, owner_epoch } => to_desk(
                 &queue.desk,
                 desk::Command::Withdraw { conversation: *conversation, owner_epoch: *owner_epoch },
             ),
+            _ => None,
+        }
+    }
+
+    pub(super) fn settles(&self) -> Option<Settles> {
+        let refused = |code, detail: &str| Err(Rejection::new(code, detail));
+        match &self.what {
+            What::ConsultAsked { consult, .. } => Some(Settles::Pending(*consult)),
+            What::ConsultBegan { consult, .. } => Some(Settles::Now(*consult, Ok(()))),
+            What::ConsultFailed { consult, .. } => Some(Settles::Now(
+                *consult,
+                refused(Code::NotPresent, "nobody who was asked is available, or has time for one more"),
+            )),
+            What::ConsultEnded { consult, agent: None, .. } => {
+                Some(Settles::Now(*consult, refused(Code::NotOwner, "it was over before anyone was in")))
+            }
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use super::{
     Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
-    snooze, suppression,
+    snooze, special, suppression,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -40,7 +40,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         Some(Stage::Open(Owner::Bot { turn: None, queue, .. })) if received.people_only => {
             let queue = customer.map_or(&inbox.queue, |customer| queue_of_inbox(context, customer, queue));
             let reason = HandOffReason::HeldBack;
-            let wish = Wish::anyone();
+            let named = latest.and_then(|latest| latest.special.as_deref());
+            let wish = Wish::anyone().specially(special::in_queue(context, customer, named, queue));
             draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
             None
         }
@@ -50,6 +51,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
             if let Some(customer) = customer {
                 let (queue, wish) = snooze::back_to(context, customer, owner.queue(), agent);
                 let reason = HandOffReason::Woke;
+                let named = latest.and_then(|latest| latest.special.as_deref());
+                let wish = wish.specially(special::in_queue(context, Some(customer), named, queue));
                 draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
             }
             None
@@ -93,6 +96,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                         Some(_) => HandOffReason::Returned,
                         None => HandOffReason::NoBot,
                     };
+                    let wish = wish.specially(special::in_queue(context, customer, None, queue));
                     wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
             });

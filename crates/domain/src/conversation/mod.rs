@@ -8,6 +8,7 @@ mod automatic;
 mod away;
 mod bots;
 mod command;
+mod consult;
 mod customer;
 mod customers;
 mod decide;
@@ -17,6 +18,7 @@ mod facts;
 mod names;
 mod receipts;
 mod snooze;
+mod special;
 mod state;
 mod supervisors;
 mod suppression;
@@ -28,15 +30,16 @@ pub use command::{
     TimerId, Transfer,
 };
 pub use customer::{
-    Automatic, Away, ClosedConversation, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent,
-    Stage, Tombstone, Turn,
+    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
+    Owner, Sent, Stage, Tombstone, Turn,
 };
-pub use event::{CloseReason, Closer, Event, HandOffReason, Outgoing, ThreadOf, What};
+pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
+pub use special::special_problem;
 pub use state::Conversations;
 
 use crate::{
-    Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, TenantId, Timers,
-    Timestamp,
+    Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,
+    Timers, Timestamp,
 };
 
 /// The aggregate itself: a name for the pair of functions, `decide` and `evolve`.
@@ -107,5 +110,9 @@ impl Aggregate for Decider {
 
     fn relay(event: &Event) -> Option<(Route, Relay)> {
         event.relay()
+    }
+
+    fn settles(event: &Event) -> Option<Settles> {
+        event.settles()
     }
 }

@@ -77,7 +77,7 @@ impl Names {
                 *queue = self.queue(queue);
             }
             Owner::Queue { queue, .. } => *queue = self.queue(queue),
-            Owner::Agent { agent, assignment, queue } => {
+            Owner::Agent { agent, assignment, queue, consult: _ } => {
                 *agent = self.agent(agent);
                 **assignment = self.offer(assignment);
                 *queue = self.queue(queue);

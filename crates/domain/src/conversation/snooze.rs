@@ -4,7 +4,7 @@
 use crate::{AgentId, Code, Context, ConversationId, Millis, OfferId, QueueId, Rejection, Timestamp};
 
 use super::{
-    Conversations, Customer, HandOffReason, Owner, What,
+    CloseReason, Closer, Conversations, Customer, HandOffReason, Owner, What,
     agents::held,
     decide::{Decided, NOTHING},
     draft::{Found, Wish, is_closed, queue_still_there},
@@ -37,7 +37,7 @@ pub(super) fn snooze(
         owner_epoch: found.conversation.owner_epoch + 1,
         until,
     };
-    Ok(found.draft().and(snoozed).finish())
+    Ok(found.leaves_its_agent().and(snoozed).finish())
 }
 
 /// Whoever put it away does not wait for the time.
@@ -46,8 +46,20 @@ pub(super) fn wake(state: &Conversations, context: &Context, id: ConversationId,
     match found.conversation.owner().ok_or_else(is_closed)? {
         Owner::Snoozed { agent: by, queue } if **by == *agent => {
             let (queue, wish) = back_to(context, found.customer, queue, by);
-            let wanted = found.wanted(queue, HandOffReason::Woke, wish.by_request(), context.now);
+            let wanted = found.wanted(context, queue, HandOffReason::Woke, wish.by_request(), context.now);
             Ok(found.draft().and(wanted).finish())
+        }
+        _ => Err(Rejection::new(Code::NotOwner, "this agent has not put the conversation away")),
+    }
+}
+
+/// Whoever put it away is done with it after all.
+pub(super) fn close(state: &Conversations, id: ConversationId, agent: &AgentId) -> Decided {
+    let found = Found::of_tenant(state, id, &agent.desk.tenant)?;
+    match found.conversation.owner().ok_or_else(is_closed)? {
+        Owner::Snoozed { agent: by, .. } if **by == *agent => {
+            let (by, reason) = (Closer::Agent(agent.clone()), CloseReason::Done);
+            Ok(found.draft().and(What::Closed { conversation: id, by, reason }).finish())
         }
         _ => Err(Rejection::new(Code::NotOwner, "this agent has not put the conversation away")),
     }
@@ -58,7 +70,7 @@ pub(super) fn over(state: &Conversations, context: &Context, id: ConversationId)
     let Some(found) = Found::find(state, id) else { return NOTHING };
     let Some(Owner::Snoozed { agent, queue }) = found.conversation.owner() else { return NOTHING };
     let (queue, wish) = back_to(context, found.customer, queue, agent);
-    Ok(found.draft().and(found.wanted(queue, HandOffReason::Woke, wish, context.now)).finish())
+    Ok(found.draft().and(found.wanted(context, queue, HandOffReason::Woke, wish, context.now)).finish())
 }
 
 /// Where it waits again, for whoever put it away, and for how long only for that agent.

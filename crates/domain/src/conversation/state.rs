@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Away, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Outgoing, Owner, Progress, Sent,
-    Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Outgoing, Owner, Progress,
+    Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -101,6 +101,14 @@ impl Conversations {
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
             }
+            What::TagsNoted { party, tags } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
+            }
+            What::MarkedSpecial { conversation, special } => {
+                if let Some(found) = self.get_mut(*conversation) {
+                    found.special = Some(special.clone());
+                }
+            }
             What::Suppressed { party, cause } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.suppress(*cause))
             }
@@ -116,6 +124,7 @@ impl Conversations {
                         turns: 0,
                         stage: Stage::Closed { at },
                         thread: None,
+                        special: None,
                         people_only: false,
                     });
                 }
@@ -169,8 +178,24 @@ impl Conversations {
                 if let Some(queue) = waiting {
                     let names = &mut self.customers.names;
                     let (agent, assignment) = (names.agent(agent), Box::new(names.offer(assignment)));
-                    let owner = Owner::Agent { agent, assignment, queue };
+                    let owner = Owner::Agent { agent, assignment, queue, consult: None };
                     self.own(*conversation, *owner_epoch, owner, at);
+                }
+            }
+            What::ConsultAsked { conversation, consult, whom, note, .. } => {
+                if let Some(asked) = self.consult_mut(*conversation) {
+                    let (desk, note) = (whom.desk().clone(), note.as_ref().map(Kept::new));
+                    *asked = Some(Box::new(Consult { id: *consult, desk, agent: None, note }));
+                }
+            }
+            What::ConsultBegan { conversation, agent, .. } => {
+                if let Some(Some(asked)) = self.consult_mut(*conversation) {
+                    (asked.agent, asked.note) = (Some(agent.clone()), None);
+                }
+            }
+            What::ConsultFailed { conversation, .. } | What::ConsultEnded { conversation, .. } => {
+                if let Some(asked) = self.consult_mut(*conversation) {
+                    *asked = None;
                 }
             }
             What::Released { conversation, .. } => {
@@ -186,6 +211,7 @@ impl Conversations {
             What::Closed { conversation, .. } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
+                    found.special = None;
                 }
                 self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
@@ -247,6 +273,7 @@ impl Conversations {
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
+            | What::Remarked { .. }
             | What::Reassigned { .. }
             | What::DeliveryNoted { .. } => {}
         }
@@ -255,6 +282,13 @@ impl Conversations {
     fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
         let latest = self.customers.get_mut(id.party)?.latest.as_mut()?;
         (latest.number == id.number).then_some(latest)
+    }
+
+    fn consult_mut(&mut self, id: ConversationId) -> Option<&mut Option<Box<Consult>>> {
+        match &mut self.get_mut(id)?.stage {
+            Stage::Open(Owner::Agent { consult, .. }) => Some(consult),
+            _ => None,
+        }
     }
 
     /// Counted where a machine may be at the other end.

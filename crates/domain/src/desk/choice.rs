@@ -23,7 +23,8 @@ pub(super) fn choose(draft: &Draft, index: &Index, place: Place) -> Option<Choic
     let now = draft.context.now;
     let waited = now - place.since;
     let stage = queue.stage(served.opening.waited(place, now));
-    let (able, selection, channel) = (&served.able[stage], queue.selection, waiting.channel);
+    let able = index.able(queue, served, waiting.special.as_deref());
+    let (able, selection, channel) = (&able.at[stage], queue.selection, waiting.channel);
     let search = Search { draft, index, served, able, selection, channel, waiting };
     let (agent, considered) = match &waiting.wanted {
         Some(wanted) => search.only(wanted),
@@ -44,7 +45,7 @@ struct Search<'a> {
     draft: &'a Draft<'a>,
     index: &'a Index,
     served: &'a Served,
-    /// The profiles that can take it, and how well they fit, in the order of their numbers.
+    /// See [`super::index::Able::at`].
     able: &'a [(u32, u32)],
     selection: Selection,
     channel: Channel,

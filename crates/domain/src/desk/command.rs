@@ -1,8 +1,13 @@
 //! What a desk may be told or asked.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, Channel, CommandId, ConversationId, DeskId, OfferId, QueueId, TenantId, Timestamp};
+use crate::{
+    AgentId, Channel, CommandId, ConversationId, DeskId, OfferId, QueueId, TenantId, Timestamp,
+    conversation::Transfer, policy::Special,
+};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -22,6 +27,8 @@ pub enum Command {
         agent_until: Option<Timestamp>,
         /// That agent asked for it, and is not asked again.
         by_request: bool,
+        /// What it has beyond others of the queue.
+        special: Option<Arc<Special>>,
     },
     /// A conversation no longer waits.
     Withdraw {
@@ -45,6 +52,19 @@ pub enum Command {
     /// The agent has put the conversation away: nothing is left to do for now.
     PutAway {
         assignment: OfferId,
+    },
+
+    /// A conversation's agent asks another in, or someone of a queue.
+    Consult {
+        conversation: ConversationId,
+        consult: CommandId,
+        by: AgentId,
+        whom: Transfer,
+    },
+    /// Nobody is consulted about it any more.
+    EndConsult {
+        desk: DeskId,
+        consult: CommandId,
     },
 
     // Commands, from agents.

@@ -7,6 +7,7 @@ use crate::{
 
 use super::{
     Command, Desks, Event, LeftQueue, OfferStage, PreferenceEnded, Presence, TimerId, WithdrawnBecause,
+    consult,
     draft::Draft,
     matching::{Scope, offer_all},
     state::{AgentState, Offer, Waiting},
@@ -32,6 +33,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
             agent,
             agent_until,
             by_request,
+            special,
         } => {
             let known = context.policies.of(&queue.desk.tenant).and_then(|policy| policy.queues.get(queue));
             let enqueued = Event::Enqueued {
@@ -45,6 +47,7 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
                 agent: agent.clone(),
                 agent_until: *agent_until,
                 by_request: *by_request,
+                special: special.clone(),
             };
             Ok(enqueue(state, context, *conversation, *owner_epoch, &queue.desk, enqueued))
         }
@@ -55,6 +58,10 @@ pub(super) fn decide(state: &Desks, context: &Context, command: &Command) -> Dec
         Command::Refuse { offer, command } => refuse(state, context, offer, *command),
         Command::Release { assignment } => release(state, context, assignment, true),
         Command::PutAway { assignment } => release(state, context, assignment, false),
+        Command::Consult { conversation, consult, by, whom } => {
+            Ok(consult::ask(state, context, *conversation, *consult, by, whom))
+        }
+        Command::EndConsult { desk, consult } => Ok(consult::end(state, desk, *consult)),
         Command::SetPresence { agent, presence, until } => {
             set_presence(state, context, agent, *presence, *until)
         }

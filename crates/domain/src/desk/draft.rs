@@ -9,15 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
-    AgentId, Channel, CommandId, Context, ConversationId, DeskId, OfferId, Policy, QueueId, Timestamp,
-};
+use crate::{AgentId, CommandId, Context, ConversationId, DeskId, OfferId, Policy, QueueId, Timestamp};
 
 use super::{
     Event, TimerId, Why, WithdrawnBecause,
     evolve::Concerns,
     index::Index,
-    state::{AgentState, Desk, Desks, Line, Offer, Place, Waiting},
+    state::{AgentState, Consult, Desk, Desks, Line, Offer, Place, Waiting},
 };
 
 /// So many events one decision may hold; what more there is to do is deferred. A decision stays well below its
@@ -130,6 +128,11 @@ impl<'a> Draft<'a> {
         held.filter_map(move |number| Some((*number, desk?.offers.get(number)?)))
     }
 
+    /// What agents were consulted about before this decision.
+    pub(super) fn consults_before(&self) -> impl Iterator<Item = (CommandId, &'a Consult)> + use<'a> {
+        self.before.into_iter().flat_map(|desk| desk.consults())
+    }
+
     /// The classes of this desk, as they were before this decision.
     pub(super) fn index(&self) -> Option<Arc<Index>> {
         let policy = self.context.policies.of(&self.id.tenant)?;
@@ -204,15 +207,18 @@ impl<'a> Draft<'a> {
     /// The heads of a queue's lines for which anyone will do: of each line, the first of those who were here before and
     /// the first newcomer. A line that this decision has changed may come twice, with its later head as well.
     pub(super) fn heads_of(&self, queue: &Arc<str>) -> impl Iterator<Item = (&Line, Place)> {
-        let line = |channel: Channel| Line { wanted: None, queue: queue.clone(), channel };
-        let (first, last) = (line(Channel::ALL[0]), line(Channel::ALL[Channel::ALL.len() - 1]));
+        let first = Line::open(queue.clone());
+        let of_queue = {
+            let queue = queue.clone();
+            move |(line, _): &(&Line, &BTreeSet<Place>)| line.wanted.is_none() && line.queue == queue
+        };
         let before = self.before.into_iter().flat_map({
-            let (first, last) = (first.clone(), last.clone());
-            move |desk| desk.lines.range(&first..=&last)
+            let (first, of_queue) = (first.clone(), of_queue.clone());
+            move |desk| desk.lines.range(first.clone()..).take_while(of_queue.clone())
         });
         let before = before.map(|(line, places)| (line, self.heads(places, true)));
-        let after =
-            self.after.lines.range(first..=last).map(|(line, places)| (line, self.heads(places, false)));
+        let after = self.after.lines.range(first.clone()..).take_while(of_queue);
+        let after = after.map(|(line, places)| (line, self.heads(places, false)));
         before
             .chain(after)
             .flat_map(|(line, heads)| heads.into_iter().flatten().map(move |head| (line, head)))

@@ -1,8 +1,10 @@
 //! What happened at a desk.
 
+use std::sync::Arc;
+
 use crate::{
     AgentId, Channel, Code, CommandId, ConversationId, DeskId, OfferId, QueueId, Rejection, Relay, Route,
-    Settles, Timestamp, conversation, relay::fnv1a,
+    Settles, Timestamp, conversation, policy::Special, relay::fnv1a,
 };
 
 use super::{Presence, Why, evolve::Concerns};
@@ -20,6 +22,8 @@ pub enum Event {
         agent: Option<AgentId>,
         agent_until: Option<Timestamp>,
         by_request: bool,
+        /// What it has beyond others of the queue: its points come on top of `priority`.
+        special: Option<Arc<Special>>,
     },
     /// Nobody could be asked for now.
     Waits {
@@ -159,6 +163,26 @@ pub enum Event {
         conversation: ConversationId,
     },
 
+    /// An agent is asked in to look on: takes no room, and ends with [`Event::ConsultEnded`].
+    ConsultBegan {
+        consult: CommandId,
+        conversation: ConversationId,
+        agent: AgentId,
+    },
+    /// Nobody of those who were asked is available, or has time for one more.
+    ConsultFailed {
+        desk: DeskId,
+        consult: CommandId,
+        conversation: ConversationId,
+    },
+    ConsultEnded {
+        consult: CommandId,
+        conversation: ConversationId,
+        agent: AgentId,
+        /// The agent left; the conversation is told.
+        gone: bool,
+    },
+
     /// More follows than one decision may hold; a timer due at once goes on.
     WorkDeferred {
         desk: DeskId,
@@ -260,6 +284,19 @@ impl Event {
                     until: *until,
                 },
             ),
+            Event::ConsultBegan { consult, conversation, agent } => {
+                let (consult, agent) = (*consult, Some(agent.clone()));
+                let conversation = *conversation;
+                to(&conversation, conversation::Command::ConsultAnswer { conversation, consult, agent })
+            }
+            Event::ConsultFailed { consult, conversation, .. } => {
+                let (consult, conversation) = (*consult, *conversation);
+                to(&conversation, conversation::Command::ConsultAnswer { conversation, consult, agent: None })
+            }
+            Event::ConsultEnded { consult, conversation, gone: true, .. } => {
+                let (consult, conversation) = (*consult, *conversation);
+                to(&conversation, conversation::Command::ConsultGone { conversation, consult })
+            }
             Event::GivingBack { assignment, conversation, .. } => to(
                 conversation,
                 conversation::Command::GiveBack {

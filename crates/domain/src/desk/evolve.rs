@@ -7,18 +7,24 @@ use crate::{AgentId, ConversationId, DeskId, Timestamp};
 use super::{
     Event, Presence, TimerId,
     event::acceptance_by_rule,
-    state::{Desk, Desks, Offer, OfferStage, Waiting},
+    state::{Consult, Desk, Desks, Offer, OfferStage, Waiting},
 };
 
 impl Desks {
     pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
-        let desk = self.desks.entry(Concerns::of(event).desk.clone()).or_default();
+        let id = Concerns::of(event).desk;
+        let id = self.desks.get_key_value(id).map_or_else(|| id.clone(), |(known, _)| known.clone());
+        let desk = self.desks.entry(id.clone()).or_default();
         desk.evolve(at, event);
         match event {
             Event::PresenceSet { agent, presence: Presence::Offline, .. } | Event::LeaseLapsed { agent } => {
                 self.timers.cancel(&TimerId::Lease(agent.clone()));
             }
-            Event::PresenceSet { agent, until, .. } => self.timers.set(TimerId::Lease(agent.clone()), *until),
+            Event::PresenceSet { agent, until, .. } => {
+                // In the copies of the names that stand here anyway: there may be thousands.
+                let name = desk.agents.get_key_value(&agent.name).map_or(&agent.name, |(known, _)| known);
+                self.timers.set(TimerId::Lease(AgentId { desk: id, name: name.clone() }), *until);
+            }
             Event::Offered { offer, expires_at, .. } => {
                 self.offers_made = self.offers_made.max(offer.number);
                 self.timers.set(TimerId::Offer(offer.clone()), *expires_at);
@@ -45,6 +51,9 @@ impl Desks {
             | Event::QueueClosed { .. }
             | Event::Dequeued { .. }
             | Event::AcceptedByRule { .. }
+            | Event::ConsultBegan { .. }
+            | Event::ConsultFailed { .. }
+            | Event::ConsultEnded { .. }
             | Event::GivingBack { .. } => {}
         }
         // Who wants one agent is woken when that was long enough, as long as it still does.
@@ -98,6 +107,7 @@ impl Desk {
                 agent,
                 agent_until: _,
                 by_request,
+                special,
                 priority: _,
             } => {
                 self.leave(*conversation);
@@ -107,6 +117,7 @@ impl Desk {
                     queue: queue.name.clone(),
                     wanted: agent.as_ref().filter(|agent| agent.desk == queue.desk).map(|a| a.name.clone()),
                     by_request: *by_request,
+                    special: special.clone(),
                     since: *since,
                     again: *again,
                     offer: None,
@@ -207,7 +218,15 @@ impl Desk {
             }
             Event::GivingBack { assignment, .. } => self.stage(assignment.number, OfferStage::GivingBack),
             Event::WrapUpBegan { assignment, .. } => self.stage(assignment.number, OfferStage::WrapUp),
-            Event::Waits { .. }
+            Event::ConsultBegan { consult, conversation, agent } => {
+                let begun = Consult { conversation: *conversation, agent: agent.name.clone() };
+                self.consults.insert(*consult, begun);
+            }
+            Event::ConsultEnded { consult, .. } => {
+                self.consults.remove(consult);
+            }
+            Event::ConsultFailed { .. }
+            | Event::Waits { .. }
             | Event::Stranded { .. }
             | Event::LookSet { .. }
             | Event::WorkDeferred { .. } => {}
@@ -349,7 +368,9 @@ impl<'a> Concerns<'a> {
                 agent: Some(&agent.name),
                 offer: Some(offer.number),
             },
-            Event::WorkDeferred { desk } => only(desk),
+            // Neither anyone's room nor anyone's place changes.
+            Event::ConsultBegan { agent, .. } | Event::ConsultEnded { agent, .. } => only(&agent.desk),
+            Event::ConsultFailed { desk, .. } | Event::WorkDeferred { desk } => only(desk),
         }
     }
 }

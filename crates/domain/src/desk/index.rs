@@ -16,13 +16,13 @@ use std::{
 
 use crate::{
     AgentId, Channel, DeskId, Policy, QueueId,
-    policy::{Agent, Capacity, Queue, Selection},
+    policy::{Agent, Capacity, Needs, Queue, Selection, Special},
 };
 
 use super::{
     opening::Opening,
     selection::{Candidate, Rank, rank},
-    state::{AgentState, Desk, Load},
+    state::{AgentState, Desk, Line, Load},
 };
 
 /// What is derived from a state and stands beside it: equal whatever it is, and made again where it is missing.
@@ -79,6 +79,11 @@ impl Room {
         Room::default().and(Channel::ALL.into_iter().filter(fits))
     }
 
+    /// And those that someone of this capacity could take without other work.
+    fn and_all_of(self, capacity: &Capacity) -> Room {
+        self.and(Channel::ALL.into_iter().filter(|channel| capacity.admits(*channel)))
+    }
+
     fn and(self, channels: impl Iterator<Item = Channel>) -> Room {
         Room(channels.fold(self.0, |bits, channel| bits | 1 << channel as u8))
     }
@@ -120,6 +125,8 @@ pub(super) enum Standing {
 /// Agents who can do the same.
 #[derive(Debug, PartialEq)]
 pub(super) struct Profile {
+    /// One of them, by its number.
+    example: u32,
     pub(super) capacity: Capacity,
     /// The queues served, and the stage from which on their needs are met.
     pub(super) serves: Vec<(Arc<str>, usize)>,
@@ -134,16 +141,37 @@ pub(super) struct Profile {
 #[derive(Debug, PartialEq)]
 pub(super) struct Served {
     pub(super) queue: Queue,
-    /// By stage: profiles that meet what is needed then, and how well they fit.
-    pub(super) able: Vec<Vec<(u32, u32)>>,
+    /// For conversations that have nothing special.
+    able: Arc<Able>,
+    special: Specials,
     /// All agents who serve it, able or not.
     pub(super) members: u32,
     /// The place of its selection in the pools.
     pub(super) order: usize,
-    /// Channels that an able agent without other work could take, at any stage.
-    ever: Room,
     pub(super) opening: Opening,
 }
+
+/// Who can take certain conversations of a queue.
+#[derive(Debug, PartialEq, Default)]
+pub(super) struct Able {
+    /// By stage: profiles that meet what is needed then, and how well they fit, in the order of their numbers.
+    pub(super) at: Vec<Vec<(u32, u32)>>,
+    /// Channels that one of them without other work could take, at any stage.
+    ever: Room,
+}
+
+/// Who can take conversations that need something besides, as far as it was asked for: found as it is, whenever it is.
+#[derive(Debug, Default)]
+struct Specials(Mutex<BTreeMap<Needs, Arc<Able>>>);
+
+impl PartialEq for Specials {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// So many are kept of a queue; whoever asks for ever others asks for each anew.
+const MOST_SPECIALS: usize = 256;
 
 const NOBODY: Candidate = Candidate { idle_since: crate::Timestamp(0), load: 0, last_offer: 0, fit: 0 };
 
@@ -158,7 +186,7 @@ impl Index {
         for (id, agent) in here {
             let profile = *by_skill.entry(agent).or_insert_with(|| {
                 examples.push(agent);
-                profiles.push(Profile::of(agent, policy));
+                profiles.push(Profile::of(to_u32(agents.len()), agent, policy));
                 to_u32(profiles.len() - 1)
             });
             profiles[profile as usize].members += 1;
@@ -200,9 +228,65 @@ impl Index {
         self.queues.get(name).map(|served| (&served.queue, served))
     }
 
-    /// Whether any agent of the policy could ever take a conversation of this queue and channel.
-    pub(super) fn could_ever(&self, queue: &str, channel: Channel) -> bool {
-        self.queues.get(queue).is_some_and(|served| served.ever.has(channel))
+    /// Whether any agent of the policy could ever take a conversation of this line.
+    pub(super) fn could_ever(&self, line: &Line) -> bool {
+        let able =
+            self.queue(&line.queue).map(|(queue, served)| self.able(queue, served, line.special.as_deref()));
+        able.is_some_and(|able| able.ever.has(line.channel))
+    }
+
+    /// Who can take a queue's conversations that have this special about them.
+    pub(super) fn able(&self, queue: &Queue, served: &Served, special: Option<&Special>) -> Arc<Able> {
+        let needs = match special {
+            Some(special) if special.needs != Needs::default() => &special.needs,
+            _ => return served.able.clone(),
+        };
+        let mut known = served.special.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(able) = known.get(needs) {
+            return able.clone();
+        }
+        if known.len() >= MOST_SPECIALS {
+            known.clear();
+        }
+        let able = Arc::new(self.able_besides(queue, &served.able, needs));
+        known.insert(needs.clone(), able.clone());
+        able
+    }
+
+    /// Those of them who have these needs, too.
+    fn able_besides(&self, queue: &Queue, able: &Able, needs: &Needs) -> Able {
+        let mut besides = Able::default();
+        for stage in &able.at {
+            let fits = stage.iter().filter_map(|(number, fit)| {
+                let agent = self.example(*number).filter(|agent| needs.met_by(agent))?;
+                Some((*number, fit + needs.fit_besides(&queue.needs, agent)))
+            });
+            besides.at.push(fits.collect());
+        }
+        // Waiting never narrows: whoever is able at some time is at last.
+        for (number, _) in besides.at.last().into_iter().flatten() {
+            besides.ever = besides.ever.and_all_of(&self.profiles[*number as usize].capacity);
+        }
+        besides
+    }
+
+    /// An agent of this profile, as the policy has it.
+    fn example(&self, profile: u32) -> Option<&Agent> {
+        let example = self.profiles[profile as usize].example;
+        self.policy.agents.get(&self.agents[example as usize].id)
+    }
+
+    /// Whether an agent can take what waits in this line, at this stage of its queue.
+    pub(super) fn is_able(&self, agent: u32, line: &Line, stage: usize) -> bool {
+        let serves = |(queue, first): &(Arc<str>, usize)| *queue == line.queue && *first <= stage;
+        if !self.profile(agent).serves.iter().any(serves) {
+            return false;
+        }
+        let Some(special) = &line.special else { return true };
+        let Some((queue, served)) = self.queue(&line.queue) else { return false };
+        let able = self.able(queue, served, Some(special));
+        let profile = self.agents[agent as usize].profile;
+        able.at[stage].binary_search_by_key(&profile, |(able, _)| *able).is_ok()
     }
 
     /// What the index keeps of an agent in this state.
@@ -235,12 +319,13 @@ impl Listed {
 }
 
 impl Profile {
-    fn of(agent: &Agent, policy: &Policy) -> Profile {
+    fn of(example: u32, agent: &Agent, policy: &Policy) -> Profile {
         let serves = agent.queues.iter().filter_map(|id| {
             let queue = policy.queues.get(id)?;
             Some((id.name.clone(), first_stage(queue, agent)?))
         });
         Profile {
+            example,
             capacity: agent.capacity.clone(),
             serves: serves.collect(),
             members: 0,
@@ -298,12 +383,13 @@ impl Served {
     ) -> Served {
         let mut served = Served {
             queue: queue.clone(),
-            able: vec![Vec::new(); queue.relaxations.len() + 1],
+            able: Arc::default(),
+            special: Specials::default(),
             members: 0,
             order,
-            ever: Room::default(),
             opening,
         };
+        let mut able = Able { at: vec![Vec::new(); queue.relaxations.len() + 1], ever: Room::default() };
         for ((number, agent), profile) in (0..).zip(examples).zip(profiles) {
             if !agent.queues.contains(id) {
                 continue;
@@ -311,10 +397,10 @@ impl Served {
             served.members += profile.members;
             let Some(first) = first_stage(queue, agent) else { continue };
             let fit = queue.needs.fit(agent);
-            served.able[first..].iter_mut().for_each(|able| able.push((number, fit)));
-            let admits = |channel: &Channel| agent.capacity.admits(*channel);
-            served.ever = served.ever.and(Channel::ALL.into_iter().filter(admits));
+            able.at[first..].iter_mut().for_each(|able| able.push((number, fit)));
+            able.ever = able.ever.and_all_of(&agent.capacity);
         }
+        served.able = Arc::new(able);
         served
     }
 }

@@ -1,7 +1,7 @@
 //! Who gets whom: the rules by which waiting conversations and agents are brought together.
 //!
-//! The order of those who wait: the effective priority of their queue, higher first; then who was here before; then
-//! the longest waiting. Each gets, among the agents who can take it, the one that the queue's selection ranks first.
+//! The order of those who wait: the effective priority of their queue and their own points, higher first; then who was here
+//! before; then the longest waiting. Each gets, among the agents who can take it, the one that the queue's selection ranks first.
 //!
 //! Before a decision no one who waits has an agent who is free for it. So only what the decision changed can make a
 //! pair: an agent who has room now looks at the head of each line that is open to such agents, and a conversation
@@ -142,7 +142,8 @@ impl Heads {
         if let Some((queue, served)) = index.queue(&line.queue)
             && served.opening.is_open_to(line, now)
         {
-            let priority = queue.priority_after(served.opening.waited(place, now), !place.newcomer);
+            let waited = served.opening.waited(place, now);
+            let priority = queue.priority_after(waited, !place.newcomer) + line.points();
             let head = self.0.entry((Reverse(priority), place));
             note(head.or_insert_with(|| Head { line: line.clone(), changed: false, leads: false }));
         }
@@ -179,11 +180,7 @@ impl Seekers {
         let stage = index.queue(&line.queue).map_or(0, stage);
         let able = |seeker: &Seeker| match &line.wanted {
             Some(wanted) => seeker.name == *wanted,
-            None => index
-                .profile(seeker.number)
-                .serves
-                .iter()
-                .any(|(queue, first)| *queue == line.queue && *first <= stage),
+            None => index.is_able(seeker.number, line, stage),
         };
         let has_room = |seeker: &&Seeker| seeker.room.has(line.channel);
         self.0.iter().filter(has_room).any(able)

@@ -5,6 +5,7 @@
 
 mod choice;
 mod command;
+mod consult;
 mod decide;
 mod draft;
 mod event;
@@ -26,7 +27,7 @@ pub use event::{
     Event, LeftQueue, OverflowBecause, PreferenceEnded, StrandedBecause, WithdrawnBecause, acceptance_by_rule,
 };
 pub use rehearsal::Rehearsal;
-pub use state::{AgentState, Desk, Desks, Load, Offer, OfferStage, Waiting};
+pub use state::{AgentState, Consult, Desk, Desks, Load, Offer, OfferStage, Waiting};
 pub use why::{Considered, Why};
 
 use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, Settles, TenantId, Timers, Timestamp};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, Channel, CommandId, ConversationId, DeskId, Millis, OfferId, Party, QueueId, TenantId, Timers,
-    Timestamp, policy::Capacity,
+    Timestamp,
+    policy::{Capacity, Special},
 };
 
 use super::{Presence, TimerId, index::Derived};
@@ -31,6 +32,8 @@ pub struct Desk {
     /// Those of `waiting` that no offer is under way for, in their order.
     pub(super) lines: BTreeMap<Line, BTreeSet<Place>>,
     pub(super) offers: BTreeMap<u64, Offer>,
+    /// Agents who were asked in elsewhere.
+    pub(super) consults: BTreeMap<CommandId, Consult>,
     #[serde(skip)]
     pub(super) index: Derived,
 }
@@ -42,12 +45,24 @@ pub(super) struct Line {
     pub(super) wanted: Option<Arc<str>>,
     pub(super) queue: Arc<str>,
     pub(super) channel: Channel,
+    /// What they have beyond others of the queue.
+    pub(super) special: Option<Arc<Special>>,
 }
 
 impl Line {
     /// Before all lines; those for whom anyone will do come first.
     pub(super) fn first() -> Line {
-        Line { wanted: None, queue: "".into(), channel: Channel::ALL[0] }
+        Line::open("".into())
+    }
+
+    /// Before the lines of this queue for which anyone will do.
+    pub(super) fn open(queue: Arc<str>) -> Line {
+        Line { wanted: None, queue, channel: Channel::ALL[0], special: None }
+    }
+
+    /// Points of priority beyond those of the queue.
+    pub(super) fn points(&self) -> i64 {
+        self.special.as_ref().map_or(0, |special| special.priority.into())
     }
 
     /// Before the lines in which one agent is wanted.
@@ -56,7 +71,7 @@ impl Line {
     }
 
     pub(super) fn first_wanting(agent: &Arc<str>) -> Line {
-        Line { wanted: Some(agent.clone()), queue: "".into(), channel: Channel::ALL[0] }
+        Line { wanted: Some(agent.clone()), ..Line::first() }
     }
 }
 
@@ -88,6 +103,8 @@ pub struct Waiting {
     pub wanted: Option<Arc<str>>,
     /// The agent wanted asked for it, and is not asked again.
     pub by_request: bool,
+    /// What it has beyond others of the queue.
+    pub special: Option<Arc<Special>>,
     pub since: Timestamp,
     /// It was with this desk before.
     pub again: bool,
@@ -145,6 +162,14 @@ impl Default for AgentState {
     fn default() -> Self {
         AgentState::OFFLINE
     }
+}
+
+/// An agent looks on in a conversation that another one has.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Consult {
+    pub conversation: ConversationId,
+    /// The agent's name at this desk.
+    pub agent: Arc<str>,
 }
 
 /// How many conversations an agent holds: offers, acceptances under way and assignments alike.
@@ -266,6 +291,11 @@ impl Desk {
         self.waiting.iter().map(|(conversation, waiting)| (*conversation, waiting))
     }
 
+    /// Who is consulted, by the command that asked.
+    pub fn consults(&self) -> impl Iterator<Item = (CommandId, &Consult)> {
+        self.consults.iter().map(|(id, consult)| (*id, consult))
+    }
+
     /// Offers and assignments that have not ended, by number.
     pub fn offers(&self) -> impl Iterator<Item = (u64, &Offer)> {
         self.offers.iter().map(|(number, offer)| (*number, offer))
@@ -274,7 +304,8 @@ impl Desk {
 
 impl Waiting {
     pub(super) fn line(&self) -> Line {
-        Line { wanted: self.wanted.clone(), queue: self.queue.clone(), channel: self.channel }
+        let (wanted, queue) = (self.wanted.clone(), self.queue.clone());
+        Line { wanted, queue, channel: self.channel, special: self.special.clone() }
     }
 
     pub(super) fn place(&self, conversation: ConversationId) -> Place {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Event, OfferStage, PreferenceEnded, Presence, WithdrawnBecause,
+    Event, OfferStage, PreferenceEnded, Presence, WithdrawnBecause, consult,
     draft::Draft,
     state::{Line, Offer},
 };
@@ -14,6 +14,7 @@ use super::{
 pub(super) fn from_everyone(draft: &mut Draft) {
     let offers = draft.offers_before();
     take_back(draft, offers);
+    consult::who_is_gone(draft, |_| true);
     for line in draft.lines_from(&Line::first_wanted()) {
         if line.wanted.as_ref().is_some_and(|agent| !is_here(draft, agent)) {
             end_preference(draft, &line);
@@ -25,6 +26,7 @@ pub(super) fn from_everyone(draft: &mut Draft) {
 pub(super) fn from_one(draft: &mut Draft, agent: &Arc<str>) {
     let held = draft.held_before(agent);
     take_back(draft, held);
+    consult::who_is_gone(draft, |name| name == agent);
     for line in draft.lines_wanting(agent) {
         end_preference(draft, &line);
     }

@@ -131,7 +131,7 @@ fn strands(index: &Index, line: &Line) -> Option<StrandedBecause> {
     if index.queue(&line.queue).is_none() {
         return Some(StrandedBecause::NoQueue);
     }
-    let hopeless = line.wanted.is_none() && !index.could_ever(&line.queue, line.channel);
+    let hopeless = line.wanted.is_none() && !index.could_ever(line);
     hopeless.then_some(StrandedBecause::NoAgent)
 }
 

@@ -23,7 +23,7 @@ pub use self::{
     bot::{Bot, BotKind, Flow, KeywordAnswer},
     calendar::{Calendar, Period, UnknownZone},
     hours::{Day, Holiday, Hours, OpenSpan},
-    queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Sticky, WhenClosed},
+    queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed},
 };
 
 /// One version of one tenant's workspace.
@@ -80,6 +80,13 @@ impl Policy {
     pub fn is_open(&self, queue: &QueueId, at: Timestamp) -> bool {
         let hours = self.queues.get(queue).and_then(|queue| self.hours.get(queue.hours.as_ref()?));
         hours.and_then(|hours| Calendar::of(hours).ok()).is_none_or(|calendar| calendar.is_open(at))
+    }
+
+    /// Whether any agent serves this queue who has, after however much waiting, what it needs and these besides.
+    pub fn could_serve(&self, queue: &QueueId, besides: &Needs) -> bool {
+        let Some(needs) = self.queues.get(queue).map(Queue::least_needs) else { return false };
+        let mut serving = self.agents.values().filter(|agent| agent.queues.contains(queue));
+        serving.any(|agent| needs.met_by(agent) && besides.met_by(agent))
     }
 
     pub fn desks(&self) -> BTreeSet<DeskId> {

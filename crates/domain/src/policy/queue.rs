@@ -1,10 +1,14 @@
 //! A line of waiting conversations: who can take them, in which order, and what happens to who waits too long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HoursId, LanguageId, Millis, QueueId, SkillId};
+use crate::{HoursId, LanguageId, Millis, QueueId, SkillId, Tags};
 
 use super::Agent;
 
@@ -39,6 +43,25 @@ pub struct Queue {
     pub when_closed: Option<WhenClosed>,
     /// An agent who lets so many offers in a row expire, the last of them from here, is away.
     pub away_after_expired: Option<u32>,
+    /// Customers who go before others. Of those that a customer is, the one that gives the most counts.
+    pub vip: Vec<Vip>,
+}
+
+/// Customers whose contact has this tag.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Vip {
+    pub tag: Arc<str>,
+    /// Points more than the queue's priority.
+    pub priority: u32,
+}
+
+/// What one conversation has beyond the others of its queue.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub struct Special {
+    /// Points more than the queue's priority.
+    pub priority: u32,
+    /// What an agent must know besides what the queue needs, however long the customer waits.
+    pub needs: Needs,
 }
 
 /// What becomes of a conversation that finds its queue closed, or that waits as it closes.
@@ -58,7 +81,7 @@ pub struct Ageing {
 }
 
 /// What an agent must know.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Needs {
     /// Each at this level, or better.
     pub skills: BTreeMap<SkillId, u8>,
@@ -104,6 +127,17 @@ pub struct Sticky {
     pub grace: Millis,
 }
 
+/// For people: `5 points more, tax at level 3, language de`.
+impl fmt::Display for Special {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Needs { skills, languages } = &self.needs;
+        let points = (self.priority > 0).then(|| format!("{} points more", self.priority));
+        let skills = skills.iter().map(|(skill, level)| format!("{skill} at level {level}"));
+        let languages = languages.iter().map(|language| format!("language {language}"));
+        f.write_str(&points.into_iter().chain(skills).chain(languages).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl Queue {
     /// The effective priority of who has waited this long; `again`, who was here before, counts as having waited for
     /// as long as counts.
@@ -112,6 +146,12 @@ impl Queue {
             if again { u64::from(most) } else { u64::from(most).min(waited.0 / every.0.max(1)) }
         });
         i64::from(self.priority) + i64::try_from(points).unwrap_or(i64::MAX / 2)
+    }
+
+    /// How many points customers with these tags have more than others here.
+    pub fn vip_priority(&self, tags: &Tags) -> u32 {
+        let matching = self.vip.iter().filter(|vip| tags.has(&vip.tag));
+        matching.map(|vip| vip.priority).max().unwrap_or_default()
     }
 
     /// How many relaxations are past after so much waiting.
@@ -125,6 +165,11 @@ impl Queue {
             Some(relaxation) => &relaxation.needs,
             None => &self.needs,
         }
+    }
+
+    /// What is still needed of whoever has waited for as long as counts.
+    pub fn least_needs(&self) -> &Needs {
+        self.needs_at(self.relaxations.len())
     }
 
     /// The first time of waiting after this one at which something changes by waiting alone.
@@ -152,6 +197,12 @@ impl Needs {
 
     /// How well an agent knows what is needed: the levels added up.
     pub fn fit(&self, agent: &Agent) -> u32 {
-        self.skills.keys().filter_map(|skill| agent.skills.get(skill)).map(|level| u32::from(*level)).sum()
+        self.fit_besides(&Needs::default(), agent)
+    }
+
+    /// The same, of the skills that `other` does not name.
+    pub fn fit_besides(&self, other: &Needs, agent: &Agent) -> u32 {
+        let named = self.skills.keys().filter(|skill| !other.skills.contains_key(*skill));
+        named.filter_map(|skill| agent.skills.get(skill)).map(|level| u32::from(*level)).sum()
     }
 }

@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Aggregate, Channel, Code, Context, Millis, Policies, Policy, Rejection, Timestamp,
-    policy::{Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, WhenClosed},
+    policy::{
+        Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, Vip, WhenClosed,
+    },
 };
 
 use super::{Command, Decider, Event, Workspaces, check};
@@ -253,6 +255,21 @@ fn an_agent_serves_queues_of_the_home_desk() {
             "agents.acme/support/ann.queues: queue acme/sales/leads is not at the agent's home desk acme/support"
         ]
     );
+}
+
+#[test]
+fn a_tag_that_goes_first_can_be_had_and_gives_something() {
+    let with = |vips: &[(&str, u32)]| {
+        let vips: Vec<_> =
+            vips.iter().map(|(tag, priority)| Vip { tag: (*tag).into(), priority: *priority }).collect();
+        problems_of(move |policy| policy.queues.values_mut().for_each(|queue| queue.vip = vips.clone()))
+    };
+    assert_eq!(with(&[("gold", 9), ("vip", 5)]), Vec::<String>::new());
+    let at = "queues.acme/support/general.vip";
+    assert_eq!(with(&[("vip", 5), ("", 1)]), [format!("{at}[1].tag: a tag has 1 to 64 bytes, not 0")]);
+    assert_eq!(with(&[("two\nlines", 5)]), [format!("{at}[0].tag: a tag has no control characters")]);
+    assert_eq!(with(&[("vip", 0)]), [format!("{at}[0].priority: gives no points: must be at least 1")]);
+    assert_eq!(with(&[("vip", 5), ("vip", 6)]), [format!("{at}[1].tag: the tag \"vip\" is named twice")]);
 }
 
 #[test]

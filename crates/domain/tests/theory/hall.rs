@@ -139,6 +139,7 @@ impl Hall {
             agent: None,
             agent_until: None,
             by_request: false,
+            special: None,
         });
     }
 

@@ -114,8 +114,25 @@ pub(super) fn conversation(
             let detail = Some(until.0.to_string().into());
             New { author: Some(&author), detail, ..new(EntryKind::Snoozed) }.insert(db)
         }
-        Happened::Reassigned { by, note, .. } => {
+        Happened::ConsultBegan { by, agent, note, .. } => {
+            let (author, detail) = (Author::Agent(by.clone()).to_string(), Some(agent.to_string().into()));
+            let began = new(EntryKind::ConsultBegan);
+            New { author: Some(&author), body: note.as_ref(), detail, ..began }.insert(db)
+        }
+        // Nobody saw anything of what ended before anyone was in.
+        Happened::ConsultEnded { agent: None, .. } => Ok(()),
+        Happened::ConsultEnded { agent: Some(agent), .. } => {
+            let author = Author::Agent(agent.clone()).to_string();
+            New { author: Some(&author), ..new(EntryKind::ConsultEnded) }.insert(db)
+        }
+        Happened::Remarked { by, message, body, .. } => {
             let author = Author::Agent(by.clone()).to_string();
+            let (message, body) = (Some(*message), Some(body));
+            New { author: Some(&author), message, body, ..new(EntryKind::Remarked) }.insert(db)
+        }
+        Happened::Reassigned { by, note, .. } => {
+            // An administrator is nobody among the agents.
+            let author = by.clone().map_or(Author::System, Author::Agent).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Reassigned) }.insert(db)
         }
         Happened::BotReplied { conversation, message, outgoing } => {
@@ -178,6 +195,10 @@ pub(super) fn conversation(
             New { author: Some(&author), detail: Some(detail.into()), ..new(EntryKind::Closed) }.insert(db)
         }
         Happened::Redirected { .. }
+        | Happened::TagsNoted { .. }
+        | Happened::MarkedSpecial { .. }
+        | Happened::ConsultAsked { .. }
+        | Happened::ConsultFailed { .. }
         | Happened::ReceiptKept { .. }
         | Happened::Retired { .. }
         | Happened::Returned { .. }

@@ -81,6 +81,7 @@ impl Floor {
                 agent: None,
                 agent_until: None,
                 by_request: false,
+                special: None,
             },
         )
     }

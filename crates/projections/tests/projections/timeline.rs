@@ -117,7 +117,7 @@ async fn a_supervisors_hand_shows_with_what_it_left() {
     let mut world = World::new();
     world.say(100, hello(1, 100)).await;
     let (conversation, note) = (first(1), Some(sealed(1, "sealed note")));
-    let reassigned = What::Reassigned { conversation, by: agent(), note };
+    let reassigned = What::Reassigned { conversation, by: Some(agent()), note };
     world.say(110, [reassigned, wanted(conversation, HandOffReason::Reassigned)]).await;
     world.project().await;
     let timeline = world.timeline(TimelineOf::Conversation(conversation)).await;

@@ -269,6 +269,7 @@ pub(crate) fn wanted(id: ConversationId, reason: HandOffReason) -> What {
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 

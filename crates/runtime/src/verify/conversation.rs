@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::{
-    AgentId, BotId, ConversationId, MessageId, OfferId, Party, Step, TurnId,
+    AgentId, BotId, CommandId, ConversationId, MessageId, OfferId, Party, Step, TurnId,
     conversation::{Decider, Event, What},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Conversations {
     /// Parties with an open conversation, and parties that left memory and are not back.
     open: HashSet<Party>,
     retired: HashSet<Party>,
+    /// Who was asked in to what another agent has: none yet, while a desk has not answered.
+    consults: HashMap<ConversationId, (CommandId, Option<AgentId>)>,
     /// By the decision looked at.
     touched: BTreeSet<ConversationId>,
 }
@@ -53,6 +55,11 @@ impl Checks<Decider> for Conversations {
         for id in std::mem::take(&mut self.touched) {
             let Some(conversation) = self.known.get(&id) else { continue };
             match (conversation.is_open, &conversation.owner) {
+                _ if self.consults.contains_key(&id)
+                    && !matches!(conversation.owner, Some(Owner::Agent(..))) =>
+                {
+                    found.add(3, format_args!("someone looks on at {id}, which no agent holds"));
+                }
                 (true, None) => found.add(3, format_args!("conversation {id} is open and has no owner")),
                 (false, Some(_)) => {
                     found.add(3, format_args!("conversation {id} is closed and has an owner"))
@@ -128,6 +135,37 @@ impl Conversations {
                     format_args!("conversation {id} is assigned to {agent} without waiting"),
                 );
                 conversation.own(id, Owner::Agent(agent.clone(), assignment.clone()), *owner_epoch, found);
+            }
+            What::ConsultAsked { consult, by, .. } => {
+                let holds = matches!(&conversation.owner, Some(Owner::Agent(owner, _)) if owner == by);
+                let is_first = self.consults.insert(id, (*consult, None)).is_none();
+                found.require(
+                    holds && is_first,
+                    3,
+                    format_args!("{by} asks someone in to {id} without holding it, or a second one"),
+                );
+            }
+            What::ConsultBegan { consult, agent, .. } => {
+                let before = self.consults.insert(id, (*consult, Some(agent.clone())));
+                let was_asked = before == Some((*consult, None));
+                found.require(was_asked, 3, format_args!("{agent} is in at {id}, and was not asked"));
+            }
+            What::ConsultFailed { consult, .. } => {
+                let was_asked = self.consults.remove(&id) == Some((*consult, None));
+                found.require(was_asked, 3, format_args!("nobody is in at {id}, and nobody was asked"));
+            }
+            What::ConsultEnded { consult, agent, .. } => {
+                let was_in = self.consults.remove(&id) == Some((*consult, agent.clone()));
+                found.require(was_in, 3, format_args!("who looks on at {id} goes, and was not in"));
+            }
+            What::Remarked { by, .. } => {
+                let holds = matches!(&conversation.owner, Some(Owner::Agent(owner, _)) if owner == by);
+                let looks_on = self.consults.get(&id).is_some_and(|(_, agent)| agent.as_ref() == Some(by));
+                found.require(
+                    holds || looks_on,
+                    3,
+                    format_args!("{by} remarks on {id}, and has no part in it"),
+                );
             }
             What::Released { assignment, .. } => {
                 let held = matches!(&conversation.owner, Some(Owner::Agent(_, held)) if held == assignment);
@@ -222,6 +260,8 @@ impl Conversations {
             | What::UnreadableKept { .. }
             | What::OptedOut { .. }
             | What::OptedIn { .. }
+            | What::TagsNoted { .. }
+            | What::MarkedSpecial { .. }
             | What::Suppressed { .. }
             | What::SuppressionLifted { .. }
             | What::Retired { .. }

@@ -24,6 +24,8 @@ pub(super) struct Reservations {
     loads: HashMap<AgentId, BTreeMap<Channel, u32>>,
     /// Which live reservation holds a conversation, of those made under one owner epoch.
     holders: HashMap<(ConversationId, u32), OfferId>,
+    /// Agents who were asked in to what others have.
+    looking_on: HashMap<CommandId, AgentId>,
 }
 
 struct Reservation {
@@ -109,7 +111,27 @@ impl Reservations {
                 let next = |stage| (stage == Stage::Assigned).then_some(Stage::WrapUp);
                 self.turn(assignment, "wrapped up", next, found);
             }
-            Event::Enqueued { .. }
+            // Who looks on holds nothing: it ends once, like anything.
+            Event::ConsultBegan { consult, agent, .. } => {
+                let before = self.looking_on.insert(*consult, agent.clone());
+                found.require(
+                    before.is_none(),
+                    5,
+                    format_args!("consultation {consult} begins a second time"),
+                );
+                let of_agent = self.looking_on.values().filter(|other| *other == agent).count();
+                found.require(of_agent <= 3, 4, format_args!("{agent} looks on in {of_agent} of at most 3"));
+            }
+            Event::ConsultEnded { consult, agent, .. } => {
+                let ended = self.looking_on.remove(consult);
+                found.require(
+                    ended.as_ref() == Some(agent),
+                    5,
+                    format_args!("consultation {consult} ends, but had ended before, or was never begun"),
+                );
+            }
+            Event::ConsultFailed { .. }
+            | Event::Enqueued { .. }
             | Event::Waits { .. }
             | Event::Stranded { .. }
             | Event::PreferenceEnded { .. }

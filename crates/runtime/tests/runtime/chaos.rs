@@ -32,7 +32,11 @@ impl Bot {
             *byte = number as u8;
         }
         let say = BotAction::Say { message, body: sealed(party) };
-        let end = if turn.owner_epoch == 1 { BotAction::Close } else { BotAction::HandOff { queue: None } };
+        let end = if turn.owner_epoch == 1 {
+            BotAction::Close
+        } else {
+            BotAction::HandOff { queue: None, special: None }
+        };
         let actions = vec![say, end];
         let answer = conversation::Command::BotAnswer { turn, tenant: tenant(), bot: greeter(), actions };
         let answer = input(Origin::Report, 1, answer);

@@ -182,6 +182,7 @@ async fn inputs_that_the_rules_panic_on_are_set_aside_and_the_partition_goes_on(
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     };
     let opened = What::Opened { conversation: conversation_of(CUSTOMER), policy_version: 1 };
     let seen = What::CustomerSeen { from: from(CUSTOMER), at: Timestamp(0) };

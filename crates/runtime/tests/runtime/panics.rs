@@ -100,6 +100,7 @@ async fn a_policy_that_the_rules_panic_on_is_in_force_and_set_aside() {
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     };
     let until = Timestamp(log::clock::now() + 3_600_000);
     let events = vec![

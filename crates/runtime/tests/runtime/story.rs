@@ -67,7 +67,7 @@ async fn tell(world: World, restarts: Restarts) -> World {
 
     let id = turn.conversation;
     let say = BotAction::Say { message: message_id(100), body: sealed(CUSTOMER) };
-    let actions = vec![say, BotAction::HandOff { queue: None }];
+    let actions = vec![say, BotAction::HandOff { queue: None, special: None }];
     let answer = conversation::Command::BotAnswer { turn, tenant: tenant(), bot: greeter(), actions };
     // However often it answers, one answer counts.
     for _ in 0..2 {
@@ -108,7 +108,8 @@ async fn tell(world: World, restarts: Restarts) -> World {
     assert_eq!(world.answer::<conversation::Decider>("the reply", 4).await, Ok(()));
     is_delivered(&world, 101, async || between(&mut running).await).await;
 
-    let close = conversation::Command::Close { conversation: id, agent: ann(), assignment: offer.clone() };
+    let close =
+        conversation::Command::Close { conversation: id, agent: ann(), assignment: Some(offer.clone()) };
     world.post::<conversation::Decider>(to_customer(), &input(command(5), 1, close)).await;
     assert_eq!(world.answer::<conversation::Decider>("the close", 5).await, Ok(()));
     world.post::<conversation::Decider>(to_customer(), &input(command(6), 1, reply)).await;

@@ -535,7 +535,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -582,6 +582,17 @@ pub mod contact_event {
         #[prost(string, tag = "3")]
         pub tag: ::prost::alloc::string::String,
     }
+    /// The conversations of this address learn what tags its contact has. Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TagsTold {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "3")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -592,6 +603,8 @@ pub mod contact_event {
         Tagged(Tagged),
         #[prost(message, tag = "4")]
         Untagged(Untagged),
+        #[prost(message, tag = "5")]
+        TagsTold(TagsTold),
     }
 }
 /// What someone wrote.
@@ -651,12 +664,404 @@ pub struct MailThread {
     #[prost(int64, optional, tag = "45")]
     pub written_at: ::core::option::Option<i64>,
 }
+/// What a workspace may be asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkspaceCommand {
+    #[prost(oneof = "workspace_command::Kind", tags = "1")]
+    pub kind: ::core::option::Option<workspace_command::Kind>,
+}
+/// Nested message and enum types in `WorkspaceCommand`.
+pub mod workspace_command {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// Make this document the policy; its version is not looked at.
+        #[prost(message, tag = "1")]
+        Apply(super::Policy),
+    }
+}
+/// What happened to a workspace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkspaceEvent {
+    #[prost(oneof = "workspace_event::Kind", tags = "1")]
+    pub kind: ::core::option::Option<workspace_event::Kind>,
+}
+/// Nested message and enum types in `WorkspaceEvent`.
+pub mod workspace_event {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// This version is in force.
+        #[prost(message, tag = "1")]
+        PolicyApplied(super::Policy),
+    }
+}
+/// One version of one tenant's workspace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Policy {
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    /// By name.
+    #[prost(btree_map = "string, message", tag = "3")]
+    pub inboxes: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        Inbox,
+    >,
+    /// By TENANT/DESK/QUEUE.
+    #[prost(btree_map = "string, message", tag = "4")]
+    pub queues: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        Queue,
+    >,
+    /// By TENANT/DESK/AGENT.
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub agents: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        Agent,
+    >,
+    /// By name.
+    #[prost(btree_map = "string, message", tag = "6")]
+    pub bots: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, Bot>,
+    /// By name.
+    #[prost(btree_map = "string, message", tag = "7")]
+    pub hours: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        Hours,
+    >,
+}
+/// The business's own endpoint on a channel.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Inbox {
+    #[prost(enumeration = "Channel", tag = "1")]
+    pub channel: i32,
+    /// A Page id, a mailbox, a number.
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub bot: ::core::option::Option<::prost::alloc::string::String>,
+    /// TENANT/DESK/QUEUE.
+    #[prost(string, tag = "4")]
+    pub queue: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub reopen_within: u64,
+    #[prost(bool, tag = "6")]
+    pub sandbox: bool,
+    #[prost(btree_map = "string, string", tag = "7")]
+    pub settings: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// A line of waiting conversations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Queue {
+    /// Higher goes first.
+    #[prost(sint32, tag = "1")]
+    pub priority: i32,
+    #[prost(uint64, tag = "2")]
+    pub offer_timeout: u64,
+    #[prost(message, optional, tag = "3")]
+    pub ageing: ::core::option::Option<Ageing>,
+    /// What an agent must know; absent: nothing.
+    #[prost(message, optional, tag = "4")]
+    pub needs: ::core::option::Option<Needs>,
+    /// What is needed instead after some waiting.
+    #[prost(message, repeated, tag = "5")]
+    pub relaxations: ::prost::alloc::vec::Vec<Relaxation>,
+    /// Absent: the longest idle.
+    #[prost(enumeration = "Selection", optional, tag = "6")]
+    pub selection: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "7")]
+    pub overflow: ::core::option::Option<Overflow>,
+    #[prost(message, optional, tag = "8")]
+    pub sticky: ::core::option::Option<Sticky>,
+    /// An offer is an assignment.
+    #[prost(bool, tag = "9")]
+    pub auto_accept: bool,
+    #[prost(uint64, optional, tag = "10")]
+    pub wrap_up: ::core::option::Option<u64>,
+    /// The service level target.
+    #[prost(uint64, optional, tag = "11")]
+    pub answer_within: ::core::option::Option<u64>,
+    /// Conversations that go to the desk as such wait here.
+    #[prost(bool, tag = "12")]
+    pub default: bool,
+    /// The name of hours; absent: it is always open.
+    #[prost(string, optional, tag = "32")]
+    pub hours: ::core::option::Option<::prost::alloc::string::String>,
+    /// What becomes of conversations outside of the hours, besides waiting.
+    #[prost(message, optional, tag = "33")]
+    pub when_closed: ::core::option::Option<WhenClosed>,
+    /// An agent who lets so many offers in a row expire is away.
+    #[prost(uint32, optional, tag = "34")]
+    pub away_after_expired: ::core::option::Option<u32>,
+    /// Customers who go before others.
+    #[prost(message, repeated, tag = "35")]
+    pub vip: ::prost::alloc::vec::Vec<Vip>,
+}
+/// Customers whose contact has this tag.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Vip {
+    #[prost(string, tag = "1")]
+    pub tag: ::prost::alloc::string::String,
+    /// Points more than the queue's priority.
+    #[prost(uint32, tag = "2")]
+    pub priority: u32,
+}
+/// What one conversation has beyond the others of its queue.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Special {
+    /// Points more than the queue's priority.
+    #[prost(uint32, tag = "1")]
+    pub priority: u32,
+    /// What an agent must know besides what the queue needs; absent: nothing.
+    #[prost(message, optional, tag = "2")]
+    pub needs: ::core::option::Option<Needs>,
+}
+/// What becomes of a conversation whose queue is closed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WhenClosed {
+    #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<when_closed::Kind>,
+}
+/// Nested message and enum types in `WhenClosed`.
+pub mod when_closed {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// The customer is told this; it waits on.
+        #[prost(string, tag = "1")]
+        Say(::prost::alloc::string::String),
+        /// TENANT/DESK/QUEUE: it goes on there at once.
+        #[prost(string, tag = "2")]
+        Overflow(::prost::alloc::string::String),
+    }
+}
+/// For every so much waiting one more point of priority, up to a most.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ageing {
+    #[prost(uint64, tag = "1")]
+    pub every: u64,
+    #[prost(uint32, tag = "2")]
+    pub most: u32,
+}
+/// What an agent must know.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Needs {
+    /// Levels by skill.
+    #[prost(btree_map = "string, uint32", tag = "1")]
+    pub skills: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
+    #[prost(string, repeated, tag = "2")]
+    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What is needed from some time of waiting on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Relaxation {
+    #[prost(uint64, tag = "1")]
+    pub after: u64,
+    /// All that is needed from then on; absent: nothing.
+    #[prost(message, optional, tag = "2")]
+    pub needs: ::core::option::Option<Needs>,
+}
+/// Where conversations go that get nobody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Overflow {
+    /// TENANT/DESK/QUEUE.
+    #[prost(string, tag = "1")]
+    pub to: ::prost::alloc::string::String,
+    #[prost(uint64, optional, tag = "2")]
+    pub after: ::core::option::Option<u64>,
+    #[prost(uint32, optional, tag = "3")]
+    pub refusals: ::core::option::Option<u32>,
+}
+/// The agent who had the customer last is wanted again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sticky {
+    #[prost(uint64, tag = "1")]
+    pub within: u64,
+    #[prost(uint64, tag = "2")]
+    pub grace: u64,
+}
+/// A person who answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Agent {
+    /// TENANT/DESK/QUEUE.
+    #[prost(string, repeated, tag = "1")]
+    pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub capacity: ::core::option::Option<Capacity>,
+    /// Levels by skill.
+    #[prost(btree_map = "string, uint32", tag = "3")]
+    pub skills: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
+    #[prost(string, repeated, tag = "4")]
+    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// TENANT/DESK: whose conversations this agent may give to anyone.
+    #[prost(string, repeated, tag = "5")]
+    pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// As customers read it.
+    #[prost(string, optional, tag = "46")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// How much an agent may hold at once.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Capacity {
+    #[prost(uint32, tag = "1")]
+    pub total: u32,
+    /// By the number of the Channel. A channel not named is limited by `total` alone.
+    #[prost(btree_map = "int32, uint32", tag = "2")]
+    pub per_channel: ::prost::alloc::collections::BTreeMap<i32, u32>,
+    /// By the number of the Channel: how much of `total` a conversation takes. A channel not named takes 1.
+    #[prost(btree_map = "int32, uint32", tag = "3")]
+    pub weights: ::prost::alloc::collections::BTreeMap<i32, u32>,
+}
+/// A program that answers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Bot {
+    #[prost(uint64, tag = "1")]
+    pub answer_within: u64,
+    #[prost(message, optional, tag = "2")]
+    pub kind: ::core::option::Option<BotKind>,
+}
+/// Where a bot's answers come from.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BotKind {
+    #[prost(oneof = "bot_kind::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<bot_kind::Kind>,
+}
+/// Nested message and enum types in `BotKind`.
+pub mod bot_kind {
+    /// Someone's bot, connected to the stream.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Stream {}
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        BuiltIn(super::Flow),
+        #[prost(message, tag = "2")]
+        Stream(Stream),
+    }
+}
+/// What the built-in bot says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Flow {
+    #[prost(string, optional, tag = "1")]
+    pub greeting: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub answers: ::prost::alloc::vec::Vec<KeywordAnswer>,
+    /// Phrases by which a customer asks for a person.
+    #[prost(string, repeated, tag = "4")]
+    pub person_words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub hand_off_text: ::core::option::Option<::prost::alloc::string::String>,
+    /// The name of opening hours.
+    #[prost(string, optional, tag = "6")]
+    pub hours: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub away_text: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What is said to any of these words.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeywordAnswer {
+    #[prost(string, repeated, tag = "1")]
+    pub words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+/// When people are there.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Hours {
+    /// An IANA time zone name.
+    #[prost(string, tag = "1")]
+    pub time_zone: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub open: ::prost::alloc::vec::Vec<OpenSpan>,
+    #[prost(message, repeated, tag = "3")]
+    pub holidays: ::prost::alloc::vec::Vec<Holiday>,
+}
+/// One day or several on which nobody is there between `from` and `to`, in minutes since local midnight.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Holiday {
+    #[prost(message, optional, tag = "1")]
+    pub first: ::core::option::Option<Day>,
+    /// The same for a single day.
+    #[prost(message, optional, tag = "2")]
+    pub last: ::core::option::Option<Day>,
+    #[prost(uint32, tag = "3")]
+    pub from: u32,
+    #[prost(uint32, tag = "4")]
+    pub to: u32,
+}
+/// A day of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Day {
+    /// Absent: every year.
+    #[prost(uint32, optional, tag = "1")]
+    pub year: ::core::option::Option<u32>,
+    #[prost(uint32, tag = "2")]
+    pub month: u32,
+    #[prost(uint32, tag = "3")]
+    pub day: u32,
+}
+/// An open span on one weekday, in minutes since local midnight.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenSpan {
+    /// 1 is Monday, 7 is Sunday.
+    #[prost(uint32, tag = "1")]
+    pub weekday: u32,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+}
+/// Whom of those who can the desk asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Selection {
+    Unspecified = 0,
+    LongestIdle = 1,
+    LeastLoaded = 2,
+    MostSkilled = 3,
+    RoundRobin = 4,
+}
+impl Selection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SELECTION_UNSPECIFIED",
+            Self::LongestIdle => "SELECTION_LONGEST_IDLE",
+            Self::LeastLoaded => "SELECTION_LEAST_LOADED",
+            Self::MostSkilled => "SELECTION_MOST_SKILLED",
+            Self::RoundRobin => "SELECTION_ROUND_ROBIN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SELECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "SELECTION_LONGEST_IDLE" => Some(Self::LongestIdle),
+            "SELECTION_LEAST_LOADED" => Some(Self::LeastLoaded),
+            "SELECTION_MOST_SKILLED" => Some(Self::MostSkilled),
+            "SELECTION_ROUND_ROBIN" => Some(Self::RoundRobin),
+            _ => None,
+        }
+    }
+}
 /// What the conversations of a party may be told or asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 123, 124"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -793,6 +1198,7 @@ pub mod conversation_command {
         /// TENANT/DESK/AGENT.
         #[prost(string, tag = "2")]
         pub agent: ::prost::alloc::string::String,
+        /// Absent: this agent has put it away.
         #[prost(message, optional, tag = "3")]
         pub assignment: ::core::option::Option<super::OfferId>,
     }
@@ -833,6 +1239,90 @@ pub mod conversation_command {
         pub to: ::core::option::Option<super::TransferTo>,
         #[prost(message, optional, tag = "5")]
         pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An administrator gives the conversation to someone, whoever has it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Override {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "2")]
+        pub tenant: ::prost::alloc::string::String,
+        /// The owner epoch that was seen: under another, nothing is done.
+        #[prost(uint32, optional, tag = "3")]
+        pub owner_epoch: ::core::option::Option<u32>,
+        #[prost(message, optional, tag = "4")]
+        pub to: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// An agent asks another in, or someone of a queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Consult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// One of the two has had enough.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EndConsult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// One of the two writes to the other.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Remark {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// Relay, from the desk: who is asked in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultAnswer {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT; absent: nobody.
+        #[prost(string, optional, tag = "3")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// Relay, from the desk: who was asked in is gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultGone {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+    }
+    /// What tags the customer has, as a whole.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteTags {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "3")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
     }
     /// An agent accepted the offer of this conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -955,6 +1445,23 @@ pub mod conversation_command {
         TellAway(TellAway),
         #[prost(message, tag = "82")]
         AwayText(AwayText),
+        /// From an administrator.
+        #[prost(message, tag = "83")]
+        Override(Override),
+        /// Relay, from the ledger.
+        #[prost(message, tag = "84")]
+        NoteTags(NoteTags),
+        /// Agents who are asked in.
+        #[prost(message, tag = "85")]
+        Consult(Consult),
+        #[prost(message, tag = "86")]
+        EndConsult(EndConsult),
+        #[prost(message, tag = "87")]
+        Remark(Remark),
+        #[prost(message, tag = "88")]
+        ConsultAnswer(ConsultAnswer),
+        #[prost(message, tag = "89")]
+        ConsultGone(ConsultGone),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "123")]
         Suppress(Suppress),
@@ -990,7 +1497,7 @@ pub struct Received {
     pub people_only: bool,
 }
 /// One thing a bot does in its answer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BotAction {
     #[prost(oneof = "bot_action::Kind", tags = "1, 2, 3")]
     pub kind: ::core::option::Option<bot_action::Kind>,
@@ -1007,16 +1514,19 @@ pub mod bot_action {
         pub body: ::core::option::Option<super::Sealed>,
     }
     /// Give the conversation to a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct HandOff {
         /// TENANT/DESK/QUEUE; the inbox's own queue if absent.
         #[prost(string, optional, tag = "1")]
         pub queue: ::core::option::Option<::prost::alloc::string::String>,
+        /// What an agent must know for it, and how urgent it is; absent: nothing beyond the queue's.
+        #[prost(message, optional, tag = "2")]
+        pub special: ::core::option::Option<super::Special>,
     }
     /// End the conversation.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Close {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
         Say(Say),
@@ -1062,7 +1572,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 143, 144"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 143, 144"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1267,7 +1777,7 @@ pub mod conversation_what {
         pub outgoing: ::core::option::Option<super::Outgoing>,
     }
     /// A queue owns the conversation. Relayed to the desk.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct AgentWanted {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
@@ -1294,6 +1804,95 @@ pub mod conversation_what {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "10")]
         pub by_request: bool,
+        /// What it has beyond others of the queue.
+        #[prost(message, optional, tag = "11")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// The agent who has the conversation asks another in. Relayed to the desk.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked, which names the consultation.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// This agent is in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultBegan {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT, both.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+    }
+    /// Nobody could be asked in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultFailed {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+    }
+    /// Relayed to the desk, unless who was asked in is gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK: where someone was asked in.
+        #[prost(string, tag = "3")]
+        pub desk: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT; absent: nobody was in yet.
+        #[prost(string, optional, tag = "4")]
+        pub agent: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(enumeration = "super::ConsultEnd", tag = "5")]
+        pub because: i32,
+    }
+    /// Said between the two. The customer does not see it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Remarked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// The customer has these tags, and no others.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TagsNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// FNV-1a of each tag, 64 bits, in order.
+        #[prost(fixed64, repeated, tag = "2")]
+        pub tags: ::prost::alloc::vec::Vec<u64>,
+    }
+    /// A bot said what is special about the conversation, for as long as it is open.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct MarkedSpecial {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub special: ::core::option::Option<super::Special>,
     }
     /// An agent owns the conversation. Relayed to the desk.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1370,9 +1969,9 @@ pub mod conversation_what {
     pub struct Reassigned {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
-        /// TENANT/DESK/AGENT.
-        #[prost(string, tag = "2")]
-        pub by: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT; absent: an administrator.
+        #[prost(string, optional, tag = "2")]
+        pub by: ::core::option::Option<::prost::alloc::string::String>,
         #[prost(message, optional, tag = "3")]
         pub note: ::core::option::Option<super::Sealed>,
     }
@@ -1504,6 +2103,22 @@ pub mod conversation_what {
         AwayAsked(AwayAsked),
         #[prost(message, tag = "102")]
         AwaySaid(AwaySaid),
+        /// What is special about a customer, or about a conversation.
+        #[prost(message, tag = "103")]
+        TagsNoted(TagsNoted),
+        #[prost(message, tag = "104")]
+        MarkedSpecial(MarkedSpecial),
+        /// Agents who are asked in.
+        #[prost(message, tag = "105")]
+        ConsultAsked(ConsultAsked),
+        #[prost(message, tag = "106")]
+        ConsultBegan(ConsultBegan),
+        #[prost(message, tag = "107")]
+        ConsultFailed(ConsultFailed),
+        #[prost(message, tag = "108")]
+        ConsultEnded(ConsultEnded),
+        #[prost(message, tag = "109")]
+        Remarked(Remarked),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "143")]
         Suppressed(Suppressed),
@@ -1532,6 +2147,9 @@ pub struct Tombstone {
     /// Who had a conversation with the customer last, of people.
     #[prost(message, optional, tag = "7")]
     pub known_by: ::core::option::Option<KnownBy>,
+    /// FNV-1a of each tag of the customer, 64 bits, in order.
+    #[prost(fixed64, repeated, tag = "8")]
+    pub tags: ::prost::alloc::vec::Vec<u64>,
     /// Why nothing is sent there, in the order it came.
     #[prost(enumeration = "Suppression", repeated, tag = "48")]
     pub suppressed: ::prost::alloc::vec::Vec<i32>,
@@ -1710,6 +2328,42 @@ impl HandOffReason {
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
+            _ => None,
+        }
+    }
+}
+/// Why an agent is no longer consulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsultEnd {
+    Unspecified = 0,
+    /// One of the two said so.
+    Said = 1,
+    /// Who was consulted is gone.
+    AgentGone = 2,
+    /// The conversation left the agent who had it.
+    Left = 3,
+}
+impl ConsultEnd {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSULT_END_UNSPECIFIED",
+            Self::Said => "CONSULT_END_SAID",
+            Self::AgentGone => "CONSULT_END_AGENT_GONE",
+            Self::Left => "CONSULT_END_LEFT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSULT_END_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSULT_END_SAID" => Some(Self::Said),
+            "CONSULT_END_AGENT_GONE" => Some(Self::AgentGone),
+            "CONSULT_END_LEFT" => Some(Self::Left),
             _ => None,
         }
     }
@@ -1952,389 +2606,19 @@ pub mod delivery_event {
         OutcomeUnknown(OutcomeUnknown),
     }
 }
-/// What a workspace may be asked.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WorkspaceCommand {
-    #[prost(oneof = "workspace_command::Kind", tags = "1")]
-    pub kind: ::core::option::Option<workspace_command::Kind>,
-}
-/// Nested message and enum types in `WorkspaceCommand`.
-pub mod workspace_command {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Kind {
-        /// Make this document the policy; its version is not looked at.
-        #[prost(message, tag = "1")]
-        Apply(super::Policy),
-    }
-}
-/// What happened to a workspace.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WorkspaceEvent {
-    #[prost(oneof = "workspace_event::Kind", tags = "1")]
-    pub kind: ::core::option::Option<workspace_event::Kind>,
-}
-/// Nested message and enum types in `WorkspaceEvent`.
-pub mod workspace_event {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Kind {
-        /// This version is in force.
-        #[prost(message, tag = "1")]
-        PolicyApplied(super::Policy),
-    }
-}
-/// One version of one tenant's workspace.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Policy {
-    #[prost(string, tag = "1")]
-    pub tenant: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub version: u64,
-    /// By name.
-    #[prost(btree_map = "string, message", tag = "3")]
-    pub inboxes: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        Inbox,
-    >,
-    /// By TENANT/DESK/QUEUE.
-    #[prost(btree_map = "string, message", tag = "4")]
-    pub queues: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        Queue,
-    >,
-    /// By TENANT/DESK/AGENT.
-    #[prost(btree_map = "string, message", tag = "5")]
-    pub agents: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        Agent,
-    >,
-    /// By name.
-    #[prost(btree_map = "string, message", tag = "6")]
-    pub bots: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, Bot>,
-    /// By name.
-    #[prost(btree_map = "string, message", tag = "7")]
-    pub hours: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        Hours,
-    >,
-}
-/// The business's own endpoint on a channel.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Inbox {
-    #[prost(enumeration = "Channel", tag = "1")]
-    pub channel: i32,
-    /// A Page id, a mailbox, a number.
-    #[prost(string, tag = "2")]
-    pub address: ::prost::alloc::string::String,
-    #[prost(string, optional, tag = "3")]
-    pub bot: ::core::option::Option<::prost::alloc::string::String>,
-    /// TENANT/DESK/QUEUE.
-    #[prost(string, tag = "4")]
-    pub queue: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "5")]
-    pub reopen_within: u64,
-    #[prost(bool, tag = "6")]
-    pub sandbox: bool,
-    #[prost(btree_map = "string, string", tag = "7")]
-    pub settings: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        ::prost::alloc::string::String,
-    >,
-}
-/// A line of waiting conversations.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Queue {
-    /// Higher goes first.
-    #[prost(sint32, tag = "1")]
-    pub priority: i32,
-    #[prost(uint64, tag = "2")]
-    pub offer_timeout: u64,
-    #[prost(message, optional, tag = "3")]
-    pub ageing: ::core::option::Option<Ageing>,
-    /// What an agent must know; absent: nothing.
-    #[prost(message, optional, tag = "4")]
-    pub needs: ::core::option::Option<Needs>,
-    /// What is needed instead after some waiting.
-    #[prost(message, repeated, tag = "5")]
-    pub relaxations: ::prost::alloc::vec::Vec<Relaxation>,
-    /// Absent: the longest idle.
-    #[prost(enumeration = "Selection", optional, tag = "6")]
-    pub selection: ::core::option::Option<i32>,
-    #[prost(message, optional, tag = "7")]
-    pub overflow: ::core::option::Option<Overflow>,
-    #[prost(message, optional, tag = "8")]
-    pub sticky: ::core::option::Option<Sticky>,
-    /// An offer is an assignment.
-    #[prost(bool, tag = "9")]
-    pub auto_accept: bool,
-    #[prost(uint64, optional, tag = "10")]
-    pub wrap_up: ::core::option::Option<u64>,
-    /// The service level target.
-    #[prost(uint64, optional, tag = "11")]
-    pub answer_within: ::core::option::Option<u64>,
-    /// Conversations that go to the desk as such wait here.
-    #[prost(bool, tag = "12")]
-    pub default: bool,
-    /// The name of hours; absent: it is always open.
-    #[prost(string, optional, tag = "32")]
-    pub hours: ::core::option::Option<::prost::alloc::string::String>,
-    /// What becomes of conversations outside of the hours, besides waiting.
-    #[prost(message, optional, tag = "33")]
-    pub when_closed: ::core::option::Option<WhenClosed>,
-    /// An agent who lets so many offers in a row expire is away.
-    #[prost(uint32, optional, tag = "34")]
-    pub away_after_expired: ::core::option::Option<u32>,
-}
-/// What becomes of a conversation whose queue is closed.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WhenClosed {
-    #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
-    pub kind: ::core::option::Option<when_closed::Kind>,
-}
-/// Nested message and enum types in `WhenClosed`.
-pub mod when_closed {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Kind {
-        /// The customer is told this; it waits on.
-        #[prost(string, tag = "1")]
-        Say(::prost::alloc::string::String),
-        /// TENANT/DESK/QUEUE: it goes on there at once.
-        #[prost(string, tag = "2")]
-        Overflow(::prost::alloc::string::String),
-    }
-}
-/// For every so much waiting one more point of priority, up to a most.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Ageing {
-    #[prost(uint64, tag = "1")]
-    pub every: u64,
-    #[prost(uint32, tag = "2")]
-    pub most: u32,
-}
-/// What an agent must know.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Needs {
-    /// Levels by skill.
-    #[prost(btree_map = "string, uint32", tag = "1")]
-    pub skills: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        u32,
-    >,
-    #[prost(string, repeated, tag = "2")]
-    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-/// What is needed from some time of waiting on.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Relaxation {
-    #[prost(uint64, tag = "1")]
-    pub after: u64,
-    /// All that is needed from then on; absent: nothing.
-    #[prost(message, optional, tag = "2")]
-    pub needs: ::core::option::Option<Needs>,
-}
-/// Where conversations go that get nobody.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Overflow {
-    /// TENANT/DESK/QUEUE.
-    #[prost(string, tag = "1")]
-    pub to: ::prost::alloc::string::String,
-    #[prost(uint64, optional, tag = "2")]
-    pub after: ::core::option::Option<u64>,
-    #[prost(uint32, optional, tag = "3")]
-    pub refusals: ::core::option::Option<u32>,
-}
-/// The agent who had the customer last is wanted again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Sticky {
-    #[prost(uint64, tag = "1")]
-    pub within: u64,
-    #[prost(uint64, tag = "2")]
-    pub grace: u64,
-}
-/// A person who answers.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Agent {
-    /// TENANT/DESK/QUEUE.
-    #[prost(string, repeated, tag = "1")]
-    pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, optional, tag = "2")]
-    pub capacity: ::core::option::Option<Capacity>,
-    /// Levels by skill.
-    #[prost(btree_map = "string, uint32", tag = "3")]
-    pub skills: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        u32,
-    >,
-    #[prost(string, repeated, tag = "4")]
-    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// TENANT/DESK: whose conversations this agent may give to anyone.
-    #[prost(string, repeated, tag = "5")]
-    pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// As customers read it.
-    #[prost(string, optional, tag = "46")]
-    pub name: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// How much an agent may hold at once.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Capacity {
-    #[prost(uint32, tag = "1")]
-    pub total: u32,
-    /// By the number of the Channel. A channel not named is limited by `total` alone.
-    #[prost(btree_map = "int32, uint32", tag = "2")]
-    pub per_channel: ::prost::alloc::collections::BTreeMap<i32, u32>,
-    /// By the number of the Channel: how much of `total` a conversation takes. A channel not named takes 1.
-    #[prost(btree_map = "int32, uint32", tag = "3")]
-    pub weights: ::prost::alloc::collections::BTreeMap<i32, u32>,
-}
-/// A program that answers.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Bot {
-    #[prost(uint64, tag = "1")]
-    pub answer_within: u64,
-    #[prost(message, optional, tag = "2")]
-    pub kind: ::core::option::Option<BotKind>,
-}
-/// Where a bot's answers come from.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BotKind {
-    #[prost(oneof = "bot_kind::Kind", tags = "1, 2")]
-    pub kind: ::core::option::Option<bot_kind::Kind>,
-}
-/// Nested message and enum types in `BotKind`.
-pub mod bot_kind {
-    /// Someone's bot, connected to the stream.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Stream {}
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Kind {
-        #[prost(message, tag = "1")]
-        BuiltIn(super::Flow),
-        #[prost(message, tag = "2")]
-        Stream(Stream),
-    }
-}
-/// What the built-in bot says.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Flow {
-    #[prost(string, optional, tag = "1")]
-    pub greeting: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "2")]
-    pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, repeated, tag = "3")]
-    pub answers: ::prost::alloc::vec::Vec<KeywordAnswer>,
-    /// Phrases by which a customer asks for a person.
-    #[prost(string, repeated, tag = "4")]
-    pub person_words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "5")]
-    pub hand_off_text: ::core::option::Option<::prost::alloc::string::String>,
-    /// The name of opening hours.
-    #[prost(string, optional, tag = "6")]
-    pub hours: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "7")]
-    pub away_text: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// What is said to any of these words.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeywordAnswer {
-    #[prost(string, repeated, tag = "1")]
-    pub words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, tag = "2")]
-    pub text: ::prost::alloc::string::String,
-}
-/// When people are there.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Hours {
-    /// An IANA time zone name.
-    #[prost(string, tag = "1")]
-    pub time_zone: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "2")]
-    pub open: ::prost::alloc::vec::Vec<OpenSpan>,
-    #[prost(message, repeated, tag = "3")]
-    pub holidays: ::prost::alloc::vec::Vec<Holiday>,
-}
-/// One day or several on which nobody is there between `from` and `to`, in minutes since local midnight.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Holiday {
-    #[prost(message, optional, tag = "1")]
-    pub first: ::core::option::Option<Day>,
-    /// The same for a single day.
-    #[prost(message, optional, tag = "2")]
-    pub last: ::core::option::Option<Day>,
-    #[prost(uint32, tag = "3")]
-    pub from: u32,
-    #[prost(uint32, tag = "4")]
-    pub to: u32,
-}
-/// A day of the calendar.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Day {
-    /// Absent: every year.
-    #[prost(uint32, optional, tag = "1")]
-    pub year: ::core::option::Option<u32>,
-    #[prost(uint32, tag = "2")]
-    pub month: u32,
-    #[prost(uint32, tag = "3")]
-    pub day: u32,
-}
-/// An open span on one weekday, in minutes since local midnight.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OpenSpan {
-    /// 1 is Monday, 7 is Sunday.
-    #[prost(uint32, tag = "1")]
-    pub weekday: u32,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-}
-/// Whom of those who can the desk asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Selection {
-    Unspecified = 0,
-    LongestIdle = 1,
-    LeastLoaded = 2,
-    MostSkilled = 3,
-    RoundRobin = 4,
-}
-impl Selection {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "SELECTION_UNSPECIFIED",
-            Self::LongestIdle => "SELECTION_LONGEST_IDLE",
-            Self::LeastLoaded => "SELECTION_LEAST_LOADED",
-            Self::MostSkilled => "SELECTION_MOST_SKILLED",
-            Self::RoundRobin => "SELECTION_ROUND_ROBIN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "SELECTION_UNSPECIFIED" => Some(Self::Unspecified),
-            "SELECTION_LONGEST_IDLE" => Some(Self::LongestIdle),
-            "SELECTION_LEAST_LOADED" => Some(Self::LeastLoaded),
-            "SELECTION_MOST_SKILLED" => Some(Self::MostSkilled),
-            "SELECTION_ROUND_ROBIN" => Some(Self::RoundRobin),
-            _ => None,
-        }
-    }
-}
 /// What a desk may be told or asked.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskCommand {
     #[prost(
         oneof = "desk_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 40, 42, 41, 43, 44"
     )]
     pub kind: ::core::option::Option<desk_command::Kind>,
 }
 /// Nested message and enum types in `DeskCommand`.
 pub mod desk_command {
     /// A conversation waits for a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Enqueue {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
@@ -2359,6 +2643,32 @@ pub mod desk_command {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "9")]
         pub by_request: bool,
+        /// What it has beyond others of the queue.
+        #[prost(message, optional, tag = "10")]
+        pub special: ::core::option::Option<super::Special>,
+    }
+    /// A conversation's agent asks another in, or someone of a queue.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Consult {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The command that asked, which names the consultation.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "4")]
+        pub whom: ::core::option::Option<super::TransferTo>,
+    }
+    /// Nobody is consulted about it any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EndConsult {
+        /// TENANT/DESK.
+        #[prost(string, tag = "1")]
+        pub desk: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
     }
     /// A conversation no longer waits.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2444,7 +2754,7 @@ pub mod desk_command {
     /// A new leader takes over.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Recover {}
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// Relays, from conversations.
         #[prost(message, tag = "1")]
@@ -2475,21 +2785,62 @@ pub mod desk_command {
         Recover(Recover),
         #[prost(message, tag = "41")]
         TimerFired(super::TimerId),
+        /// Relays, from conversations: agents who are asked in.
+        #[prost(message, tag = "43")]
+        Consult(Consult),
+        #[prost(message, tag = "44")]
+        EndConsult(EndConsult),
     }
 }
 /// What happened at a desk.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskEvent {
     #[prost(
         oneof = "desk_event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102"
+        tags = "1, 2, 3, 4, 5, 6, 7, 20, 21, 40, 41, 42, 43, 44, 45, 46, 60, 61, 62, 80, 101, 102, 103, 104, 105"
     )]
     pub kind: ::core::option::Option<desk_event::Kind>,
 }
 /// Nested message and enum types in `DeskEvent`.
 pub mod desk_event {
-    /// A conversation waits here.
+    /// An agent is asked in to look on. Relayed to the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultBegan {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+    }
+    /// Nobody who was asked can be in. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultFailed {
+        /// TENANT/DESK.
+        #[prost(string, tag = "1")]
+        pub desk: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+    }
+    /// An agent looks on no more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub consult: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub agent: ::prost::alloc::string::String,
+        /// The agent left: relayed to the conversation.
+        #[prost(bool, tag = "4")]
+        pub gone: bool,
+    }
+    /// A conversation waits here.
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Enqueued {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
@@ -2515,6 +2866,9 @@ pub mod desk_event {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "10")]
         pub by_request: bool,
+        /// What it has beyond others of the queue: its points come on top of `priority`.
+        #[prost(message, optional, tag = "11")]
+        pub special: ::core::option::Option<super::Special>,
     }
     /// Nobody could be asked for now.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2776,7 +3130,7 @@ pub mod desk_event {
         #[prost(message, optional, tag = "3")]
         pub conversation: ::core::option::Option<super::ConversationId>,
     }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// The line.
         #[prost(message, tag = "1")]
@@ -2829,6 +3183,13 @@ pub mod desk_event {
         /// An agent who does not answer.
         #[prost(message, tag = "102")]
         SentAway(SentAway),
+        /// Agents who are asked in.
+        #[prost(message, tag = "103")]
+        ConsultBegan(ConsultBegan),
+        #[prost(message, tag = "104")]
+        ConsultFailed(ConsultFailed),
+        #[prost(message, tag = "105")]
+        ConsultEnded(ConsultEnded),
     }
 }
 /// Why an agent was asked, or nobody was.

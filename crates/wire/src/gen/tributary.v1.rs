@@ -244,11 +244,24 @@ pub mod bot_message {
         pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
     /// Gives the conversation to a person.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct HandOff {
         /// Empty: the inbox's own queue.
         #[prost(string, tag = "1")]
         pub queue: ::prost::alloc::string::String,
+        /// Points more than the queue's priority, a million at most. It goes before whoever has fewer, for as long as it is open.
+        #[prost(uint32, tag = "2")]
+        pub priority: u32,
+        /// What an agent must know besides what the queue needs: levels by skill (from 1), 16 with the languages. They stay
+        /// with the conversation until it is closed, also in another queue, as far as anyone there has them. If nobody who
+        /// serves the queue does, the answer is rejected as `invalid`, and says which: answer again.
+        #[prost(btree_map = "string, uint32", tag = "3")]
+        pub skills: ::prost::alloc::collections::BTreeMap<
+            ::prost::alloc::string::String,
+            u32,
+        >,
+        #[prost(string, repeated, tag = "4")]
+        pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Item {
@@ -1507,6 +1520,18 @@ pub mod policy {
         /// An agent who lets so many offers in a row expire, the last of them from this queue, is away; 0: never.
         #[prost(uint32, tag = "34")]
         pub away_after_expired: u32,
+        /// Customers who go before others. Of those that a customer is, the one that gives the most counts.
+        #[prost(message, repeated, tag = "35")]
+        pub vip: ::prost::alloc::vec::Vec<Vip>,
+    }
+    /// Customers whose contact has this tag.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Vip {
+        #[prost(string, tag = "1")]
+        pub tag: ::prost::alloc::string::String,
+        /// Points more than the queue's priority.
+        #[prost(uint32, tag = "2")]
+        pub priority: u32,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WhenClosed {
@@ -2222,7 +2247,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 185, 186"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 185, 186"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2338,7 +2363,7 @@ pub mod event {
         pub body: ::core::option::Option<super::Body>,
     }
     /// The conversation waits for a person: a queue owns it.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct AgentWanted {
         #[prost(string, tag = "1")]
         pub queue: ::prost::alloc::string::String,
@@ -2361,6 +2386,55 @@ pub mod event {
         /// That agent asked for it, and is not asked again.
         #[prost(bool, tag = "8")]
         pub by_request: bool,
+        /// What it has beyond others of the queue, by its customer's tags and by what a bot said. Absent: nothing.
+        #[prost(message, optional, tag = "9")]
+        pub special: ::core::option::Option<Special>,
+    }
+    /// What one conversation has beyond the others of its queue.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Special {
+        /// Points more than the queue's priority.
+        #[prost(uint32, tag = "1")]
+        pub priority: u32,
+        /// What an agent must know besides what the queue needs. Absent: nothing.
+        #[prost(message, optional, tag = "2")]
+        pub needs: ::core::option::Option<super::policy::Needs>,
+    }
+    /// An agent was asked in to look on.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct ConsultBegan {
+        /// Who has the conversation.
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub note: ::core::option::Option<super::Body>,
+    }
+    /// That agent looks on no more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(string, tag = "1")]
+        pub agent: ::prost::alloc::string::String,
+        /// `said` (by one of the two), `agent_gone`, `left` (the conversation left the agent who had it).
+        #[prost(string, tag = "2")]
+        pub because: ::prost::alloc::string::String,
+    }
+    /// Said between the two. The customer does not see it.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Remarked {
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub body: ::core::option::Option<super::Body>,
+    }
+    /// A bot said what is special about the conversation, for as long as it is open.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct MarkedSpecial {
+        #[prost(message, optional, tag = "1")]
+        pub special: ::core::option::Option<Special>,
     }
     /// An agent owns the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2458,7 +2532,7 @@ pub mod event {
             Customer(()),
         }
     }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Enqueued {
         #[prost(string, tag = "1")]
         pub queue: ::prost::alloc::string::String,
@@ -2472,6 +2546,9 @@ pub mod event {
         pub again: bool,
         #[prost(string, tag = "6")]
         pub agent: ::prost::alloc::string::String,
+        /// Its points come on top of `priority`. Absent: nothing.
+        #[prost(message, optional, tag = "7")]
+        pub special: ::core::option::Option<Special>,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Dequeued {
@@ -2790,6 +2867,16 @@ pub mod event {
         /// An agent who does not answer.
         #[prost(message, tag = "144")]
         SentAway(SentAway),
+        /// What is special about a conversation.
+        #[prost(message, tag = "145")]
+        MarkedSpecial(MarkedSpecial),
+        /// Agents who are asked in.
+        #[prost(message, tag = "146")]
+        ConsultBegan(ConsultBegan),
+        #[prost(message, tag = "147")]
+        ConsultEnded(ConsultEnded),
+        #[prost(message, tag = "148")]
+        Remarked(Remarked),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "185")]
         Suppressed(Suppressed),
@@ -3296,7 +3383,10 @@ pub struct AgentMessage {
     /// reconnect. Not needed for `hello`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    #[prost(oneof = "agent_message::Item", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "agent_message::Item",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+    )]
     pub item: ::core::option::Option<agent_message::Item>,
 }
 /// Nested message and enum types in `AgentMessage`.
@@ -3369,6 +3459,7 @@ pub mod agent_message {
     pub struct Close {
         #[prost(string, tag = "1")]
         pub conversation: ::prost::alloc::string::String,
+        /// Empty: this agent has put it away.
         #[prost(string, tag = "2")]
         pub assignment: ::prost::alloc::string::String,
     }
@@ -3395,6 +3486,51 @@ pub mod agent_message {
     pub struct Wake {
         #[prost(string, tag = "1")]
         pub conversation: ::prost::alloc::string::String,
+    }
+    /// Asks another agent in, or someone who serves a queue: to see what is said from then on (what was said before is in
+    /// `Timelines.Get`), and to exchange remarks with this agent. Takes no room; an agent looks on in three conversations at
+    /// most. Answered once that agent is in; `not_present` if nobody who is asked is available and has time. One at a time. It
+    /// is over when either says so, when that agent's presence ends, and when the conversation leaves this agent.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Consult {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        /// For that agent; sealed like a message.
+        #[prost(string, tag = "5")]
+        pub note: ::prost::alloc::string::String,
+        #[prost(oneof = "consult::Whom", tags = "3, 4, 6")]
+        pub whom: ::core::option::Option<consult::Whom>,
+    }
+    /// Nested message and enum types in `Consult`.
+    pub mod consult {
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Whom {
+            #[prost(string, tag = "3")]
+            Queue(::prost::alloc::string::String),
+            #[prost(string, tag = "4")]
+            Agent(::prost::alloc::string::String),
+            /// A desk (TENANT/DESK): someone of its default queue, or its only one.
+            #[prost(string, tag = "6")]
+            Desk(::prost::alloc::string::String),
+        }
+    }
+    /// Either of the two has had enough.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct EndConsult {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+    }
+    /// Written to the other of the two, and never to the customer.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Remark {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub text: ::prost::alloc::string::String,
+        #[prost(message, repeated, tag = "3")]
+        pub attachments: ::prost::alloc::vec::Vec<super::Attachment>,
     }
     /// Gives a conversation to someone, whoever has it: a bot, a queue, or an agent, who is told in `released`. Only an
     /// agent who supervises its desk may; anyone else is refused as `forbidden`. Answered once it has left whoever had it.
@@ -3453,13 +3589,19 @@ pub mod agent_message {
         Snooze(Snooze),
         #[prost(message, tag = "12")]
         Wake(Wake),
+        #[prost(message, tag = "13")]
+        Consult(Consult),
+        #[prost(message, tag = "14")]
+        EndConsult(EndConsult),
+        #[prost(message, tag = "15")]
+        Remark(Remark),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeskMessage {
     #[prost(
         oneof = "desk_message::Item",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31, 32, 33, 34, 35"
     )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
@@ -3470,6 +3612,59 @@ pub mod desk_message {
     pub struct SentAway {
         #[prost(uint32, tag = "1")]
         pub expired: u32,
+    }
+    /// What this agent takes, or wants back, cannot be the agent's at once. It waits for the agent as the command says; with
+    /// room, or once available, `assigned` follows.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotYet {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(enumeration = "not_yet::Why", tag = "2")]
+        pub why: i32,
+    }
+    /// Nested message and enum types in `NotYet`.
+    pub mod not_yet {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            PartialOrd,
+            Ord,
+            ::prost::Enumeration
+        )]
+        #[repr(i32)]
+        pub enum Why {
+            Unspecified = 0,
+            /// No room for one more of its channel.
+            NoRoom = 1,
+            /// The agent is away.
+            Away = 2,
+        }
+        impl Why {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::Unspecified => "WHY_UNSPECIFIED",
+                    Self::NoRoom => "WHY_NO_ROOM",
+                    Self::Away => "WHY_AWAY",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "WHY_UNSPECIFIED" => Some(Self::Unspecified),
+                    "WHY_NO_ROOM" => Some(Self::NoRoom),
+                    "WHY_AWAY" => Some(Self::Away),
+                    _ => None,
+                }
+            }
+        }
     }
     /// What the agent holds as the stream begins. It replaces all that the client knew; what follows continues it.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3484,6 +3679,101 @@ pub mod desk_message {
         pub wrap_ups: ::prost::alloc::vec::Vec<WrapUp>,
         #[prost(message, repeated, tag = "5")]
         pub snoozed: ::prost::alloc::vec::Vec<Snoozed>,
+        /// Those that this agent asked for, and those that it was asked in to.
+        #[prost(message, repeated, tag = "6")]
+        pub consults: ::prost::alloc::vec::Vec<Consult>,
+    }
+    /// An agent is asked in: said to both.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Consult {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub inbox: ::prost::alloc::string::String,
+        /// Unspecified where the workspace no longer has the inbox.
+        #[prost(enumeration = "super::Channel", tag = "3")]
+        pub channel: i32,
+        /// Who has the conversation.
+        #[prost(string, tag = "4")]
+        pub by: ::prost::alloc::string::String,
+        /// Who is asked in.
+        #[prost(string, tag = "5")]
+        pub agent: ::prost::alloc::string::String,
+        /// Absent where nothing was left.
+        #[prost(message, optional, tag = "6")]
+        pub note: ::core::option::Option<super::Body>,
+    }
+    /// Who was asked in looks on no more: said to both.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ConsultEnded {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(enumeration = "consult_ended::Why", tag = "3")]
+        pub why: i32,
+    }
+    /// Nested message and enum types in `ConsultEnded`.
+    pub mod consult_ended {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            PartialOrd,
+            Ord,
+            ::prost::Enumeration
+        )]
+        #[repr(i32)]
+        pub enum Why {
+            Unspecified = 0,
+            /// One of the two said so.
+            Said = 1,
+            /// The presence of who was asked in ended.
+            AgentGone = 2,
+            /// The conversation left the agent who had it.
+            Left = 3,
+        }
+        impl Why {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::Unspecified => "WHY_UNSPECIFIED",
+                    Self::Said => "WHY_SAID",
+                    Self::AgentGone => "WHY_AGENT_GONE",
+                    Self::Left => "WHY_LEFT",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "WHY_UNSPECIFIED" => Some(Self::Unspecified),
+                    "WHY_SAID" => Some(Self::Said),
+                    "WHY_AGENT_GONE" => Some(Self::AgentGone),
+                    "WHY_LEFT" => Some(Self::Left),
+                    _ => None,
+                }
+            }
+        }
+    }
+    /// Said between the two, to both.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Remark {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "4")]
+        pub body: ::core::option::Option<super::Body>,
+        #[prost(message, optional, tag = "5")]
+        pub at: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// This agent has put the conversation away.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3610,7 +3900,7 @@ pub mod desk_message {
         pub conversation: ::prost::alloc::string::String,
         #[prost(enumeration = "released::Why", tag = "3")]
         pub why: i32,
-        /// The supervisor who took or gave it away; empty for every other reason.
+        /// The supervisor who took or gave it away; empty for an administrator, and for every other reason.
         #[prost(string, tag = "4")]
         pub by: ::prost::alloc::string::String,
     }
@@ -3670,7 +3960,7 @@ pub mod desk_message {
             }
         }
     }
-    /// Said in a conversation that is this agent's.
+    /// Said in a conversation that is this agent's, or that it was asked in to.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Message {
         #[prost(string, tag = "1")]
@@ -3701,7 +3991,7 @@ pub mod desk_message {
         pub enum Author {
             Unspecified = 0,
             Customer = 1,
-            /// This agent, perhaps from another client.
+            /// The agent who has it: this one, perhaps from another client, or the one who asked this one in.
             Agent = 2,
         }
         impl Author {
@@ -3789,6 +4079,14 @@ pub mod desk_message {
         SnoozeEnded(SnoozeEnded),
         #[prost(message, tag = "31")]
         SentAway(SentAway),
+        #[prost(message, tag = "32")]
+        NotYet(NotYet),
+        #[prost(message, tag = "33")]
+        Consult(Consult),
+        #[prost(message, tag = "34")]
+        ConsultEnded(ConsultEnded),
+        #[prost(message, tag = "35")]
+        Remark(Remark),
     }
 }
 /// Generated client implementations.
@@ -4758,6 +5056,42 @@ pub mod operator_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReassignRequest {
+    /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
+    #[prost(string, tag = "1")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub conversation: ::prost::alloc::string::String,
+    /// Its owner epoch as the caller saw it: if it has another owner by now, this is refused as `stale`. Absent: whoever
+    /// has it now.
+    #[prost(uint32, optional, tag = "3")]
+    pub owner_epoch: ::core::option::Option<u32>,
+    /// For the next agent; sealed like a message.
+    #[prost(string, tag = "7")]
+    pub note: ::prost::alloc::string::String,
+    #[prost(oneof = "reassign_request::To", tags = "4, 5, 6")]
+    pub to: ::core::option::Option<reassign_request::To>,
+}
+/// Nested message and enum types in `ReassignRequest`.
+pub mod reassign_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum To {
+        #[prost(string, tag = "4")]
+        Queue(::prost::alloc::string::String),
+        #[prost(string, tag = "5")]
+        Agent(::prost::alloc::string::String),
+        /// A desk (TENANT/DESK): to its default queue, or its only one.
+        #[prost(string, tag = "6")]
+        Desk(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReassignResponse {
+    /// Where the decision stands in its partition of the log.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchRequest {
     /// TENANT/DESK, or the desk's name alone. None: all desks of the tenant.
     #[prost(string, repeated, tag = "1")]
@@ -4903,7 +5237,8 @@ pub mod supervision_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// How the desks are doing, as it changes. Administrators only.
+    /// How the desks are doing, as it changes, and who gets what. For administrators; an agent who supervises desks watches
+    /// those.
     ///
     /// Everything is folded from the log, so every server tells the same, also after a restart. docs/supervision.md says
     /// what each figure means.
@@ -5015,6 +5350,32 @@ pub mod supervision_client {
                 .insert(GrpcMethod::new("tributary.v1.Supervision", "Watch"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Gives a conversation to someone, whoever has it, as a supervising agent does on `Desk.Work`. Administrators only. A
+        /// refusal is FAILED_PRECONDITION, its code in the metadata `tributary-code`.
+        pub async fn reassign(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReassignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReassignResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Supervision/Reassign",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Supervision", "Reassign"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5044,8 +5405,18 @@ pub mod supervision_server {
             &self,
             request: tonic::Request<super::WatchRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// Gives a conversation to someone, whoever has it, as a supervising agent does on `Desk.Work`. Administrators only. A
+        /// refusal is FAILED_PRECONDITION, its code in the metadata `tributary-code`.
+        async fn reassign(
+            &self,
+            request: tonic::Request<super::ReassignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReassignResponse>,
+            tonic::Status,
+        >;
     }
-    /// How the desks are doing, as it changes. Administrators only.
+    /// How the desks are doing, as it changes, and who gets what. For administrators; an agent who supervises desks watches
+    /// those.
     ///
     /// Everything is folded from the log, so every server tells the same, also after a restart. docs/supervision.md says
     /// what each figure means.
@@ -5171,6 +5542,51 @@ pub mod supervision_server {
                     };
                     Box::pin(fut)
                 }
+                "/tributary.v1.Supervision/Reassign" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReassignSvc<T: Supervision>(pub Arc<T>);
+                    impl<
+                        T: Supervision,
+                    > tonic::server::UnaryService<super::ReassignRequest>
+                    for ReassignSvc<T> {
+                        type Response = super::ReassignResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReassignRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Supervision>::reassign(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReassignSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -5210,6 +5626,28 @@ pub mod supervision_server {
     impl<T> tonic::server::NamedService for SupervisionServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WhyRequest {
+    #[prost(string, tag = "1")]
+    pub conversation: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WhyResponse {
+    /// Oldest first, 5,000 at most.
+    #[prost(message, repeated, tag = "1")]
+    pub sentences: ::prost::alloc::vec::Vec<Sentence>,
+    /// How many there are beyond these.
+    #[prost(uint32, tag = "2")]
+    pub left_out: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sentence {
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// English, for people; for programs there are the events. Of the conversation: "is offered to …".
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTimelineRequest {
@@ -5401,6 +5839,30 @@ pub mod timelines_client {
                 .insert(GrpcMethod::new("tributary.v1.Timelines", "Get"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells why a conversation went to whom it went to, as `tributary why` does: who had it, where it waited and for how
+        /// long, to whom it was offered, how many others were considered, under which version of the workspace. What was
+        /// written is not told. Read from the log: ask when someone wants to know, not for every conversation.
+        pub async fn why(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WhyRequest>,
+        ) -> std::result::Result<tonic::Response<super::WhyResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Timelines/Why",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Timelines", "Why"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5424,6 +5886,13 @@ pub mod timelines_server {
             tonic::Response<super::GetTimelineResponse>,
             tonic::Status,
         >;
+        /// Tells why a conversation went to whom it went to, as `tributary why` does: who had it, where it waited and for how
+        /// long, to whom it was offered, how many others were considered, under which version of the workspace. What was
+        /// written is not told. Read from the log: ask when someone wants to know, not for every conversation.
+        async fn why(
+            &self,
+            request: tonic::Request<super::WhyRequest>,
+        ) -> std::result::Result<tonic::Response<super::WhyResponse>, tonic::Status>;
     }
     /// What happened with a customer, in order. Any role but a bot's may read.
     #[derive(Debug)]
@@ -5532,6 +6001,49 @@ pub mod timelines_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tributary.v1.Timelines/Why" => {
+                    #[allow(non_camel_case_types)]
+                    struct WhySvc<T: Timelines>(pub Arc<T>);
+                    impl<T: Timelines> tonic::server::UnaryService<super::WhyRequest>
+                    for WhySvc<T> {
+                        type Response = super::WhyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WhyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Timelines>::why(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WhySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

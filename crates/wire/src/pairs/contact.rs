@@ -14,6 +14,7 @@ choice! { domain::contact::Event => ContactEvent, contact_event {
     Linked { tenant, contact, party, was },
     Tagged { tenant, contact, tag },
     Untagged { tenant, contact, tag },
+    TagsTold { tenant, party, tags },
 }}
 
 timers! { domain::contact::TimerId => Contact {} }

@@ -20,6 +20,13 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Snooze { conversation, agent, assignment, until },
     Wake { conversation, agent },
     Reassign { conversation, by, owner_epoch, to, note },
+    Override { conversation, tenant, owner_epoch, to, note },
+    NoteTags { tenant, party, tags },
+    Consult { conversation, agent, assignment, whom, note },
+    EndConsult { conversation, agent },
+    Remark { conversation, agent, message, body },
+    ConsultAnswer { conversation, consult, agent },
+    ConsultGone { conversation, consult },
     Assign { conversation, owner_epoch, offer, agent, command },
     GiveBack { conversation, assignment },
     Overflow { conversation, owner_epoch, to, since },
@@ -35,7 +42,7 @@ message! {
 
 choice! { domain::conversation::BotAction => BotAction, bot_action {
     Say { message, body },
-    HandOff { queue },
+    HandOff { queue, special },
     Close {},
 }}
 
@@ -60,6 +67,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
     OptedIn { party },
+    TagsNoted { party, tags },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
     Retired { party },
@@ -69,8 +77,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TurnAsked { turn, bot, content, message, answer_by },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
+    MarkedSpecial { conversation, special },
     AgentWanted {
-        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+        conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request, special
     },
     Assigned { conversation, agent, assignment, owner_epoch, command },
     AssignmentRefused { conversation, offer, command },
@@ -79,6 +88,11 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Transferred { conversation, by, note },
     Reassigned { conversation, by, note },
     Snoozed { conversation, agent, assignment, owner_epoch, until },
+    ConsultAsked { conversation, consult, by, whom, note },
+    ConsultBegan { conversation, consult, by, agent, note },
+    ConsultFailed { conversation, consult },
+    ConsultEnded { conversation, consult, desk, agent, because },
+    Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     AwayAsked { conversation, owner_epoch, queue, until, again_at },
@@ -88,7 +102,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic
     }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
@@ -110,6 +124,7 @@ enumeration! {
     }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut }
+    domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }
 
 timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed, AwayUnsaid } }

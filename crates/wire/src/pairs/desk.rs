@@ -5,12 +5,14 @@ use domain::desk::{Considered, Why};
 use crate::message::{choice, enumeration, message, timers};
 
 choice! { domain::desk::Command => DeskCommand, desk_command {
-    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request },
+    Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request, special },
     Withdraw { conversation, owner_epoch },
     Confirm { offer, command },
     Refuse { offer, command },
     Release { assignment },
     PutAway { assignment },
+    Consult { conversation, consult, by, whom },
+    EndConsult { desk, consult },
     SetPresence { agent, presence, until },
     Accept { agent, offer },
     Decline { agent, offer },
@@ -22,7 +24,7 @@ choice! { domain::desk::Command => DeskCommand, desk_command {
 
 choice! { domain::desk::Event => DeskEvent, desk_event {
     Enqueued {
-        conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request
+        conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request, special
     },
     Waits { conversation, queue, why },
     Stranded { conversation, queue, because },
@@ -44,6 +46,9 @@ choice! { domain::desk::Event => DeskEvent, desk_event {
     AssignmentEnded { assignment, agent, conversation },
     GivingBack { assignment, agent, conversation },
     WrapUpBegan { assignment, agent, conversation, until },
+    ConsultBegan { consult, conversation, agent },
+    ConsultFailed { desk, consult, conversation },
+    ConsultEnded { consult, conversation, agent, gone },
     WorkDeferred { desk },
 }}
 

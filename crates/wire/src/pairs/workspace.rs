@@ -2,7 +2,7 @@
 
 use domain::policy::{
     Ageing, Agent, Bot, Capacity, Day, Flow, Holiday, Hours, Inbox, KeywordAnswer, Needs, OpenSpan, Overflow,
-    Policy, Queue, Relaxation, Selection, Sticky,
+    Policy, Queue, Relaxation, Selection, Special, Sticky, Vip,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -20,8 +20,10 @@ message! {
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     Queue => Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, default, hours, when_closed, away_after_expired,
+        answer_within, default, hours, when_closed, away_after_expired, vip,
     }
+    Vip => Vip { tag, priority }
+    Special => Special { priority, needs }
     Ageing => Ageing { every, most }
     Relaxation => Relaxation { after, needs }
     Overflow => Overflow { to, after, refusals }

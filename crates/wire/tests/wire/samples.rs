@@ -10,7 +10,8 @@ use bytes::Bytes;
 use domain::{
     AgentId, BotId, Cause, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId,
     Intake, LanguageId, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection,
-    SkillId, Step, TenantId, Timer, Timestamp, contact, conversation, delivery, desk, workspace,
+    SkillId, Step, Tags, TenantId, Timer, Timestamp, contact, conversation, delivery, desk, policy,
+    workspace,
 };
 use wire::{Codec, Decision};
 
@@ -133,6 +134,7 @@ sample! {
     DeskId: |dice| DeskId::new(dice.any(), &dice.name()).expect("a name");
     QueueId: |dice| QueueId::new(dice.any(), &dice.name()).expect("a name");
     AgentId: |dice| AgentId::new(dice.any(), &dice.name()).expect("a name");
+    Tags: |dice| Tags::from(dice.any::<Vec<u64>>());
     Result<(), Rejection>: |dice| if dice.any() { Ok(()) } else { Err(dice.any()) };
     (Peer, u64): |dice| (dice.any(), dice.any());
 }
@@ -144,6 +146,12 @@ impl<T: Sample> Sample for Option<T> {
 }
 
 impl Sample for Arc<AgentId> {
+    fn sample(dice: &mut Dice) -> Self {
+        Arc::new(dice.any())
+    }
+}
+
+impl Sample for Arc<policy::Special> {
     fn sample(dice: &mut Dice) -> Self {
         Arc::new(dice.any())
     }

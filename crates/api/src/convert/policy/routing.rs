@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Channel, Millis, Rejection,
-    policy::{Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky, WhenClosed},
+    policy::{
+        Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky, Vip, WhenClosed,
+    },
 };
 use wire::api::v1::policy::{self as doc, when_closed};
 
@@ -45,6 +47,11 @@ pub(super) fn queue_message(queue: &Queue) -> doc::Queue {
             }),
         }),
         away_after_expired: queue.away_after_expired.unwrap_or_default(),
+        vip: queue
+            .vip
+            .iter()
+            .map(|vip| doc::Vip { tag: vip.tag.to_string(), priority: vip.priority })
+            .collect(),
     }
 }
 
@@ -96,6 +103,7 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
         hours: super::optional(&of("hours"), &queue.hours)?,
         when_closed: closed.transpose()?,
         away_after_expired: Some(queue.away_after_expired).filter(|most| *most > 0),
+        vip: queue.vip.into_iter().map(|vip| Vip { tag: vip.tag.into(), priority: vip.priority }).collect(),
     })
 }
 
@@ -128,7 +136,7 @@ pub(super) fn agent(at: &str, agent: doc::Agent) -> Result<Agent, Rejection> {
     })
 }
 
-fn needs_message(needs: &Needs) -> doc::Needs {
+pub(crate) fn needs_message(needs: &Needs) -> doc::Needs {
     doc::Needs {
         skills: needs.skills.iter().map(|(skill, level)| (skill.to_string(), (*level).into())).collect(),
         languages: needs.languages.iter().map(ToString::to_string).collect(),
@@ -175,7 +183,7 @@ fn of_channels(at: &str, numbers: BTreeMap<String, u32>) -> Result<BTreeMap<Chan
     numbers.into_iter().map(entry).collect()
 }
 
-fn levels<K>(at: &str, levels: BTreeMap<String, u32>) -> Result<BTreeMap<K, u8>, Rejection>
+pub(crate) fn levels<K>(at: &str, levels: BTreeMap<String, u32>) -> Result<BTreeMap<K, u8>, Rejection>
 where
     K: std::str::FromStr + Ord,
     K::Err: std::fmt::Display,
@@ -188,7 +196,7 @@ where
     levels.into_iter().map(entry).collect()
 }
 
-fn names<T>(at: &str, names: &[String]) -> Result<BTreeSet<T>, Rejection>
+pub(crate) fn names<T>(at: &str, names: &[String]) -> Result<BTreeSet<T>, Rejection>
 where
     T: std::str::FromStr + Ord,
     T::Err: std::fmt::Display,

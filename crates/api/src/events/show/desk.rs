@@ -17,8 +17,10 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
         agent: agent.to_string(),
     };
     Some(match event {
+        // The conversations tell of them, and know more.
+        ConsultBegan { .. } | ConsultFailed { .. } | ConsultEnded { .. } => return None,
         LookSet { .. } | WorkDeferred { .. } => return None,
-        Enqueued { queue, channel: on, priority, since, again, agent, .. } => {
+        Enqueued { queue, channel: on, priority, since, again, agent, special, .. } => {
             Kind::Enqueued(event::Enqueued {
                 queue: queue.to_string(),
                 channel: channel(*on).into(),
@@ -26,6 +28,7 @@ pub(super) fn show(event: &Event) -> Option<Kind> {
                 since: time(*since),
                 again: *again,
                 agent: agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+                special: special.as_deref().map(super::special),
             })
         }
         Dequeued { queue, because, .. } => Kind::Dequeued(event::Dequeued {

@@ -77,7 +77,7 @@ impl Inbox {
         match habit {
             Habit::Says => {}
             Habit::SaysAndCloses => actions.push(BotAction::Close),
-            Habit::HandsOver => actions.push(BotAction::HandOff { queue: None }),
+            Habit::HandsOver => actions.push(BotAction::HandOff { queue: None, special: None }),
         }
         self.hear(at, answer(turn, &actions));
     }

@@ -8,10 +8,22 @@ use crate::conversation::{
     BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, TimerId,
     Transfer, What,
 };
-use crate::{Aggregate, Code, policy::Sticky};
+use crate::{
+    Aggregate, Code,
+    policy::{Needs, Special, Sticky, Vip},
+};
 
 const CUSTOMERS: u8 = 4;
 const AGENTS: [&str; 6] = ["ann", "bob", "cid", "dee", "eve", "sue"];
+
+/// What the ledger may say of a customer.
+const TAGS: [&[&str]; 4] = [&[], &["old"], &["gold", "new"], &["old", "gold"]];
+
+/// So urgent, and for someone who knows about taxes.
+fn taxing(priority: u32, level: u8) -> Box<Special> {
+    let skills = (level > 0).then(|| ("tax".parse().unwrap(), level)).into_iter().collect();
+    Box::new(Special { priority, needs: Needs { skills, ..Needs::default() } })
+}
 
 /// A policy in short.
 #[derive(Clone, Debug)]
@@ -22,6 +34,8 @@ struct Plan {
     queue_is_gone: bool,
     /// Queues wait for the agent who knows the customer.
     sticky: bool,
+    /// Queues put customers with a tag before others.
+    has_vips: bool,
 }
 
 impl Plan {
@@ -37,6 +51,15 @@ impl Plan {
         if self.sticky {
             let sticky = Sticky { within: Millis::seconds(2_000), grace: Millis::seconds(20) };
             policy.queues.values_mut().for_each(|queue| queue.sticky = Some(sticky));
+        }
+        if self.has_vips {
+            let vip = |tag: &str, priority| Vip { tag: tag.into(), priority };
+            policy.queues.values_mut().for_each(|queue| queue.vip = vec![vip("old", 1), vip("gold", 9)]);
+        }
+        // Ann and Dee know about taxes, for what conversations need beyond their queues.
+        for name in ["ann", "dee"] {
+            let agent = policy.agents.get_mut(&agent(name)).expect("one of the team");
+            agent.skills.insert("tax".parse().unwrap(), 2);
         }
         policy
     }
@@ -119,6 +142,41 @@ enum Action {
     Wake {
         assignment: usize,
     },
+    /// Or is done with it after all.
+    CloseAway {
+        assignment: usize,
+    },
+    /// The ledger has news of a customer.
+    Tags {
+        customer: u8,
+        tags: usize,
+    },
+    Consult {
+        assignment: usize,
+        whom: Transfer,
+    },
+    AnswerConsult {
+        which: usize,
+        someone: bool,
+    },
+    ConsultGone {
+        which: usize,
+    },
+    /// By any agent, of a conversation that someone had.
+    EndConsult {
+        assignment: usize,
+        by: usize,
+    },
+    Remark {
+        assignment: usize,
+        by: usize,
+    },
+    /// An administrator does what a supervisor may.
+    Override {
+        customer: u8,
+        seen: Option<bool>,
+        to: Transfer,
+    },
     Close {
         assignment: usize,
     },
@@ -156,24 +214,24 @@ enum Action {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let rarely = || prop::bool::weighted(0.15);
-    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely(), any::<bool>()).prop_map(
-        |(greeter, waits_in, inbox_is_gone, queue_is_gone, sticky)| Plan {
+    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely(), any::<bool>(), any::<bool>())
+        .prop_map(|(greeter, waits_in, inbox_is_gone, queue_is_gone, sticky, has_vips)| Plan {
             greeter,
             waits_in,
             inbox_is_gone,
             queue_is_gone,
             sticky,
-        },
-    )
+            has_vips,
+        })
 }
 
 fn action() -> impl Strategy<Value = Action> {
     let customer = || 0..CUSTOMERS;
     let end = prop_oneof![
         2 => Just(None),
-        2 => prop::option::of(0..3_usize).prop_map(|n| {
+        2 => (prop::option::of(0..3_usize), prop::option::of((0..3_u32, 0..4_u8))).prop_map(|(n, special)| {
             let queue = n.map(|n| queue(["sales", "care", "nowhere"][n]));
-            Some(BotAction::HandOff { queue })
+            Some(BotAction::HandOff { queue, special: special.map(|(points, level)| taxing(points, level)) })
         }),
         1 => Just(Some(BotAction::Close)),
     ];
@@ -212,6 +270,16 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (any_of(), 0..4_000_u64)
             .prop_map(|(assignment, seconds)| Action::Snooze { assignment, seconds }),
         2 => any_of().prop_map(|assignment| Action::Wake { assignment }),
+        1 => any_of().prop_map(|assignment| Action::CloseAway { assignment }),
+        3 => (customer(), 0..TAGS.len()).prop_map(|(customer, tags)| Action::Tags { customer, tags }),
+        5 => (any_of(), to()).prop_map(|(assignment, whom)| Action::Consult { assignment, whom }),
+        4 => (any_of(), prop::bool::weighted(0.8))
+            .prop_map(|(which, someone)| Action::AnswerConsult { which, someone }),
+        1 => any_of().prop_map(|which| Action::ConsultGone { which }),
+        1 => (any_of(), 0..AGENTS.len()).prop_map(|(assignment, by)| Action::EndConsult { assignment, by }),
+        3 => (any_of(), 0..AGENTS.len()).prop_map(|(assignment, by)| Action::Remark { assignment, by }),
+        1 => (customer(), prop::option::of(prop::bool::weighted(0.7)), to())
+            .prop_map(|(customer, seen, to)| Action::Override { customer, seen, to }),
         3 => any_of().prop_map(|assignment| Action::Close { assignment }),
         2 => any_of().prop_map(|assignment| Action::GiveBack { assignment }),
         2 => (any_of(), 0..3_usize).prop_map(|(waiting, n)| {
@@ -338,9 +406,48 @@ fn act(world: &mut World, version: u64, action: &Action) {
                 assert_eq!(refused.is_none(), is_theirs, "{conversation} comes back to whoever put it away");
             }
         }
+        Action::CloseAway { assignment } => {
+            if let Some((conversation, agent, _)) = pick(&world.assignments, *assignment) {
+                let is_theirs = world.put_away_by(conversation) == Some(&agent);
+                let refused = world.command(Command::Close { conversation, agent, assignment: None });
+                assert_eq!(refused.is_none(), is_theirs, "{conversation} is closed by whoever put it away");
+            }
+        }
+        Action::Tags { customer, tags } => world.note_tags(*customer, TAGS[*tags]),
+        Action::Consult { assignment, whom } => {
+            if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
+                let (whom, note) = (whom.clone(), None);
+                world.consult(Command::Consult { conversation, agent, assignment, whom, note });
+            }
+        }
+        Action::AnswerConsult { which, someone } => world.answer_consult(*which, *someone),
+        Action::ConsultGone { which } => {
+            if let Some(asked) = pick(&world.consulted, *which) {
+                world.consult_gone(asked);
+            }
+        }
+        Action::EndConsult { assignment, by } => {
+            if let Some((conversation, ..)) = pick(&world.assignments, *assignment) {
+                world.command(Command::EndConsult { conversation, agent: agent(AGENTS[*by]) });
+            }
+        }
+        Action::Remark { assignment, by } => {
+            if let Some((conversation, ..)) = pick(&world.assignments, *assignment) {
+                let (agent, message) = (agent(AGENTS[*by]), world.new_message());
+                let body = Sealed { subject: conversation.party, bytes: vec![5].into() };
+                world.command(Command::Remark { conversation, agent, message, body });
+            }
+        }
+        Action::Override { customer, seen, to } => {
+            let Some((conversation, now, _)) = world.latest(*customer) else { return };
+            let owner_epoch = seen.map(|is_so| if is_so { now } else { now + 1 });
+            let (tenant, to, note) = (tenant(), to.clone(), None);
+            let refused = world.command(Command::Override { conversation, tenant, owner_epoch, to, note });
+            assert!(*seen != Some(false) || refused.is_some(), "{conversation} is not as it was seen");
+        }
         Action::Close { assignment } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
-                world.command(Command::Close { conversation, agent, assignment });
+                world.command(Command::Close { conversation, agent, assignment: Some(assignment) });
             }
         }
         Action::GiveBack { assignment } => {

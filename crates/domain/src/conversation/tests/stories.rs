@@ -3,9 +3,11 @@
 mod agents;
 mod away;
 mod bots;
+mod consult;
 mod customers;
 mod mail;
 mod memory;
 mod receipts;
 mod snooze;
+mod special;
 mod supervisors;

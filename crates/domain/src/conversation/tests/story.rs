@@ -54,9 +54,18 @@ impl Story {
         self
     }
 
-    pub(super) fn when(mut self, command: Command) -> Self {
+    pub(super) fn when(self, command: Command) -> Self {
+        self.when_said(None, command)
+    }
+
+    /// By a command of this id.
+    pub(super) fn when_asked(self, id: CommandId, command: Command) -> Self {
+        self.when_said(Some(id), command)
+    }
+
+    fn when_said(mut self, id: Option<CommandId>, command: Command) -> Self {
         assert!(self.outcome.is_none(), "what followed before was looked at");
-        let context = Context { now: self.now, policies: &self.policies, command: None };
+        let context = Context { now: self.now, policies: &self.policies, command: id };
         self.outcome = Some(Decider::decide(&self.state, &context, &command));
         self
     }
@@ -181,7 +190,7 @@ pub(super) fn transfer(to: Transfer) -> Command {
 }
 
 pub(super) fn close(number: u32, name: &str, assignment: u64) -> Command {
-    Command::Close { conversation: id(number), agent: agent(name), assignment: offer(assignment) }
+    Command::Close { conversation: id(number), agent: agent(name), assignment: Some(offer(assignment)) }
 }
 
 /// Ann puts the first conversation away, which she has by offer 1.
@@ -290,6 +299,7 @@ pub(super) fn wanted(number: u32, owner_epoch: u32, to: &str, reason: HandOffRea
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 

@@ -10,9 +10,11 @@ use std::{
 
 use super::{receipts::Receipts, *};
 use crate::{
-    Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Taken, Topology,
-    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind},
+    Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Tags, Taken,
+    Topology,
+    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind, Transfer},
     delivery, desk,
+    policy::Special,
 };
 
 /// One conversation, as its events told of it.
@@ -25,6 +27,10 @@ struct Entry {
     turns: u32,
     /// The customer is to be told that the queue is closed.
     away: bool,
+    /// Who was asked in: none yet, while the desk has not answered.
+    consult: Option<(CommandId, Option<AgentId>)>,
+    /// What a bot said is special about it.
+    special: Option<Special>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +49,14 @@ pub(super) struct Waiting {
     owner_epoch: u32,
     queue: QueueId,
     agent: Option<AgentId>,
+}
+
+/// A desk was asked for someone to look on.
+#[derive(Clone, Debug)]
+pub(super) struct AskedIn {
+    conversation: ConversationId,
+    consult: CommandId,
+    whom: Transfer,
 }
 
 const TOPOLOGY: Topology = Topology { conversation: 1, desk: 2, delivery: 3, contact: 1, workspace: 1 };
@@ -73,6 +87,14 @@ pub(super) struct World {
     pub(super) turns: Vec<(TurnId, BotId)>,
     pub(super) assignments: Vec<(ConversationId, AgentId, OfferId)>,
     generations_fired: BTreeSet<u64>,
+    /// What desks were asked and have not answered, and all they were ever asked.
+    pub(super) asked_in: Vec<AskedIn>,
+    pub(super) consulted: Vec<AskedIn>,
+    /// Commands whose answers come later.
+    pending: BTreeSet<CommandId>,
+    /// By the ledger's last word.
+    tags: BTreeMap<Party, Tags>,
+    policy: Arc<Policy>,
 }
 
 impl World {
@@ -96,6 +118,11 @@ impl World {
             turns: Vec::new(),
             assignments: Vec::new(),
             generations_fired: BTreeSet::new(),
+            asked_in: Vec::new(),
+            consulted: Vec::new(),
+            pending: BTreeSet::new(),
+            tags: BTreeMap::new(),
+            policy: Arc::new(policy.clone()),
         };
         world.adopt(policy);
         world
@@ -112,7 +139,8 @@ impl World {
     // What may happen.
 
     pub(super) fn adopt(&mut self, policy: Policy) {
-        let step = self.partition.adopt(self.now, Arc::new(policy)).expect("each policy is newer");
+        self.policy = Arc::new(policy);
+        let step = self.partition.adopt(self.now, self.policy.clone()).expect("each policy is newer");
         self.absorb(step);
     }
 
@@ -187,7 +215,10 @@ impl World {
         let id = command_id(self.commands_given);
         let intake = self.intake(Origin::Command { id, content: ContentHash::default() }, command);
         let Taken::Step(step) = self.take(&intake) else { panic!("every command is new") };
-        let [answer] = &step.answers[..] else { panic!("{:?}", step.answers) };
+        // With it, what was asked before may come to its end.
+        let own: Vec<_> =
+            step.answers.iter().filter(|answer| !self.pending.contains(&answer.command)).collect();
+        let [answer] = own[..] else { panic!("{:?}", step.answers) };
         assert_eq!(answer.command, id);
         assert!(self.answered.insert(id), "a command is answered once");
         let result = answer.result.clone();
@@ -222,8 +253,61 @@ impl World {
                 let progress = if works { Progress::Sent { provider_id } } else { Progress::Unknown };
                 self.relay(peer, Command::Progress { conversation, message, progress });
             }
+            Relay::Desk(desk::Command::Consult { conversation, consult, whom, .. }) => {
+                self.asked_in.push(AskedIn { conversation, consult, whom });
+            }
             _ => {}
         }
+    }
+
+    /// The desk has someone to look on, or nobody.
+    pub(super) fn answer_consult(&mut self, which: usize, someone: bool) {
+        if self.asked_in.is_empty() {
+            return;
+        }
+        let asked = self.asked_in.remove(which % self.asked_in.len());
+        let AskedIn { conversation, consult, whom } = asked.clone();
+        let source = TOPOLOGY.peer(&Route::Desk(whom.desk().clone()));
+        let agent = match whom {
+            Transfer::Agent(agent) => agent,
+            _ if *whom.desk() == desk("night") => agent("dee"),
+            _ => agent("bob"),
+        };
+        let agent = someone.then_some(agent);
+        self.relay(source, Command::ConsultAnswer { conversation, consult, agent });
+        self.consulted.push(asked);
+    }
+
+    /// Who looks on leaves, or left long ago.
+    pub(super) fn consult_gone(&mut self, asked: AskedIn) {
+        let AskedIn { conversation, consult, whom } = asked;
+        let source = TOPOLOGY.peer(&Route::Desk(whom.desk().clone()));
+        self.relay(source, Command::ConsultGone { conversation, consult });
+    }
+
+    /// An agent asks someone in, and has the answer later, or is refused at once.
+    pub(super) fn consult(&mut self, command: Command) {
+        self.commands_given += 1;
+        let id = command_id(self.commands_given);
+        let intake = self.intake(Origin::Command { id, content: ContentHash::default() }, command);
+        let Taken::Step(step) = self.take(&intake) else { panic!("every command is new") };
+        match &step.answers[..] {
+            [] => assert!(self.pending.insert(id)),
+            [answer] => assert!(answer.result.is_err() && step.events.is_empty(), "{step:?}"),
+            more => panic!("{more:?}"),
+        }
+        self.absorb(step);
+    }
+
+    /// The ledger says which tags a customer has.
+    pub(super) fn note_tags(&mut self, customer: u8, tags: &[&str]) {
+        let source = Peer { kind: Kind::Contact, partition: 0 };
+        let (party, tags) = (party(customer), Tags::of(tags.iter().copied()));
+        let is_known = self.state().customer(party).is_some() || self.archive.contains_key(&party);
+        if is_known {
+            self.tags.insert(party, tags.clone());
+        }
+        self.relay(source, Command::NoteTags { tenant: tenant(), party, tags });
     }
 
     /// Someone accepts a conversation that waits at a desk, or did once.
@@ -318,9 +402,13 @@ impl World {
         while self.on_their_way.values().any(|queue| !queue.is_empty()) {
             self.deliver(0, true);
         }
+        while !self.asked_in.is_empty() {
+            self.answer_consult(0, true);
+        }
         for waiting in std::mem::take(&mut self.at_desks) {
             self.accept(waiting);
         }
+        assert_eq!(self.pending, BTreeSet::new(), "commands that are never answered");
         assert_eq!(self.partition.next_due(), None, "timers that guard nothing");
         assert_eq!(self.state().open_turns().count(), 0, "turns that nobody answers");
         for (id, entry) in self.book.iter().filter(|(_, entry)| entry.is_open) {

@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use super::{world::World, *};
 use crate::{
     HoursId, LanguageId, SkillId,
+    conversation::Transfer,
     desk::{Command, Presence},
-    policy::{Ageing, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Relaxation, Selection, WhenClosed},
+    policy::{
+        Ageing, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Relaxation, Selection, Special, WhenClosed,
+    },
 };
 
 /// The agents and queues of two desks of one partition.
@@ -63,6 +66,8 @@ struct AgentPlan {
     emails: Option<u32>,
     heavy_sms: bool,
     level: u8,
+    /// Of the skill that only conversations ask for.
+    tax: u8,
     german: bool,
 }
 
@@ -85,6 +90,7 @@ impl Plan {
                 allowed.capacity.weights.insert(Channel::Sms, 2);
             }
             allowed.skills.extend((plan.level > 0).then(|| (skill(), plan.level)));
+            allowed.skills.extend((plan.tax > 0).then(|| (tax(), plan.tax)));
             allowed.languages.extend(plan.german.then(german));
             Some((id, allowed))
         });
@@ -162,6 +168,19 @@ fn skill() -> SkillId {
     "billing".parse().unwrap()
 }
 
+fn tax() -> SkillId {
+    "tax".parse().unwrap()
+}
+
+/// What a conversation has beyond others.
+fn beyond((priority, tax_level, german_too): (u32, u8, bool)) -> Special {
+    let needs = Needs {
+        skills: (tax_level > 0).then(|| (tax(), tax_level)).into_iter().collect(),
+        languages: german_too.then(german).into_iter().collect(),
+    };
+    Special { priority, needs }
+}
+
 fn german() -> LanguageId {
     "de".parse().unwrap()
 }
@@ -174,6 +193,8 @@ enum Action {
         queue: usize,
         /// An agent, and for how many seconds that one is waited for.
         wanted: Option<(usize, Option<u64>)>,
+        /// Points, the level of a skill that no queue needs (0 for none), and whether German is spoken.
+        special: Option<(u32, u8, bool)>,
     },
     /// A supervisor gives it to someone, whoever has it.
     Reassign {
@@ -185,6 +206,13 @@ enum Action {
     PutAway {
         conversation: u8,
     },
+    /// Its agent asks an agent in, or someone of a queue.
+    Consult {
+        conversation: u8,
+        agent: Option<usize>,
+        queue: usize,
+    },
+    EndConsult,
     Close {
         conversation: u8,
     },
@@ -232,14 +260,16 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop::option::of(0..2_u32),
         any::<bool>(),
         0..4_u8,
+        0..3_u8,
         any::<bool>(),
     );
-    let agent = agent.prop_map(|(serves, total, emails, heavy_sms, level, german)| AgentPlan {
+    let agent = agent.prop_map(|(serves, total, emails, heavy_sms, level, tax, german)| AgentPlan {
         serves,
         total,
         emails,
         heavy_sms,
         level,
+        tax,
         german,
     });
     let selection = prop_oneof![
@@ -295,9 +325,12 @@ fn action() -> impl Strategy<Value = Action> {
     let presence =
         prop_oneof![5 => Just(Presence::Available), 1 => Just(Presence::Away), 1 => Just(Presence::Offline)];
     let wanted = || (0..5_usize, prop::option::of(1..60_u64));
+    let special = prop::option::weighted(0.3, (0..3_u32, 0..3_u8, prop::bool::weighted(0.3)));
     prop_oneof![
-        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, wanted())).prop_map(
-            |(conversation, channel, queue, wanted)| Action::WantAgent { conversation, channel, queue, wanted }
+        6 => (0..12_u8, 0..3_usize, 0..3_usize, prop::option::weighted(0.2, wanted()), special).prop_map(
+            |(conversation, channel, queue, wanted, special)| {
+                Action::WantAgent { conversation, channel, queue, wanted, special }
+            }
         ),
         3 => (0..12_u8, 0..3_usize, prop::option::weighted(0.8, wanted()), any::<bool>()).prop_map(
             |(conversation, queue, wanted, by_request)| {
@@ -305,6 +338,9 @@ fn action() -> impl Strategy<Value = Action> {
             }
         ),
         1 => (0..12_u8).prop_map(|conversation| Action::PutAway { conversation }),
+        3 => (0..12_u8, prop::option::of(0..5_usize), 0..3_usize)
+            .prop_map(|(conversation, agent, queue)| Action::Consult { conversation, agent, queue }),
+        1 => Just(Action::EndConsult),
         2 => (0..12_u8).prop_map(|conversation| Action::Close { conversation }),
         8 => Just(Action::Deliver),
         5 => Just(Action::Answer),
@@ -344,15 +380,22 @@ fn wish(world: &World, wanted: Option<(usize, Option<u64>)>) -> Option<(AgentId,
 
 fn act(world: &mut World, version: u64, action: &Action) {
     match action {
-        Action::WantAgent { conversation: n, channel, queue, wanted } => {
-            let wanted = wish(world, *wanted);
-            world.want_agent(conversation(*n), CHANNELS[*channel], queues()[*queue].clone(), wanted);
+        Action::WantAgent { conversation: n, channel, queue, wanted, special } => {
+            let (wanted, special) = (wish(world, *wanted), special.map(beyond));
+            let queue = queues()[*queue].clone();
+            world.want_agent(conversation(*n), CHANNELS[*channel], queue, wanted, special);
         }
         Action::Reassign { conversation: n, queue, wanted, by_request } => {
             let wanted = wish(world, *wanted);
             world.reassign(conversation(*n), queues()[*queue].clone(), wanted, *by_request);
         }
         Action::PutAway { conversation: n } => world.put_away(conversation(*n)),
+        Action::Consult { conversation: n, agent, queue } => {
+            let agent = agent.map(|agent| Transfer::Agent(agents()[agent].clone()));
+            let whom = agent.unwrap_or_else(|| Transfer::Queue(queues()[*queue].clone()));
+            world.consult(conversation(*n), whom);
+        }
+        Action::EndConsult => world.end_consult(),
         Action::Close { conversation: n } => world.close(conversation(*n)),
         Action::Deliver => world.deliver(),
         Action::Answer => world.answer(),
@@ -414,8 +457,15 @@ proptest! {
 /// Found by the property: one who left a desk without queues took a pool along in which another still stood.
 #[test]
 fn agents_come_and_go_at_a_desk_without_queues() {
-    let able =
-        AgentPlan { serves: vec![], total: 2, emails: None, heavy_sms: false, level: 0, german: false };
+    let able = AgentPlan {
+        serves: vec![],
+        total: 2,
+        emails: None,
+        heavy_sms: false,
+        level: 0,
+        tax: 0,
+        german: false,
+    };
     let plan = Plan { queues: vec![None; 3], agents: vec![Some(able); 5] };
     let mut world = World::new(plan.policy(1));
     for (agent, presence) in [(3, Presence::Available), (4, Presence::Available), (3, Presence::Offline)] {

@@ -2,6 +2,7 @@
 
 mod hours;
 mod routing;
+mod special;
 
 use super::story::*;
 use super::*;
@@ -287,6 +288,7 @@ fn a_conversation_waits_for_the_agent_it_wants_as_long_as_that_agent_is_there() 
         agent: Some(agent("ann")),
         agent_until: None,
         by_request: false,
+        special: None,
     };
     let wanted = waits(1, "support", Sms, 0, false, Some("ann"));
     given([present("bob", Available), present("ann", Away)])
@@ -318,6 +320,7 @@ fn who_asked_for_a_conversation_is_not_asked_about_it() {
         agent: Some(agent("bob")),
         agent_until: Some(seconds(20)),
         by_request: true,
+        special: None,
     };
     let mut asked = waits(1, "support", Sms, 0, false, Some("bob"));
     if let Event::Enqueued { agent_until, by_request, .. } = &mut asked {
@@ -429,6 +432,7 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     };
     let waiting = || {
         given([present("bob", Available), enqueued(1, "support"), enqueued(2, "support")])
@@ -450,6 +454,7 @@ fn who_waits_anew_elsewhere_waits_no_longer_where_it_was() {
             agent: None,
             agent_until: None,
             by_request: false,
+            special: None,
         },
         Event::Stranded {
             conversation: conversation(1),

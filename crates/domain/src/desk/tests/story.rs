@@ -123,6 +123,7 @@ pub(super) fn enqueue(n: u8, to: &str) -> Command {
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) fn waits(
         agent: wanted.map(agent),
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 

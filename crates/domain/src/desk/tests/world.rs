@@ -9,13 +9,17 @@ use std::collections::VecDeque;
 use super::*;
 use crate::{
     ContentHash, Intake, Kind, Origin, Partition, Peer, Step, Taken, Topology,
+    conversation::Transfer,
     desk::{Command, Decider, Desks, Presence},
+    policy::Special,
 };
 
 /// A conversation, as it knows itself.
 struct Known {
     owner_epoch: u32,
     channel: Channel,
+    /// What it has beyond others, wherever it waits.
+    special: Option<Arc<Special>>,
     owner: Owner,
 }
 
@@ -24,6 +28,14 @@ enum Owner {
     Nobody,
     Desk(QueueId),
     Agent(OfferId, QueueId),
+}
+
+/// Someone asked in to a conversation, as that knows it.
+#[derive(Clone, PartialEq, Debug)]
+struct AskedIn {
+    conversation: ConversationId,
+    desk: DeskId,
+    agent: Option<AgentId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -57,6 +69,7 @@ impl Known {
             agent,
             agent_until,
             by_request: false,
+            special: self.special.clone(),
         }
     }
 }
@@ -74,6 +87,8 @@ enum Asked {
     Assign { conversation: ConversationId, owner_epoch: u32, offer: OfferId, command: CommandId },
     GiveBack { conversation: ConversationId, assignment: OfferId },
     Overflow { conversation: ConversationId, owner_epoch: u32, to: QueueId, since: Timestamp },
+    Consulted { consult: CommandId, agent: Option<AgentId> },
+    ConsultGone { consult: CommandId },
 }
 
 pub(super) struct World {
@@ -96,9 +111,13 @@ pub(super) struct World {
     /// Away for that, until they say otherwise.
     sent_away: BTreeSet<AgentId>,
     /// Whose operators were told that nobody could ever take them, under the policy in force.
-    stranded: BTreeSet<(QueueId, Channel)>,
+    stranded: BTreeSet<(QueueId, Channel, Option<Arc<Special>>)>,
     /// Those of the policy in force.
     hours: hours::Hours,
+    /// Who was asked in, as the conversations know it, and as the desks said.
+    asked_in: BTreeMap<CommandId, AskedIn>,
+    looking_on: BTreeMap<CommandId, AgentId>,
+    asked_in_ever: u128,
 }
 
 impl World {
@@ -122,6 +141,9 @@ impl World {
             sent_away: BTreeSet::new(),
             stranded: BTreeSet::new(),
             hours: hours::Hours::default(),
+            asked_in: BTreeMap::new(),
+            looking_on: BTreeMap::new(),
+            asked_in_ever: 0,
         };
         world.adopt(policy);
         world
@@ -172,8 +194,10 @@ impl World {
         channel: Channel,
         queue: QueueId,
         agent: Option<(AgentId, Option<Timestamp>)>,
+        special: Option<Special>,
     ) {
-        let new = Known { owner_epoch: 0, channel, owner: Owner::Nobody };
+        let special = special.map(Arc::new);
+        let new = Known { owner_epoch: 0, channel, special, owner: Owner::Nobody };
         let known = self.conversations.entry(id).or_insert(new);
         if !matches!(known.owner, Owner::Agent(..)) {
             self.to_desk.push_back(known.waits(id, queue, self.now, false, agent));
@@ -208,6 +232,28 @@ impl World {
         {
             known.owner = Owner::Nobody;
             self.to_desk.push_back(Command::PutAway { assignment });
+        }
+    }
+
+    /// The conversation's agent asks someone in.
+    pub(super) fn consult(&mut self, conversation: ConversationId, whom: Transfer) {
+        let Some(Owner::Agent(assignment, _)) =
+            self.conversations.get(&conversation).map(|known| known.owner.clone())
+        else {
+            return;
+        };
+        let Some(by) = self.book.get(&assignment.number).map(|entry| entry.agent.clone()) else { return };
+        self.asked_in_ever += 1;
+        let consult = command_id(u128::MAX / 2 + self.asked_in_ever);
+        let asked_in = AskedIn { conversation, desk: whom.desk().clone(), agent: None };
+        self.asked_in.insert(consult, asked_in);
+        self.to_desk.push_back(Command::Consult { conversation, consult, by, whom });
+    }
+
+    /// It has had enough of the first who was asked in.
+    pub(super) fn end_consult(&mut self) {
+        if let Some((consult, AskedIn { desk, .. })) = self.asked_in.pop_first() {
+            self.to_desk.push_back(Command::EndConsult { desk, consult });
         }
     }
 
@@ -266,6 +312,18 @@ impl World {
                     self.to_desk.push_back(known.waits(conversation, to, since, false, None));
                 }
             }
+            Some(Asked::Consulted { consult, agent: None }) => {
+                self.asked_in.remove(&consult);
+            }
+            Some(Asked::Consulted { consult, agent: Some(agent) }) => {
+                // Otherwise the desk was told meanwhile that it is over.
+                if let Some(asked_in) = self.asked_in.get_mut(&consult) {
+                    assert_eq!(asked_in.agent.replace(agent), None, "someone is asked in once");
+                }
+            }
+            Some(Asked::ConsultGone { consult }) => {
+                self.asked_in.remove(&consult);
+            }
         }
     }
 
@@ -291,6 +349,9 @@ impl World {
 
     /// Everyone goes home, every question is answered: what must end has ended.
     pub(super) fn wind_up(mut self) {
+        while !self.asked_in.is_empty() {
+            self.end_consult();
+        }
         for _ in 0..8 {
             self.pass(Millis::seconds(600));
             self.fire_all();
@@ -299,6 +360,8 @@ impl World {
                 self.deliver();
             }
         }
+        assert_eq!(self.looking_on, BTreeMap::new(), "agents who look on for ever");
+        assert!(self.desks().all().all(|(_, desk)| desk.consults().count() == 0));
         assert!(self.book.is_empty(), "reservations that never end: {:?}", self.book);
         assert_eq!(self.partition.pending(), BTreeSet::new(), "commands that are never answered");
         self.only_hours_are_waited_for();

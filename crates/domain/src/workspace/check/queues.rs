@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
-    Channel, Millis, Policy, QueueId,
+    Channel, Millis, Policy, QueueId, contact,
     policy::{Needs, Queue, WhenClosed},
 };
 
@@ -48,6 +48,9 @@ pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, pr
     if queue.away_after_expired == Some(0) {
         wrong("away_after_expired", "must be at least 1".into());
     }
+    for (key, what) in vip(queue) {
+        wrong(&key, what);
+    }
     for (key, what) in needs(name, queue, policy) {
         wrong(&key, what);
     }
@@ -62,6 +65,23 @@ pub(super) fn check(at: &str, name: &QueueId, queue: &Queue, policy: &Policy, pr
     {
         problems.push(Problem::new(at, what));
     }
+}
+
+/// What is wrong with who goes before others: a tag that no contact can have would never count.
+fn vip(queue: &Queue) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for (place, vip) in queue.vip.iter().enumerate() {
+        if let Some(what) = contact::tag_problem(&vip.tag) {
+            wrong.push((format!("vip[{place}].tag"), what));
+        }
+        if vip.priority == 0 {
+            wrong.push((format!("vip[{place}].priority"), "gives no points: must be at least 1".into()));
+        }
+        if queue.vip[..place].iter().any(|other| other.tag == vip.tag) {
+            wrong.push((format!("vip[{place}].tag"), format!("the tag {:?} is named twice", vip.tag)));
+        }
+    }
+    wrong
 }
 
 /// What is wrong with what the queue needs, now and after some waiting.

@@ -48,6 +48,7 @@ fn wanted(owner_epoch: u32) -> What {
         agent: None,
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 

@@ -87,6 +87,9 @@ impl Tell for conversation::Decider {
                 .with("reason", reason),
             What::OptedOut { party } => Told::new("opted_out").with("party", party),
             What::OptedIn { party } => Told::new("opted_in").with("party", party),
+            What::TagsNoted { party, tags } => {
+                Told::new("tags_noted").with("party", party).number("tags", tags.hashes().len())
+            }
             What::Suppressed { party, cause } => {
                 Told::new("suppressed").with("party", party).with("cause", cause.as_str())
             }
@@ -119,6 +122,7 @@ impl Tell for conversation::Decider {
                 agent,
                 agent_until,
                 by_request,
+                special,
                 ..
             } => Told::new("agent_wanted")
                 .with("reason", word(reason))
@@ -129,7 +133,9 @@ impl Tell for conversation::Decider {
                 .flag("again", *again)
                 .maybe("agent", agent.as_ref())
                 .maybe("agent_until", agent_until.map(time))
-                .flag("by_request", *by_request),
+                .flag("by_request", *by_request)
+                .maybe("special", special.as_ref()),
+            What::MarkedSpecial { special, .. } => Told::new("marked_special").with("special", special),
             What::Assigned { agent, assignment, owner_epoch, command, .. } => Told::new("assigned")
                 .with("agent", agent)
                 .with("assignment", assignment)
@@ -150,8 +156,26 @@ impl Tell for conversation::Decider {
                 .with("assignment", assignment)
                 .number("owner_epoch", *owner_epoch)
                 .with("until", time(*until)),
+            What::ConsultAsked { consult, by, whom, note, .. } => Told::new("consult_asked")
+                .with("consult", consult)
+                .with("by", by)
+                .with("whom", given_to(whom))
+                .maybe("note", note.as_ref().map(sealed)),
+            What::ConsultBegan { consult, by, agent, note, .. } => Told::new("consult_began")
+                .with("consult", consult)
+                .with("by", by)
+                .with("agent", agent)
+                .maybe("note", note.as_ref().map(sealed)),
+            What::ConsultFailed { consult, .. } => Told::new("consult_failed").with("consult", consult),
+            What::ConsultEnded { consult, agent, because, .. } => Told::new("consult_ended")
+                .with("consult", consult)
+                .with("because", word(because))
+                .maybe("agent", agent.as_ref()),
+            What::Remarked { by, message, body, .. } => {
+                Told::new("remarked").with("by", by).with("message", message).with("body", sealed(body))
+            }
             What::Reassigned { by, note, .. } => {
-                Told::new("reassigned").with("by", by).maybe("note", note.as_ref().map(sealed))
+                Told::new("reassigned").maybe("by", by.as_ref()).maybe("note", note.as_ref().map(sealed))
             }
             What::Replied { agent, message, outgoing, .. } => {
                 leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)
@@ -252,6 +276,9 @@ impl Tell for contact::Decider {
             Event::Untagged { tenant, contact, tag } => {
                 Told::new("untagged").of(tenant).with("contact", contact).with("tag", tag)
             }
+            Event::TagsTold { tenant, party, tags } => {
+                Told::new("tags_told").of(tenant).with("party", party).number("tags", tags.hashes().len())
+            }
         }
     }
 }
@@ -283,6 +310,14 @@ fn leaving(told: Told, outgoing: &Outgoing) -> Told {
         .with("to", sealed(&outgoing.to))
         .with("body", sealed(&outgoing.body))
         .flag("in_thread", outgoing.thread.is_some())
+}
+
+fn given_to(to: &conversation::Transfer) -> String {
+    match to {
+        conversation::Transfer::Queue(queue) => queue.to_string(),
+        conversation::Transfer::Agent(agent) => agent.to_string(),
+        conversation::Transfer::Desk(desk) => desk.to_string(),
+    }
 }
 
 fn sealed(sealed: &Sealed) -> String {

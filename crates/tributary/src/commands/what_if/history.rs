@@ -14,6 +14,7 @@ use domain::{
     AgentId, Channel, ConversationId, InboxId, Millis, OfferId, Party, Policy, QueueId, TenantId, Timestamp,
     conversation::{self, HandOffReason, What},
     desk::{self, Presence},
+    policy::Special,
 };
 
 use super::patience::{Patience, chance};
@@ -37,6 +38,8 @@ pub struct Case {
     /// When it wanted a person.
     pub at: Timestamp,
     pub legs: Vec<Leg>,
+    /// What it had beyond others, by the policy of the time and by a bot's word.
+    pub special: Option<Arc<Special>>,
 }
 
 pub struct Leg {
@@ -221,8 +224,9 @@ impl Gathering {
             return;
         }
         match &event.what {
-            What::AgentWanted { conversation, channel, queue, reason, agent, .. } => {
-                self.wanted(at, *conversation, &event.inbox, *channel, queue, *reason, agent.as_ref());
+            What::AgentWanted { conversation, channel, queue, reason, agent, special, .. } => {
+                let agent = agent.as_ref();
+                self.wanted(at, *conversation, &event.inbox, *channel, queue, *reason, agent, special);
             }
             What::Assigned { conversation, assignment, .. } => {
                 if let Some(open) = self.open.get_mut(conversation) {
@@ -256,6 +260,7 @@ impl Gathering {
         queue: &QueueId,
         reason: HandOffReason,
         agent: Option<&AgentId>,
+        special: &Option<Arc<Special>>,
     ) {
         if let Some(open) = self.open.get_mut(&conversation) {
             match reason {
@@ -283,6 +288,7 @@ impl Gathering {
             queue: queue.clone(),
             at,
             legs: Vec::new(),
+            special: special.clone(),
         };
         let open = Open {
             case,

@@ -273,6 +273,7 @@ impl<'a> Replay<'a> {
     fn waits(&mut self, case: usize, reason: HandOffReason, wish: Option<(AgentId, Option<Timestamp>)>) {
         let conversation = self.id(case);
         let channel = self.history.cases[case].channel;
+        let special = self.history.cases[case].special.clone();
         let Some(live) = self.live.get(&case) else { return };
         let (owner_epoch, queue, since) = (live.owner_epoch, live.queue.clone(), live.since);
         let (agent, agent_until) = wish.map_or((None, None), |(agent, until)| (Some(agent), until));
@@ -287,6 +288,7 @@ impl<'a> Replay<'a> {
             agent: agent.clone(),
             agent_until,
             by_request: false,
+            special: special.clone(),
         });
         let wanted = What::AgentWanted {
             conversation,
@@ -299,6 +301,7 @@ impl<'a> Replay<'a> {
             agent,
             agent_until,
             by_request: false,
+            special,
         };
         self.say(case, wanted);
     }

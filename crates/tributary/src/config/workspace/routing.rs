@@ -31,6 +31,15 @@ pub(super) struct Queue {
     hours: Option<String>,
     when_closed: Option<WhenClosed>,
     away_after_expired: Option<u32>,
+    #[serde(default)]
+    vip: Vec<Vip>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vip {
+    tag: String,
+    priority: u32,
 }
 
 /// One of them.
@@ -139,6 +148,11 @@ impl Queue {
             hours: self.hours.map(|hours| hours.parse()).transpose()?,
             when_closed: self.when_closed.map(|when| when.policy(tenant)).transpose()?,
             away_after_expired: self.away_after_expired,
+            vip: self
+                .vip
+                .into_iter()
+                .map(|vip| policy::Vip { tag: vip.tag.into(), priority: vip.priority })
+                .collect(),
         })
     }
 }

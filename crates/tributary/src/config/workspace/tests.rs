@@ -91,6 +91,7 @@ overflow = { to = "support/general", after = "5m", refusals = 3 }
 sticky = { within = "24h", grace = "20s" }
 wrap_up = "30s"
 answer_within = "20s"
+vip = [{ tag = "gold", priority = 50 }, { tag = "vip", priority = 5 }]
 
 [queues."support/general"]
 auto_accept = true
@@ -121,6 +122,8 @@ fn routing_is_read_whole() {
         (billing.wrap_up, billing.answer_within),
         (Some(Millis::seconds(30)), Some(Millis::seconds(20)))
     );
+    let vip = |tag: &str, priority| policy::Vip { tag: tag.into(), priority };
+    assert_eq!(billing.vip, [vip("gold", 50), vip("vip", 5)]);
     let anna = &policy.agents[&"acme/support/anna".parse().unwrap()];
     assert_eq!((anna.capacity.weight(Channel::Messenger), anna.capacity.weight(Channel::Sms)), (2, 1));
     assert!(billing.needs.met_by(anna));
@@ -143,6 +146,8 @@ fn routing_that_cannot_work_names_its_line() {
         ("languages = [\"de\"] }\nrel", "languages = [\"fr\"] }\nrel", 12, "speaks fr"),
         ("{ after = \"60s\" }", "{ after = \"20s\" }", 13, "later than the one before"),
         ("skills = { billing = 1 }", "skills = { billing = 4 }", 13, "waiting must not narrow"),
+        ("tag = \"vip\", priority = 5", "tag = \"gold\", priority = 5", 22, "named twice"),
+        ("priority = 50", "priority = 0", 22, "at least 1"),
         ("to = \"support/general\"", "to = \"support/nowhere\"", 18, "there is no queue"),
         ("to = \"support/general\"", "to = \"support/billing\"", 18, "round for ever"),
         (
@@ -151,11 +156,11 @@ fn routing_that_cannot_work_names_its_line() {
             18,
             "round for ever",
         ),
-        ("\"support/general\"]\ncapacity", "]\ncapacity", 23, "no agent serves this queue"),
-        ("messenger = 2", "messenger = 5", 31, "never fit"),
-        ("capacity = 4", "capacity = 0", 29, "must be at least 1"),
-        ("supervises = [\"support\"]", "supervises = [\"night\"]", 30, "there is no desk"),
-        ("priority = 5", "default = true", 25, "is the default of desk"),
+        ("\"support/general\"]\ncapacity", "]\ncapacity", 24, "no agent serves this queue"),
+        ("messenger = 2", "messenger = 5", 32, "never fit"),
+        ("capacity = 4", "capacity = 0", 30, "must be at least 1"),
+        ("supervises = [\"support\"]", "supervises = [\"night\"]", 31, "there is no desk"),
+        ("priority = 5", "default = true", 26, "is the default of desk"),
         ("selection = \"most_skilled\"", "selection = \"most_skiled\"", 17, "most_skilled"),
         ("wrap_up = \"30s\"", "wrap_up = \"30d\"", 20, "between 1 second and 1 hour"),
     ] {

@@ -27,7 +27,9 @@ structs! {
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
-    conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic }
+    conversation::Tombstone {
+        channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic
+    }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
@@ -39,8 +41,10 @@ structs! {
     desk::Considered { free, refused, full, away, offline, unable }
     policy::Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,
-        answer_within, default, hours, when_closed, away_after_expired,
+        answer_within, default, hours, when_closed, away_after_expired, vip,
     }
+    policy::Vip { tag, priority }
+    policy::Special { priority, needs }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
@@ -82,6 +86,13 @@ choices! {
         Snooze { conversation, agent, assignment, until },
         Wake { conversation, agent },
         Reassign { conversation, by, owner_epoch, to, note },
+        Override { conversation, tenant, owner_epoch, to, note },
+        NoteTags { tenant, party, tags },
+        Consult { conversation, agent, assignment, whom, note },
+        EndConsult { conversation, agent },
+        Remark { conversation, agent, message, body },
+        ConsultAnswer { conversation, consult, agent },
+        ConsultGone { conversation, consult },
         Assign { conversation, owner_epoch, offer, agent, command },
         GiveBack { conversation, assignment },
         Overflow { conversation, owner_epoch, to, since },
@@ -90,7 +101,7 @@ choices! {
         AwayText { conversation, owner_epoch, message, body },
         TimerFired(timer),
     }
-    conversation::BotAction { Say { message, body }, HandOff { queue }, Close }
+    conversation::BotAction { Say { message, body }, HandOff { queue, special }, Close }
     conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
     conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
     conversation::MessageKind { Message, Postback }
@@ -111,6 +122,8 @@ choices! {
         UnreadableKept { party, message, content, reason, at },
         OptedOut { party },
         OptedIn { party },
+        TagsNoted { party, tags },
+        MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
         Retired { party },
@@ -120,7 +133,8 @@ choices! {
         TurnAnswered { turn },
         BotReplied { conversation, message, outgoing },
         AgentWanted {
-            conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request
+            conversation, channel, queue, owner_epoch, reason, since, again, agent, agent_until, by_request,
+            special
         },
         Assigned { conversation, agent, assignment, owner_epoch, command },
         AssignmentRefused { conversation, offer, command },
@@ -129,6 +143,11 @@ choices! {
         Transferred { conversation, by, note },
         Reassigned { conversation, by, note },
         Snoozed { conversation, agent, assignment, owner_epoch, until },
+        ConsultAsked { conversation, consult, by, whom, note },
+        ConsultBegan { conversation, consult, by, agent, note },
+        ConsultFailed { conversation, consult },
+        ConsultEnded { conversation, consult, desk, agent, because },
+        Remarked { conversation, by, message, body },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
         AwayAsked { conversation, owner_epoch, queue, until, again_at },
@@ -142,14 +161,19 @@ choices! {
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut }
+    conversation::ConsultEnd { Said, AgentGone, Left }
 
     desk::Command {
-        Enqueue { conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request },
+        Enqueue {
+            conversation, owner_epoch, channel, queue, since, again, agent, agent_until, by_request, special
+        },
         Withdraw { conversation, owner_epoch },
         Confirm { offer, command },
         Refuse { offer, command },
         Release { assignment },
         PutAway { assignment },
+        Consult { conversation, consult, by, whom },
+        EndConsult { desk, consult },
         SetPresence { agent, presence, until },
         Accept { agent, offer },
         Decline { agent, offer },
@@ -165,7 +189,8 @@ choices! {
     }
     desk::Event {
         Enqueued {
-            conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request
+            conversation, owner_epoch, channel, queue, priority, since, again, agent, agent_until, by_request,
+            special
         },
         Waits { conversation, queue, why },
         Stranded { conversation, queue, because },
@@ -187,6 +212,9 @@ choices! {
         AssignmentEnded { assignment, agent, conversation },
         GivingBack { assignment, agent, conversation },
         WrapUpBegan { assignment, agent, conversation, until },
+        ConsultBegan { consult, conversation, agent },
+        ConsultFailed { desk, consult, conversation },
+        ConsultEnded { consult, conversation, agent, gone },
         WorkDeferred { desk },
     }
     desk::LeftQueue { Assigned, Withdrawn }
@@ -229,6 +257,7 @@ choices! {
         Linked { tenant, contact, party, was },
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
+        TagsTold { tenant, party, tags },
     }
 
     workspace::Command { Apply(policy) }

@@ -30,6 +30,7 @@ fn wanted_from(name: &str, waits_in: &str, owner_epoch: u32) -> What {
         agent: Some(agent(name)),
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 
@@ -108,6 +109,7 @@ fn wanted_again(number: u32, owner_epoch: u32, reason: HandOffReason, at: i64) -
         agent: Some(agent("ann")),
         agent_until: Some(seconds(at + 20)),
         by_request: false,
+        special: None,
     }
 }
 
@@ -160,6 +162,7 @@ fn what_is_reopened_goes_back_to_the_desk_that_had_it() {
         agent: Some(agent("dee")),
         agent_until: Some(seconds(at + 20)),
         by_request: false,
+        special: None,
     };
     let reopened = || What::Reopened { conversation: id(1) };
     over().under(sticky(Some("greeter"))).at(400).when(receive(2)).then([
@@ -223,7 +226,7 @@ fn another_tenants_agent_finds_nothing() {
     let globex = DeskId::new("globex".parse().unwrap(), "team").unwrap();
     let (ann, assignment) =
         (AgentId::new(globex.clone(), "ann").unwrap(), OfferId { desk: globex, number: 1 });
-    let close = Command::Close { conversation: id(1), agent: ann, assignment };
+    let close = Command::Close { conversation: id(1), agent: ann, assignment: Some(assignment) };
     with_ann().when(close.clone()).then_rejected(Code::NotFound);
     with_ann().and([released(1, 1), closed()]).when(close).then_rejected(Code::NotFound);
 }

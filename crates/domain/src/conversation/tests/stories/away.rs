@@ -104,7 +104,7 @@ fn outside_of_the_hours_nobody_is_waited_for() {
             .under(policy)
             .and([released(1, 1), opened(2), engaged(2, 1), self::asked(asked, 2, 0)])
             .at(10)
-            .when(answer(asked, &[BotAction::HandOff { queue: None }]))
+            .when(answer(asked, &[BotAction::HandOff { queue: None, special: None }]))
             .events();
         events.into_iter().find_map(|event| match event.what {
             What::AgentWanted { agent, .. } => Some(agent),

@@ -16,7 +16,7 @@ fn second() -> TurnId {
 }
 
 fn hand_off(to: Option<&str>) -> BotAction {
-    BotAction::HandOff { queue: to.map(queue) }
+    BotAction::HandOff { queue: to.map(queue), special: None }
 }
 
 fn closed_by_bot() -> What {

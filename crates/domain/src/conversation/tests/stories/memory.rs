@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::{story::*, *};
 use crate::{
-    Aggregate, Policies,
+    Aggregate, Policies, Tags,
     conversation::{
         CloseReason, ClosedConversation, Closer, Command, Decider, Event, HandOffReason, KnownBy,
         ReceiptKind, Received, Tombstone, What,
@@ -53,6 +53,7 @@ fn a_customer_is_retired_once_it_has_been_quiet_for_long_enough() {
 
 #[test]
 fn all_that_is_known_is_kept() {
+    let tagged = || What::TagsNoted { party: party(1), tags: Tags::of(["vip", "old"]) };
     let early = receipt(ReceiptKind::Read, "early");
     let kept = What::ReceiptKept {
         party: party(1),
@@ -62,9 +63,9 @@ fn all_that_is_known_is_kept() {
         reason: None,
     };
     let (_, returned) =
-        leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }]).at(60));
+        leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }, tagged()]).at(60));
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
-    let Tombstone { channel, address, opted_out, latest, sent, early, known_by, suppressed, automatic } =
+    let Tombstone { channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic } =
         *tombstone;
     assert_eq!((suppressed, automatic), (vec![], None));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
@@ -73,6 +74,7 @@ fn all_that_is_known_is_kept() {
     assert_eq!(latest, Some(latest_expected));
     assert_eq!(sent.iter().map(|sent| sent.message).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(early.len(), 1);
+    assert!(tags.has("vip") && !tags.has("vi"));
     let (agent, queue) = (Arc::new(agent("ann")), Some(Arc::new(queue("support"))));
     assert_eq!(known_by, Some(KnownBy { agent, at: seconds(10), queue }));
 }

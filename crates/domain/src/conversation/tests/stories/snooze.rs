@@ -19,6 +19,7 @@ fn anns(owner_epoch: u32, at: i64, grace: i64, by_request: bool) -> What {
         agent: Some(agent("ann")),
         agent_until: Some(seconds(at + grace)),
         by_request,
+        special: None,
     }
 }
 
@@ -143,6 +144,7 @@ fn a_supervisor_takes_what_is_put_away() {
                 agent,
                 agent_until,
                 by_request,
+                special: None,
             }
         }
         other => other,
@@ -151,7 +153,7 @@ fn a_supervisor_takes_what_is_put_away() {
         .at(30)
         .when(given)
         .then([
-            What::Reassigned { conversation: id(1), by, note: None },
+            What::Reassigned { conversation: id(1), by: Some(by), note: None },
             again(wanted(1, 4, "sales", Reassigned, 30)),
         ])
         .no_timer_is_set();

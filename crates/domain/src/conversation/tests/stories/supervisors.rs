@@ -15,7 +15,7 @@ fn take() -> Command {
 }
 
 fn given() -> What {
-    What::Reassigned { conversation: id(1), by: agent("sue"), note: Some(sealed(1, 99)) }
+    What::Reassigned { conversation: id(1), by: Some(agent("sue")), note: Some(sealed(1, 99)) }
 }
 
 /// Sue asks for it, at a second, for a customer who has waited since another.
@@ -31,6 +31,7 @@ fn for_sue(owner_epoch: u32, since: i64, again: bool, at: i64) -> What {
         agent: Some(agent("sue")),
         agent_until: Some(seconds(at + 30)),
         by_request: true,
+        special: None,
     }
 }
 
@@ -46,6 +47,7 @@ fn for_bob(owner_epoch: u32, since: i64, again: bool) -> What {
         agent: Some(agent("bob")),
         agent_until: None,
         by_request: false,
+        special: None,
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{super::*, Entry, Owned, TOPOLOGY, World};
 use crate::{
-    Cause, Lane, Partition, Peer, Recorded, Relay, Route, Step, contact,
-    conversation::{Command, Decider, Event, HandOffReason, Owner, TimerId, What},
+    Cause, Lane, Partition, Peer, Policy, Recorded, Relay, Route, Step, Tags, contact,
+    conversation::{Command, ConsultEnd, Decider, Event, HandOffReason, Owner, TimerId, What},
     delivery, desk,
+    policy::{Needs, Special},
 };
 
 impl World {
@@ -21,7 +22,13 @@ impl World {
             self.book_keeps_up(event);
             self.relays_what_it_should(event, relay.map(|(peer, _)| peer));
         }
+        for answer in &step.answers {
+            if self.pending.remove(&answer.command) {
+                assert!(self.answered.insert(answer.command), "a command is answered once");
+            }
+        }
         self.partition.fold(self.now, &step);
+        assert_eq!(self.partition.pending(), self.pending, "who waits for an answer");
         self.archive.extend(self.partition.take_departed().parties);
         self.steps.push((self.now, step));
         self.state_is_what_the_book_says();
@@ -54,10 +61,16 @@ impl World {
         if let (What::AgentWanted { .. }, Some(Owned::Queue(queue))) = (&event.what, &entry.owner) {
             panic!("{queue} is not told that it waits there no more: {event:?}");
         }
+        if let What::AgentWanted { queue, special, .. } = &event.what {
+            let tags = self.tags.get(&id.party);
+            let expected = special_by_the_rules(&self.policy, tags, entry.special.as_ref(), queue);
+            assert_eq!(special.as_deref(), expected.as_ref(), "{event:?}");
+        }
         let mut own = |owner: Owned, owner_epoch: u32| {
             assert!(entry.is_open, "{event:?}");
             assert!(owner_epoch > entry.owner_epoch, "the epoch grows with every owner: {event:?}");
             assert!(!matches!(entry.owner, Some(Owned::Agent(..))), "an agent is released first: {event:?}");
+            assert_eq!(entry.consult, None, "who was asked in goes with the agent: {event:?}");
             (entry.owner, entry.owner_epoch, entry.turn) = (Some(owner), owner_epoch, None);
             entry.away = false;
         };
@@ -71,11 +84,34 @@ impl World {
             What::Assigned { agent, assignment, owner_epoch, .. } => {
                 own(Owned::Agent(agent.clone(), assignment.clone()), *owner_epoch);
             }
+            What::ConsultAsked { by, consult, .. } => {
+                assert!(matches!(&entry.owner, Some(Owned::Agent(agent, _)) if agent == by), "{event:?}");
+                assert_eq!(entry.consult.replace((*consult, None)), None, "one at a time: {event:?}");
+            }
+            What::ConsultBegan { by, consult, agent, .. } => {
+                assert!(matches!(&entry.owner, Some(Owned::Agent(owner, _)) if owner == by), "{event:?}");
+                assert_eq!(entry.consult, Some((*consult, None)), "{event:?}");
+                entry.consult = Some((*consult, Some(agent.clone())));
+            }
+            What::ConsultFailed { consult, .. } => {
+                assert_eq!(entry.consult.take(), Some((*consult, None)), "{event:?}");
+            }
+            What::ConsultEnded { consult, agent, .. } => {
+                assert_eq!(entry.consult.take(), Some((*consult, agent.clone())), "{event:?}");
+            }
+            What::Remarked { by, .. } => {
+                let Some((_, Some(consulted))) = &entry.consult else { panic!("nobody is in: {event:?}") };
+                let owns = matches!(&entry.owner, Some(Owned::Agent(owner, _)) if owner == by);
+                assert!(owns || consulted == by, "{event:?}");
+            }
+            What::MarkedSpecial { special, .. } => entry.special = Some((**special).clone()),
             What::Released { assignment, .. } => {
+                assert_eq!(entry.consult, None, "who was asked in goes with the agent: {event:?}");
                 let Some(Owned::Agent(_, held)) = entry.owner.take() else { panic!("{event:?}") };
                 assert_eq!(held, *assignment);
             }
             What::Snoozed { agent, assignment, owner_epoch, until, .. } => {
+                assert_eq!(entry.consult, None, "who was asked in goes with the agent: {event:?}");
                 let held = entry.owner.take();
                 assert_eq!(held, Some(Owned::Agent(agent.clone(), assignment.clone())), "{event:?}");
                 assert!(*until > self.now && *owner_epoch > entry.owner_epoch, "{event:?}");
@@ -89,6 +125,7 @@ impl World {
             What::Closed { .. } => {
                 assert!(entry.is_open && !matches!(entry.owner, Some(Owned::Queue(_) | Owned::Agent(..))));
                 (entry.is_open, entry.owner, entry.turn, entry.away) = (false, None, None, false);
+                entry.special = None;
             }
             What::TurnAsked { turn, bot, .. } => {
                 assert_eq!(entry.owner, Some(Owned::Bot(bot.clone())), "{event:?}");
@@ -139,6 +176,7 @@ impl World {
                 agent,
                 agent_until,
                 by_request,
+                special,
                 reason: _,
             } => {
                 let desk = queue.desk.clone();
@@ -152,8 +190,17 @@ impl World {
                     agent,
                     agent_until,
                     by_request,
+                    special,
                 };
                 to_desk(&desk, enqueue)
+            }
+            What::ConsultAsked { conversation, consult, by, whom, .. } => {
+                let desk = whom.desk().clone();
+                to_desk(&desk, desk::Command::Consult { conversation, consult, by, whom })
+            }
+            What::ConsultEnded { because: ConsultEnd::AgentGone, .. } => None,
+            What::ConsultEnded { consult, desk, .. } => {
+                to_desk(&desk.clone(), desk::Command::EndConsult { desk, consult })
             }
             What::Withdrawn { conversation, queue, owner_epoch } => {
                 to_desk(&queue.desk, desk::Command::Withdraw { conversation, owner_epoch })
@@ -266,4 +313,23 @@ impl World {
         assert_eq!(replayed, self.partition);
         assert_eq!(archive, self.archive);
     }
+}
+
+/// Points for the tags, and what a bot said: of its needs, none that nobody there has.
+fn special_by_the_rules(
+    policy: &Policy,
+    tags: Option<&Tags>,
+    named: Option<&Special>,
+    queue: &QueueId,
+) -> Option<Special> {
+    let vips = policy.queues.get(queue).map(|queue| &queue.vip[..]).unwrap_or_default();
+    let points =
+        vips.iter().filter(|vip| tags.is_some_and(|tags| tags.has(&vip.tag))).map(|vip| vip.priority);
+    let priority = named.map_or(0, |named| named.priority) + points.max().unwrap_or(0);
+    let needs = named.map(|named| named.needs.clone()).unwrap_or_default();
+    let mut serving = policy.agents.values().filter(|agent| agent.queues.contains(queue));
+    let is_there = policy.queues.contains_key(queue) && serving.any(|agent| needs.met_by(agent));
+    let needs = if is_there { needs } else { Needs::default() };
+    let special = Special { priority, needs };
+    (special != Special::default()).then_some(special)
 }

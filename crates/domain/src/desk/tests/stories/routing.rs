@@ -220,6 +220,7 @@ fn one_agent_is_waited_for_as_long_as_the_grace_says() {
         agent: Some(agent("ann")),
         agent_until: Some(seconds(20)),
         by_request: false,
+        special: None,
     };
     let mut enqueued = waits(1, "support", Sms, 0, false, Some("ann"));
     if let Event::Enqueued { agent_until, .. } = &mut enqueued {

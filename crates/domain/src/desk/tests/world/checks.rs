@@ -4,7 +4,7 @@ use super::{super::*, Asked, Entry, Owner, Stage, World};
 use crate::{
     Aggregate, Cause, Partition, Recorded, Step, Topology,
     desk::{
-        Decider, Desks, Event, Offer, Presence, TimerId, Waiting, Why, acceptance_by_rule,
+        Consult, Decider, Desks, Event, Offer, Presence, TimerId, Waiting, Why, acceptance_by_rule,
         index::Index,
         selection::{Candidate, Rank, rank},
     },
@@ -35,6 +35,7 @@ impl World {
         self.nobody_waits_unseen();
         self.nobody_is_forgotten();
         self.who_asked_is_not_asked();
+        self.who_looks_on_is_there();
         self.index_is_what_the_state_says();
     }
 
@@ -96,12 +97,33 @@ impl World {
             Event::Stranded { conversation, queue, .. } => {
                 let (_, waiting) = desks.waiting(*conversation).expect("only who waits is stranded");
                 assert_eq!(*queue.name, *waiting.queue);
-                self.stranded.insert((queue.clone(), waiting.channel));
+                self.stranded.insert((queue.clone(), waiting.channel, waiting.special.clone()));
             }
             Event::GivingBack { assignment, conversation, .. } => {
                 move_on(&mut self.book, assignment, Stage::Assigned, Stage::Assigned);
                 let (conversation, assignment) = (*conversation, assignment.clone());
                 self.to_conversations.push_back(Asked::GiveBack { conversation, assignment });
+            }
+            Event::ConsultBegan { consult, agent, .. } => {
+                let is_there = desks.agent(agent).is_some_and(|a| a.presence == Presence::Available);
+                assert!(
+                    is_there && self.policy.agents.contains_key(agent),
+                    "{agent} is asked in, and is not there"
+                );
+                assert_eq!(self.looking_on.insert(*consult, agent.clone()), None, "asked in once");
+                let of_agent = self.looking_on.values().filter(|other| *other == agent).count();
+                assert!(of_agent <= 3, "{agent} looks on in {of_agent}");
+                let agent = Some(agent.clone());
+                self.to_conversations.push_back(Asked::Consulted { consult: *consult, agent });
+            }
+            Event::ConsultFailed { consult, .. } => {
+                self.to_conversations.push_back(Asked::Consulted { consult: *consult, agent: None });
+            }
+            Event::ConsultEnded { consult, agent, gone, .. } => {
+                assert_eq!(self.looking_on.remove(consult), Some(agent.clone()), "it ends once");
+                if *gone {
+                    self.to_conversations.push_back(Asked::ConsultGone { consult: *consult });
+                }
             }
             Event::Enqueued { .. }
             | Event::Dequeued { .. }
@@ -253,7 +275,11 @@ impl World {
                 && state.is_some_and(|state| state.presence == Presence::Available)
                 && match &waiting.wanted {
                     Some(wanted) => *wanted == agent.name,
-                    None => allowed.queues.contains(&id) && needs.met_by(allowed),
+                    None => {
+                        allowed.queues.contains(&id)
+                            && needs.met_by(allowed)
+                            && has_what_is_special(waiting, allowed)
+                    }
                 }
                 && self.has_room(agent, waiting.channel)
         };
@@ -263,7 +289,7 @@ impl World {
                 idle_since: state.idle_since,
                 load: self.weight_held(agent),
                 last_offer: state.last_offer,
-                fit: queue.needs.fit(allowed),
+                fit: fit(queue, waiting, allowed),
             };
             (agent.clone(), rank(queue.selection, &candidate))
         };
@@ -277,6 +303,8 @@ impl World {
             let waited = self.counted(desk, waiting);
             let priority =
                 self.policy.queues.get(&queue).map(|queue| queue.priority_after(waited, waiting.again));
+            let points = waiting.special.as_ref().map_or(0, |special| i64::from(special.priority));
+            let priority = priority.map(|priority| priority + points);
             (std::cmp::Reverse(priority), !waiting.again, waiting.since, id)
         };
         let before = order(conversation, chosen);
@@ -319,7 +347,8 @@ impl World {
         let members = || self.policy.agents.iter().filter(|(_, agent)| agent.queues.contains(&id));
         if waiting.wanted.is_none() {
             let needs = queue.needs_at(why.stage as usize);
-            let unable = members().filter(|(_, agent)| !needs.met_by(agent)).count();
+            let meets = |agent: &Agent| needs.met_by(agent) && has_what_is_special(waiting, agent);
+            let unable = members().filter(|(_, agent)| !meets(agent)).count();
             assert_eq!(counted.unable as usize, unable);
             let all = counted.free
                 + counted.refused
@@ -330,7 +359,7 @@ impl World {
             assert_eq!(all as usize, members().count(), "{why:?}");
             let presence = |(id, agent): &(&AgentId, &Agent)| {
                 let state = desks.agent(id).map_or(Presence::Offline, |state| state.presence);
-                needs.met_by(agent) && state == Presence::Away
+                meets(agent) && state == Presence::Away
             };
             assert_eq!(counted.away as usize, members().filter(presence).count(), "{why:?}");
         }
@@ -360,7 +389,8 @@ impl World {
             for (conversation, waiting) in in_line {
                 let queue_id = QueueId { desk: id.clone(), name: waiting.queue.clone() };
                 let queue = self.policy.queues.get(&queue_id);
-                let told = self.stranded.contains(&(queue_id.clone(), waiting.channel));
+                let told =
+                    self.stranded.contains(&(queue_id.clone(), waiting.channel, waiting.special.clone()));
                 if let Some(wanted) = &waiting.wanted {
                     let agent = AgentId { desk: id.clone(), name: wanted.clone() };
                     let state = self.desks().agent(&agent).map(|state| state.presence);
@@ -371,7 +401,8 @@ impl World {
                     let could = |(_, agent): (&AgentId, &Agent)| {
                         let needs = queue.map(last).unwrap_or_default();
                         let admits = agent.capacity.admits(waiting.channel);
-                        agent.queues.contains(&queue_id) && needs.met_by(agent) && admits
+                        let able = needs.met_by(agent) && has_what_is_special(waiting, agent);
+                        agent.queues.contains(&queue_id) && able && admits
                     };
                     let hopeless = queue.is_none() || !self.policy.agents.iter().any(could);
                     assert!(!hopeless || told, "{conversation} waits in vain, and nobody is told");
@@ -434,6 +465,20 @@ impl World {
         }
     }
 
+    /// Nobody is asked in who has left, and the desks know of exactly those who were.
+    fn who_looks_on_is_there(&self) {
+        let known = self.desks().all().flat_map(|(desk, state)| {
+            let name = |known: &Consult| AgentId { desk: desk.clone(), name: known.agent.clone() };
+            state.consults().map(move |(consult, known)| (consult, name(known))).collect::<Vec<_>>()
+        });
+        assert_eq!(known.collect::<BTreeMap<_, _>>(), self.looking_on);
+        for agent in self.looking_on.values() {
+            let state = self.desks().agent(agent).map(|state| state.presence);
+            let is_there = self.policy.agents.contains_key(agent) && state != Some(Presence::Offline);
+            assert!(is_there, "{agent} looks on, and has left");
+        }
+    }
+
     fn is_deferred(&self) -> bool {
         self.desks().timers.first().is_some_and(|timer| matches!(timer.id, TimerId::Deferred(_)))
     }
@@ -474,4 +519,16 @@ impl World {
             }
         }
     }
+}
+
+fn has_what_is_special(waiting: &Waiting, agent: &Agent) -> bool {
+    waiting.special.as_ref().is_none_or(|special| special.needs.met_by(agent))
+}
+
+/// The levels of all that the queue or the conversation needs, each skill once.
+fn fit(queue: &Queue, waiting: &Waiting, agent: &Agent) -> u32 {
+    let of_queue = queue.needs.skills.keys();
+    let besides = waiting.special.iter().flat_map(|special| special.needs.skills.keys());
+    let skills: BTreeSet<_> = of_queue.chain(besides).collect();
+    skills.into_iter().filter_map(|skill| agent.skills.get(skill)).map(|level| u32::from(*level)).sum()
 }

@@ -18,6 +18,7 @@ impl Tell for Decider {
                 agent,
                 agent_until,
                 by_request,
+                special,
             } => Told::new("enqueued")
                 .of(&queue.desk.tenant)
                 .on(*conversation)
@@ -29,7 +30,8 @@ impl Tell for Decider {
                 .flag("again", *again)
                 .maybe("agent", agent.as_ref())
                 .maybe("agent_until", agent_until.map(time))
-                .flag("by_request", *by_request),
+                .flag("by_request", *by_request)
+                .maybe("special", special.as_ref()),
             Event::Waits { conversation, queue, why } => {
                 reasons(Told::new("waits").of(&queue.desk.tenant).on(*conversation).with("queue", queue), why)
             }
@@ -123,6 +125,22 @@ impl Tell for Decider {
             Event::GivingBack { assignment, agent, conversation } => {
                 held("giving_back", assignment, agent).on(*conversation)
             }
+            Event::ConsultBegan { consult, conversation, agent } => Told::new("consult_began")
+                .of(&agent.desk.tenant)
+                .on(*conversation)
+                .with("consult", consult)
+                .with("agent", agent),
+            Event::ConsultFailed { desk, consult, conversation } => Told::new("consult_failed")
+                .of(&desk.tenant)
+                .on(*conversation)
+                .with("consult", consult)
+                .with("desk", desk),
+            Event::ConsultEnded { consult, conversation, agent, gone } => Told::new("consult_ended")
+                .of(&agent.desk.tenant)
+                .on(*conversation)
+                .with("consult", consult)
+                .with("agent", agent)
+                .flag("gone", *gone),
             Event::WorkDeferred { desk } => Told::new("work_deferred").of(&desk.tenant).with("desk", desk),
         }
     }

@@ -268,7 +268,7 @@ impl Day {
                     let to = Transfer::Queue("acme/service/second".parse().unwrap());
                     conversation::Command::Transfer { conversation, agent, assignment, to, note: None }
                 } else {
-                    conversation::Command::Close { conversation, agent, assignment }
+                    conversation::Command::Close { conversation, agent, assignment: Some(assignment) }
                 };
                 self.command(command);
             }

@@ -1,7 +1,5 @@
 //! `tributary why`: who had a conversation and why, told from the log: the conversation's own partition and the desks'.
 
-mod story;
-
 use std::{
     io::{self, BufWriter, Write},
     ops::ControlFlow,
@@ -14,7 +12,6 @@ use domain::{Aggregate, ConversationId, Kind, Peer, Route, Timestamp, conversati
 use log::Log;
 use wire::Codec;
 
-use self::story::Telling;
 use super::{decisions::read_decisions, events::peers};
 use crate::{args::Source, exit};
 
@@ -44,50 +41,39 @@ pub async fn run(args: WhyArgs) -> anyhow::Result<u8> {
     let (log, topology) = args.source.installation()?.log()?;
     let id = args.conversation;
     let home = topology.peer(&Route::Party(id.party));
-    let mut told: Vec<(Timestamp, Telling)> = Vec::new();
-    let of_conversation =
-        |event: &conversation::Event| (event.conversation() == Some(id)).then(|| story::of(event));
-    told.extend(gather::<conversation::Decider, _>(&log, home, of_conversation).await?);
-    if told.is_empty() {
+    let mut story = api::Story::of(id);
+    gather::<conversation::Decider>(&log, home, |at, event| story.hear(at, event)).await?;
+    if !story.is_known() {
         anyhow::bail!("there is no conversation {id} in this log");
     }
     for peer in peers(&topology, Some(Kind::Desk)) {
-        let of_desk = |event: &desk::Event| story::at_desk(id, event);
-        told.extend(gather::<desk::Decider, _>(&log, peer, of_desk).await?);
+        gather::<desk::Decider>(&log, peer, |at, event| story.hear_desk(at, event)).await?;
     }
-    // A conversation and its desk tell each other, so what follows is never decided before what it follows from; the
-    // sort keeps the order of each log.
-    told.sort_by_key(|(at, _)| *at);
-    print(id, &told).map_err(exit::writing)?;
+    print(id, &story.sentences()).map_err(exit::writing)?;
     Ok(exit::DONE)
 }
 
-/// What counts in a partition's log and is to be told, and when it was decided.
-async fn gather<A: Codec, F>(
+/// What counts in a partition's log, and when it was decided.
+async fn gather<A: Codec>(
     log: &Arc<dyn Log>,
     peer: Peer,
-    tell: F,
-) -> anyhow::Result<Vec<(Timestamp, Telling)>>
-where
-    F: Fn(&<A as Aggregate>::Event) -> Option<Telling>,
-{
+    mut hear: impl FnMut(Timestamp, &<A as Aggregate>::Event),
+) -> anyhow::Result<()> {
     let end = log.end(runtime::log_of(peer)).await;
     let end = end.with_context(|| format!("could not find the end of the log of {peer}"))?;
-    let mut told = Vec::new();
     read_decisions::<A>(log, peer, end, &|_| (), |decision| {
-        let events = decision.steps.iter().flat_map(|step| &step.events);
-        told.extend(events.filter_map(|recorded| Some((decision.decided_at, tell(&recorded.event)?))));
+        for recorded in decision.steps.iter().flat_map(|step| &step.events) {
+            hear(decision.decided_at, &recorded.event);
+        }
         ControlFlow::Continue(())
     })
-    .await?;
-    Ok(told)
+    .await
 }
 
-fn print(id: ConversationId, told: &[(Timestamp, Telling)]) -> io::Result<()> {
+fn print(id: ConversationId, told: &[(Timestamp, String)]) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     writeln!(out, "Conversation {id}")?;
-    for (at, telling) in told {
-        let Some(sentence) = telling else { continue };
+    for (at, sentence) in told {
         let at = jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "-".into(), |at| format!("{at:.3}"));
         writeln!(out, "{at}  {sentence}")?;
     }

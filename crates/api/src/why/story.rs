@@ -2,7 +2,7 @@
 
 use domain::{
     ConversationId, Millis,
-    conversation::{CloseReason, Closer, Event, HandOffReason, What},
+    conversation::{CloseReason, Closer, Event, HandOffReason, Transfer, What},
     desk::{self, Considered, OverflowBecause, PreferenceEnded, StrandedBecause, Why, WithdrawnBecause},
     policy::Selection,
 };
@@ -17,7 +17,7 @@ pub(super) fn of(event: &Event) -> Telling {
         }
         What::Reopened { .. } => "is reopened: the customer wrote again".into(),
         What::BotEngaged { bot, .. } => format!("goes to bot {bot}"),
-        What::AgentWanted { queue, reason, agent, agent_until, .. } => {
+        What::AgentWanted { queue, reason, agent, agent_until, special, .. } => {
             let reason = match reason {
                 HandOffReason::NoBot => "no bot greets here",
                 HandOffReason::BotHandedOff => "the bot handed it over",
@@ -26,7 +26,7 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::AgentGone => "its agent is gone",
                 HandOffReason::Overflowed => "it got nobody in the queue before",
                 HandOffReason::Returned => "it goes on with who had it before",
-                HandOffReason::Reassigned => "a supervisor gave it there",
+                HandOffReason::Reassigned => "it was given there",
                 HandOffReason::Woke => "it was put away until now",
                 HandOffReason::HeldBack => "the bot may not answer by itself again so soon, or not at all",
             };
@@ -35,8 +35,10 @@ pub(super) fn of(event: &Event) -> Telling {
                 (Some(agent), None) => format!(", wanting {agent}"),
                 (None, _) => String::new(),
             };
-            format!("waits for a person in queue {queue}: {reason}{whom}")
+            let special = special.as_deref().map(|it| format!(", with {it}")).unwrap_or_default();
+            format!("waits for a person in queue {queue}: {reason}{whom}{special}")
         }
+        What::MarkedSpecial { special, .. } => format!("is handed over by its bot with {special}"),
         What::Assigned { agent, assignment, .. } => format!("is {agent}'s (assignment {assignment})"),
         What::AssignmentRefused { offer, .. } => format!("the acceptance of offer {offer} came too late"),
         What::Released { assignment, .. } => format!("leaves its agent (assignment {assignment})"),
@@ -48,8 +50,17 @@ pub(super) fn of(event: &Event) -> Telling {
             format!("is put away by {agent} until {}, or until the customer writes", time(*until))
         }
         What::Reassigned { by, note, .. } => {
+            let by = by.as_ref().map_or_else(|| "an administrator".into(), ToString::to_string);
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })
         }
+        What::ConsultAsked { by, whom, .. } => match whom {
+            Transfer::Agent(agent) => format!("{by} asks {agent} in"),
+            Transfer::Queue(queue) => format!("{by} asks someone of {queue} in"),
+            Transfer::Desk(desk) => format!("{by} asks someone of {desk} in"),
+        },
+        What::ConsultBegan { agent, .. } => format!("{agent} looks on"),
+        What::ConsultFailed { .. } => "nobody can be asked in for now".into(),
+        What::ConsultEnded { agent: Some(agent), .. } => format!("{agent} looks on no more"),
         What::AwaySaid { .. } => "is answered that nobody is there".into(),
         What::Closed { by, reason, .. } => {
             let by = match by {
@@ -133,6 +144,9 @@ pub(super) fn at_desk(id: ConversationId, event: &desk::Event) -> Option<Telling
         | Accepted { .. }
         | PresenceSet { .. }
         | SentAway { .. }
+        | ConsultBegan { .. }
+        | ConsultFailed { .. }
+        | ConsultEnded { .. }
         | LeaseLapsed { .. }
         | LookSet { .. }
         | WorkDeferred { .. } => return None,
