@@ -11,3 +11,4 @@ mod receipts;
 mod snooze;
 mod special;
 mod supervisors;
+mod suppression;
