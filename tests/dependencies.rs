@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Every crate, and what of ours it may be built with.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("log", &[]),
@@ -16,10 +16,11 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("objects", &[]),
     ("vault", &["objects"]),
     ("runtime", &["domain", "wire", "log", "objects"]),
-    ("channels", &["domain", "wire", "log", "vault", "runtime"]),
+    ("sms", &[]),
+    ("channels", &["domain", "wire", "log", "vault", "runtime", "sms"]),
     ("bots", &["domain", "wire", "log", "vault", "runtime"]),
     ("projections", &["domain", "wire", "log", "vault"]),
-    ("api", &["domain", "wire", "log", "vault", "projections"]),
+    ("api", &["domain", "wire", "log", "vault", "projections", "sms"]),
     (
         "tributary",
         &[
@@ -30,6 +31,7 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
             "objects",
             "vault",
             "runtime",
+            "sms",
             "channels",
             "bots",
             "projections",

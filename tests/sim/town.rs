@@ -180,6 +180,9 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         authenticated: true,
         thread: None,
         placed: None,
+        home: None,
+        marks: None,
+        answers: conversation::Answers::default(),
         people_only: false,
     }))
 }

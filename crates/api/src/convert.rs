@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
-use domain::{Attachment, Channel, Code, Content, Millis, Rejection, Timestamp, conversation::ReceiptKind};
+use domain::{
+    Attachment, Channel, Check, Code, Content, Millis, Rejection, Timestamp, Verdict,
+    conversation::ReceiptKind,
+};
 use wire::api::v1 as pb;
 
 pub(crate) mod policy;
@@ -62,6 +65,23 @@ pub(crate) fn content(content: Content) -> pb::Content {
         quick_replies: content.quick_replies,
         subject: content.subject,
         body: content.body,
+        verdict: content.verdict.map(verdict),
+    }
+}
+
+fn verdict(verdict: Verdict) -> pb::Verdict {
+    let check = |check: Check| pb::verdict::Check {
+        method: check.method.as_str().to_owned(),
+        result: check.result.as_str().to_owned(),
+        domain: check.domain.unwrap_or_default(),
+        aligned: check.aligned,
+        detail: check.detail.unwrap_or_default(),
+    };
+    pb::Verdict {
+        authenticated: verdict.authenticated,
+        by: verdict.by,
+        because: verdict.because,
+        checks: verdict.checks.into_iter().map(check).collect(),
     }
 }
 

@@ -4,13 +4,14 @@
 //! if another worker leads by then.
 
 use std::{
+    any::Any,
     collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use domain::{
-    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Route, Sealed,
+    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Peer, Route, Sealed,
     Timestamp,
     conversation::Outgoing as Decided,
     delivery::{Command, Decider, Event, Outcome as Reported},
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
+use crate::email::imap::Pulls;
 use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
 
 /// Attempts under way at once in this process by one inbox: a slow provider holds up nobody else's.
@@ -44,6 +46,8 @@ pub struct Deliverer {
     rooms: Arc<Mutex<HashMap<InboxId, Arc<Semaphore>>>>,
     /// Messages with an attempt running in this process. Such an attempt will report; nobody need ask about it.
     running: Arc<Mutex<HashSet<MessageId>>>,
+    /// Whoever leads an inbox's first lane reads its mailbox.
+    pulls: Pulls,
 }
 
 /// One attempt, with all it needs.
@@ -58,7 +62,14 @@ struct Attempt {
 impl Deliverer {
     /// `tasks` lets a shutdown wait for the attempts under way.
     pub fn new(post: Post, vault: Vault, senders: Arc<dyn Senders>, tasks: TaskTracker) -> Self {
-        Deliverer { post, vault, senders, tasks, rooms: Arc::default(), running: Arc::default() }
+        let (rooms, running, pulls) = Default::default();
+        Deliverer { post, vault, senders, tasks, rooms, running, pulls }
+    }
+
+    /// Tells `pulls` what is led here.
+    #[must_use]
+    pub fn with_pulls(self, pulls: Pulls) -> Self {
+        Deliverer { pulls, ..self }
     }
 
     fn begin(
@@ -211,6 +222,10 @@ impl Effects<Decider> for Deliverer {
             Event::OutcomeLost { message, attempt } => self.begin(partition, *message, *attempt, at, true),
             _ => {}
         }
+    }
+
+    fn hold(&self, peer: Peer, partition: &Partition<Decider>) -> Option<Box<dyn Any + Send>> {
+        Some(self.pulls.lead(peer, partition.state().marks().clone()))
     }
 }
 

@@ -21,9 +21,11 @@ pub mod messenger;
 mod metrics;
 mod orphans;
 mod outbound;
+mod profile;
 pub mod sandbox;
 mod scalar;
 mod sender;
+pub mod smpp;
 #[cfg(test)]
 mod testing;
 pub mod twilio;
@@ -36,4 +38,5 @@ pub use log_intake::LogIntake;
 pub use metrics::describe as describe_metrics;
 pub use orphans::{Error as OrphansError, Orphans};
 pub use outbound::{Error as OutboundError, Outbound};
+pub use profile::{HELP, Profile, SETTINGS as PROFILE_SETTINGS};
 pub use sender::{Lookup, Outcome, Outgoing, Sender, Thread};

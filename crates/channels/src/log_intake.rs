@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies,
-    Route, Sealed, TenantId, Timestamp,
+    Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
-        Command, Correspondent, Decider, MessageKind, NoteKind, ReceiptKind, Received, Suppression,
+        Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
+        Suppression,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,7 +21,11 @@ use runtime::Post;
 use tokio::sync::watch;
 use vault::{Subject, Vault};
 
-use crate::{Fact, FactKind, Intake, Refused, Unsubscribe, email::Bounced, withhold::withhold};
+use crate::{
+    Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
+    email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    withhold::withhold,
+};
 
 /// The purpose under which references to conversations are signed.
 const REFERENCE: &str = "conversation";
@@ -32,6 +37,9 @@ const QUOTED: usize = 600;
 /// the timeline of the customer it claims to be from (DESIGN invariant 14).
 const UNVERIFIED: &str = "unverified:";
 
+/// Mails that one mail answers and that are looked for, nearest first.
+const MOST_ANSWERED: usize = 16;
+
 /// Facts of one batch that are sealed at a time, so that new parties share the key store's commits.
 const AT_ONCE: usize = 256;
 
@@ -41,6 +49,7 @@ pub struct LogIntake {
     pub post: Post,
     pub vault: Vault,
     pub policies: watch::Receiver<Policies>,
+    pub verifier: Verifier,
 }
 
 #[async_trait]
@@ -77,14 +86,15 @@ impl Intake for LogIntake {
                 tenant: policy.tenant.clone(),
                 version: policy.version,
                 channel: inbox.channel,
-                trusted: inbox.settings.get("authentication").is_some_and(|how| how == "trusted"),
+                // What says nothing authenticates nobody; that it says nothing is told where it is applied.
+                authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
                 id,
             }
         };
         let sealed = match <[Fact; 1]>::try_from(facts) {
-            Ok([fact]) => vec![self.input(&place, fact, raw.as_ref()).await?],
+            Ok([fact]) => vec![self.input(&place, fact, raw).await?],
             Err(facts) => {
-                let inputs = facts.into_iter().map(|fact| self.input(&place, fact, raw.as_ref()));
+                let inputs = facts.into_iter().map(|fact| self.input(&place, fact, raw.clone()));
                 // In the order of the facts, whichever is sealed first.
                 stream::iter(inputs).buffered(AT_ONCE).try_collect().await?
             }
@@ -109,15 +119,20 @@ struct Place {
     version: u64,
     id: InboxId,
     channel: Channel,
-    /// A mail server before us vouches for senders.
-    trusted: bool,
+    /// E-mail: whose word counts of who wrote.
+    authentication: Authentication,
 }
 
 /// Who wrote, as far as the edge can tell.
 struct Author {
     party: Party,
     authenticated: bool,
+    /// The party of the address, whether or not it is this one who wrote.
+    own: Party,
+    /// E-mail: a conversation of `party` that a reference of ours names.
     placed: Option<ConversationId>,
+    /// E-mail: what was told of who wrote.
+    verdict: Option<Verdict>,
 }
 
 impl LogIntake {
@@ -132,13 +147,13 @@ impl LogIntake {
         &self,
         place: &Place,
         mut fact: Fact,
-        raw: Option<&Bytes>,
+        raw: Option<Bytes>,
     ) -> Result<Option<(Peer, Bytes)>, Refused> {
         if fact.kind == FactKind::Echo && fact.echo_of.is_some() {
             // Our own message, told back to us.
             return Ok(None);
         }
-        let author = self.author(place, &fact);
+        let author = self.author(place, &fact, raw.as_ref()).await;
         let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
         let at = Timestamp(clock::now());
         let sent_at = fact.sent_at.map_or(at, Timestamp);
@@ -155,9 +170,17 @@ impl LogIntake {
                     ),
                     None => None,
                 };
+                let (marks, answers) = match &fact.mail {
+                    Some(mail) => {
+                        let (marks, answers) = self.threading(place, &author, fact.reply_to.as_deref(), mail);
+                        (Some(marks), answers)
+                    }
+                    None => (None, Answers::default()),
+                };
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
-                let content = self.content(place, author.party, message, fact, raw).await?;
+                let verdict = author.verdict.clone();
+                let content = self.content(place, author.party, message, fact, raw, verdict).await?;
                 Command::Receive(Box::new(Received {
                     from,
                     kind,
@@ -167,6 +190,9 @@ impl LogIntake {
                     authenticated: author.authenticated,
                     thread,
                     placed: author.placed,
+                    home: (author.party != author.own).then_some(author.own),
+                    marks,
+                    answers,
                     people_only,
                 }))
             }
@@ -191,7 +217,7 @@ impl LogIntake {
             FactKind::Unknown if fact.channel == Channel::Email => {
                 let reason = fact.reason.take().unwrap_or_else(|| "it could not be understood".to_owned());
                 let from = self.correspondent(place, &author, &fact.address).await?;
-                let content = self.content(place, author.party, message, fact, raw).await?;
+                let content = self.content(place, author.party, message, fact, raw, None).await?;
                 Command::Unreadable { from, message, content, reason: reason.into(), at }
             }
             _ => {
@@ -199,11 +225,16 @@ impl LogIntake {
                 let suppresses = suppresses(&fact, &author);
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
-                let content = Some(self.content(place, author.party, message, fact, raw).await?);
+                let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
                 Command::Note { from, kind, message, content, at: sent_at, suppresses }
             }
         };
-        let route = Route::Party(author.placed.map_or(author.party, |placed| placed.party));
+        // A message is known again where its address is at home, whatever is told of its sender the second time.
+        let home = match &command {
+            Command::Receive(_) => author.own,
+            _ => author.party,
+        };
+        let route = Route::Party(home);
         let intake = domain::Intake::Input {
             origin: Origin::Fact(id),
             at,
@@ -214,32 +245,87 @@ impl LogIntake {
         Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
     }
 
-    fn author(&self, place: &Place, fact: &Fact) -> Author {
+    async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {
         let party =
             |address: &str| Party(self.vault.party(place.tenant.as_str(), place.id.as_str(), address));
         let own = party(&fact.address);
         if place.channel != Channel::Email {
             // The platform's signature vouches for the sender.
-            return Author { party: own, authenticated: true, placed: None };
+            return Author { party: own, authenticated: true, own, placed: None, verdict: None };
         }
-        let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
-        let placed = references.into_iter().find_map(|text| {
-            let bytes = self.vault.read_reference(REFERENCE, text)?;
-            read_reference(&bytes)
-        });
         let unverified = party(&format!("{UNVERIFIED}{}", fact.address));
-        match placed {
-            // Whoever passes a complaint on hides whose it is, but knows our mail.
-            Some(placed) if fact.kind == FactKind::Complaint => {
-                Author { party: placed.party, authenticated: true, placed: Some(placed) }
-            }
-            // Only who was sent a reference can know it.
-            Some(placed) if placed.party == own || placed.party == unverified => {
-                Author { party: placed.party, authenticated: true, placed: Some(placed) }
-            }
-            _ if place.trusted => Author { party: own, authenticated: true, placed },
-            _ => Author { party: unverified, authenticated: false, placed },
+        let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
+        let mut ours = references.filter_map(|text| self.conversation(text));
+        // Whoever passes a complaint on hides whose it is, but knows our mail.
+        let hidden = fact.kind == FactKind::Complaint;
+        let placed = ours.find(|placed| hidden || placed.party == own || placed.party == unverified);
+        if fact.kind != FactKind::Message {
+            // Notes stand where what they speak of stands. They are never taken for what someone said.
+            let trusted = place.authentication == Authentication::Trusted;
+            let party = match placed {
+                Some(placed) => placed.party,
+                None if trusted => own,
+                None => unverified,
+            };
+            return Author { party, authenticated: trusted, own, placed, verdict: None };
         }
+        let from = fact.mail.as_ref().and_then(|mail| mail.from.as_deref());
+        let envelope = fact.mail.as_ref().and_then(|mail| mail.envelope.as_ref());
+        let nothing = Bytes::new();
+        let judged = self.verifier.verdict(
+            &place.authentication,
+            from.filter(|from| *from == fact.address),
+            raw.unwrap_or(&nothing),
+            envelope,
+        );
+        let verdict = judged.await;
+        let authenticated = verdict.authenticated;
+        // A reference tells where a mail belongs, never whose it is: who passes a mail of ours on passes on what is in it.
+        let (party, placed) = match placed {
+            // What was begun without proof goes on where it is.
+            Some(placed) if placed.party == unverified => (unverified, Some(placed)),
+            _ if authenticated => (own, placed),
+            _ => (unverified, None),
+        };
+        Author { party, authenticated, own, placed, verdict: Some(verdict) }
+    }
+
+    /// The conversation that a reference of ours names, if it is one.
+    fn conversation(&self, text: &str) -> Option<ConversationId> {
+        read_reference(&self.vault.read_reference(REFERENCE, text)?)
+    }
+
+    /// What later mails are told to belong to this one by, and what this one says it answers. As keyed hashes, so that
+    /// they say nothing to whoever reads the log.
+    fn threading(
+        &self,
+        place: &Place,
+        author: &Author,
+        reply_to: Option<&str>,
+        mail: &Mail,
+    ) -> (Marks, Answers) {
+        let hash = |kind: &str, text: &str| {
+            let hash = self.vault.fact(place.id.as_str(), kind, text.as_bytes());
+            u64::from_be_bytes(std::array::from_fn(|at| hash[at]))
+        };
+        let of_id = |id: &str| hash("message_id", id);
+        let marks = Marks {
+            id: mail.message_id.as_deref().map(of_id),
+            topic: hash("topic", &topic(mail.subject.as_deref().unwrap_or_default())),
+        };
+        let answered = reply_to.into_iter().chain(mail.references.iter().rev().map(String::as_str));
+        let mut mails: Vec<u64> = Vec::new();
+        for id in answered.take(MOST_ANSWERED).map(of_id) {
+            if !mails.contains(&id) {
+                mails.push(id);
+            }
+        }
+        let of_author = |reference: &str| {
+            self.conversation(reference).is_some_and(|conversation| conversation.party == author.party)
+        };
+        let ours = answered_of_ours(reply_to, mail);
+        let ours = ours.into_iter().filter(|(reference, _)| of_author(reference)).map(|(_, message)| message);
+        (marks, Answers { mails, ours: ours.collect() })
     }
 
     async fn correspondent(
@@ -264,7 +350,8 @@ impl LogIntake {
         party: Party,
         message: MessageId,
         fact: Fact,
-        raw: Option<&Bytes>,
+        raw: Option<Bytes>,
+        verdict: Option<Verdict>,
     ) -> Result<Sealed, Refused> {
         let (subject, body) = fact.mail.map_or((None, None), |mail| (mail.subject, mail.body));
         let text = fact.text.or(fact.reason).unwrap_or_default();
@@ -275,9 +362,15 @@ impl LogIntake {
             attachments: fact.attachments,
             quick_replies: Vec::new(),
             subject,
-            raw: fact.raw.or_else(|| raw.cloned()),
+            raw: fact.raw.or(raw),
+            verdict,
         };
-        self.seal(place, party, message, &wire::encode_content(&content)).await
+        let encoded = wire::encode_content(&content);
+        // It may be large, and be nobody else's any more.
+        drop(content);
+        let subject = Subject { tenant: place.tenant.shared(), party: party.0 };
+        let sealed = self.vault.seal_owned(&subject, &message.0, encoded).await;
+        Ok(Sealed { subject: party, bytes: sealed.map_err(unavailable)?.into() })
     }
 
     async fn seal(

@@ -70,6 +70,10 @@ impl Outbound {
     pub(crate) fn post(&self, url: &str) -> RequestBuilder {
         self.client.post(url)
     }
+
+    pub(crate) fn request(&self, method: http::Method, url: &str) -> RequestBuilder {
+        self.client.request(method, url)
+    }
 }
 
 /// Makes the call. An error is already the attempt's outcome.

@@ -98,6 +98,87 @@ pub struct Content {
     pub body: Option<String>,
     /// What the provider sent, whole, where it is kept: e-mail always, other channels when it was not understood.
     pub raw: Option<Bytes>,
+    /// E-mail: what could be told, when it came, of who wrote it.
+    pub verdict: Option<Verdict>,
+}
+
+/// Whether an e-mail is from whom it says, as it was judged once, when it came: keys and records change, and so may the
+/// settings.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Verdict {
+    /// The sender is who the mail says it is.
+    pub authenticated: bool,
+    /// Whose word that is: `tributary` (checked here), the name of a mail server that wrote it into the mail, or `inbox`
+    /// (whoever hands mail in is trusted).
+    pub by: String,
+    /// Why, as one sentence.
+    pub because: String,
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was checked of a mail.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Check {
+    pub method: Method,
+    pub result: CheckResult,
+    /// For which domain.
+    pub domain: Option<String>,
+    /// That domain speaks for the sender's.
+    pub aligned: bool,
+    /// What more there is to say: the policy of a DMARC record, why a signature fails.
+    pub detail: Option<String>,
+}
+
+/// How a mail can show where it is from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The server that sent it may do so for the domain of the return path (RFC 7208).
+    Spf,
+    /// A domain signed it (RFC 6376).
+    Dkim,
+    /// The domain of the sender says what the two are worth (RFC 7489).
+    Dmarc,
+    /// Who passed it on says how it was when it came there (RFC 8617).
+    Arc,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Spf => "spf",
+            Method::Dkim => "dkim",
+            Method::Dmarc => "dmarc",
+            Method::Arc => "arc",
+        }
+    }
+}
+
+/// Named as in RFC 8601 section 2.7.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckResult {
+    Pass,
+    Fail,
+    SoftFail,
+    Neutral,
+    None,
+    TempError,
+    PermError,
+}
+
+impl CheckResult {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CheckResult::Pass => "pass",
+            CheckResult::Fail => "fail",
+            CheckResult::SoftFail => "softfail",
+            CheckResult::Neutral => "neutral",
+            CheckResult::None => "none",
+            CheckResult::TempError => "temperror",
+            CheckResult::PermError => "permerror",
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]

@@ -31,7 +31,9 @@ pub mod desk;
 pub mod workspace;
 
 pub use aggregate::{Aggregate, Context, Settles};
-pub use content::{Attachment, Channel, Content, Kept, MailThread, Sealed};
+pub use content::{
+    Attachment, Channel, Check, CheckResult, Content, Kept, MailThread, Method, Sealed, Verdict,
+};
 pub use departed::{Departed, Question};
 pub use facts::{Batch, FACTS_KEPT};
 pub use ids::{

@@ -110,6 +110,8 @@ impl Source for conversation::Decider {
             | ConsultEnded { .. }
             | Remarked { .. }
             | Snoozed { .. }
+            | Split { .. }
+            | Joined { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),

@@ -13,6 +13,7 @@ pub struct ConversationRow {
     pub channel: Option<Channel>,
     /// None once it is closed.
     pub owner: Option<Owner>,
+    /// Not after the first of what stands in it, wherever that stood before.
     pub opened_at: Timestamp,
     /// The last message or change of owner.
     pub updated_at: Timestamp,

@@ -180,7 +180,7 @@ kinds! {
     BotEngaged = "bot_engaged",
     BotReplied = "bot_replied",
     /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed`, `returned`,
-    /// `reassigned`, `woke` or `held_back`; behind a space the queue.
+    /// `reassigned`, `woke`, `split` or `held_back`; behind a space the queue.
     AgentWanted = "agent_wanted",
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.
@@ -195,9 +195,14 @@ kinds! {
     Remarked = "remarked",
     /// Detail: until when, in milliseconds since the Unix epoch.
     Snoozed = "snoozed",
+    /// By an agent. Stands where the split begins, in the conversation that goes on without what follows; detail: the
+    /// conversation that it is in now, and behind a space the first message.
+    Split = "split",
+    /// By an agent; detail: the conversation whose entries stand in this one from here on.
+    Joined = "joined",
     Replied = "replied",
     /// The business itself: the queue is closed.
     AwaySaid = "away_said",
-    /// Detail: `done` or `opted_out`.
+    /// Detail: `done`, `opted_out` or `joined`.
     Closed = "closed",
 }

@@ -1,6 +1,8 @@
 //! What a worker does in the world, once a decision stands in the log.
 
-use domain::{Aggregate, Partition, Timestamp};
+use std::any::Any;
+
+use domain::{Aggregate, Partition, Peer, Timestamp};
 
 /// The effects of one aggregate's events. Called in the order of the log, only for decisions of this leader
 /// that were read back, and never while replaying.
@@ -15,6 +17,13 @@ pub trait Effects<A: Aggregate>: Send + Sync + 'static {
     /// A new leader rules and has read its intake to the tail: do again what the state says is still owed. That may be
     /// much. The leader waits until it is found, and not until it is done: it is best done by one task, a few at a time.
     fn resume(&self, _partition: &Partition<A>) {}
+
+    /// What only one process should have, such as a connection to a provider that is given once: asked for after
+    /// [`resume`](Effects::resume), and dropped when this leader's rule has ended, or when it learns that it has. Another may
+    /// hold the same by then, for a moment.
+    fn hold(&self, _peer: Peer, _partition: &Partition<A>) -> Option<Box<dyn Any + Send>> {
+        None
+    }
 }
 
 /// For aggregates whose events call for nothing but relays.

@@ -16,8 +16,6 @@ pub const USAGE: u8 = 2;
 pub const MALFORMED: u8 = 65;
 /// `EX_NOINPUT`: the input cannot be read.
 pub const NO_INPUT: u8 = 66;
-/// `EX_UNAVAILABLE`: there is no such service here.
-pub const UNAVAILABLE: u8 = 69;
 
 /// Something that the user must say differently, on the command line or in the configuration.
 #[derive(Debug)]

@@ -114,9 +114,22 @@ impl Vault {
     /// The key, and the blob, are durable when this returns. Sealing twice gives different bytes.
     pub async fn seal(&self, subject: &Subject, item: &Id, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         if plaintext.len() > INLINE_MAX {
-            return self.seal_blob(subject, item, plaintext).await;
+            return self.seal_blob(subject, item, Arc::new(plaintext.to_vec())).await;
         }
         self.0.keys.current(subject).await?.seal_inline(subject, item, plaintext)
+    }
+
+    /// [`Vault::seal`] without a copy of what is large.
+    pub async fn seal_owned(
+        &self,
+        subject: &Subject,
+        item: &Id,
+        plaintext: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        if plaintext.len() > INLINE_MAX {
+            return self.seal_blob(subject, item, Arc::new(plaintext)).await;
+        }
+        self.seal(subject, item, &plaintext).await
     }
 
     /// Opens what [`Vault::seal`] made for the same subject and item.
@@ -186,8 +199,12 @@ impl Vault {
         self.0.references.read(purpose, text)
     }
 
-    async fn seal_blob(&self, subject: &Subject, item: &Id, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        let plaintext: Arc<[u8]> = plaintext.into();
+    async fn seal_blob(
+        &self,
+        subject: &Subject,
+        item: &Id,
+        plaintext: Arc<Vec<u8>>,
+    ) -> Result<Vec<u8>, Error> {
         loop {
             let key = self.0.keys.current(subject).await?;
             let name = self.blob_name(subject, key.generation, BlobId(random::bytes()?));

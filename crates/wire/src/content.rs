@@ -4,7 +4,7 @@ use domain::{Attachment, Content, MailThread};
 
 use crate::{
     Error,
-    message::{decode, encode, message},
+    message::{decode, encode, enumeration, message},
     pb,
 };
 
@@ -25,7 +25,14 @@ pub fn decode_mail_thread(bytes: &[u8]) -> Result<MailThread, Error> {
 }
 
 message! {
-    Content => Content { text, payload, attachments, quick_replies, subject, body, raw }
+    Content => Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
+    domain::Verdict => Verdict { authenticated, by, because, checks }
+    domain::Check => Check { method, result, domain, aligned, detail }
     Attachment => Attachment { kind, url, content_type, name, data }
     MailThread => MailThread { subject, message_id, references, quote, written_at }
+}
+
+enumeration! {
+    domain::Method => CheckMethod { Spf, Dkim, Dmarc, Arc }
+    domain::CheckResult => CheckResult { Pass, Fail, SoftFail, Neutral, None, TempError, PermError }
 }

@@ -60,6 +60,21 @@ impl desk_server::Desk for Desk {
                 .run(request.into_inner())
         })))
     }
+
+    async fn count_segments(
+        &self,
+        request: Request<pb::CountSegmentsRequest>,
+    ) -> Result<Response<pb::CountSegmentsResponse>, Status> {
+        principal(&request)?.agent()?;
+        let counted = sms::Options::default().count(&request.into_inner().text);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::CountSegmentsResponse {
+            encoding: counted.encoding.name().to_owned(),
+            segments: number(counted.segments),
+            units: number(counted.units),
+            left: number(counted.left),
+        }))
+    }
 }
 
 struct Session {
@@ -230,6 +245,20 @@ impl Session {
                 let (agent, until) = (agent.clone(), read::time("until", said.until)?);
                 let snooze = conversation::Command::Snooze { conversation, agent, assignment, until };
                 to_conversation(ask, conversation, snooze)
+            }
+            Some(Said::Split(said)) => {
+                let ask = ask("split", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, message) = (agent.clone(), convert::parse("message", &said.message)?);
+                let split = conversation::Command::Split { conversation, agent, assignment, message };
+                to_conversation(ask, conversation, split)
+            }
+            Some(Said::Join(said)) => {
+                let ask = ask("join", said.encode_to_vec());
+                let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
+                let (agent, other) = (agent.clone(), convert::parse("other", &said.other)?);
+                let join = conversation::Command::Join { conversation, agent, assignment, other };
+                to_conversation(ask, conversation, join)
             }
             Some(Said::Wake(said)) => {
                 let ask = ask("wake", said.encode_to_vec());

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 57] = [
+pub(super) const KINDS: [&str; 59] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -47,6 +47,8 @@ pub(super) const KINDS: [&str; 57] = [
     "closed",
     "reassigned",
     "snoozed",
+    "split",
+    "joined",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -127,6 +129,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Closed { .. } => "closed",
                 Reassigned { .. } => "reassigned",
                 Snoozed { .. } => "snoozed",
+                Split { .. } => "split",
+                Joined { .. } => "joined",
             }
         }
         AnyEvent::Desk(event) => {
@@ -317,6 +321,14 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             owner_epoch: *owner_epoch,
             until: time(*until),
         }),
+        Split { into, message, by, .. } => Kind::Split(event::Split {
+            into: into.to_string(),
+            message: message.to_string(),
+            by: by.to_string(),
+        }),
+        Joined { other, by, .. } => {
+            Kind::Joined(event::Joined { other: other.to_string(), by: by.to_string() })
+        }
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
@@ -332,6 +344,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             reason: match reason {
                 CloseReason::Done => "done",
                 CloseReason::OptedOut => "opted_out",
+                CloseReason::Joined => "joined",
             }
             .to_owned(),
         }),
@@ -425,6 +438,7 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::Returned => pb::HandOffReason::Returned,
         HandOffReason::Reassigned => pb::HandOffReason::Reassigned,
         HandOffReason::Woke => pb::HandOffReason::Woke,
+        HandOffReason::Split => pb::HandOffReason::Split,
         HandOffReason::HeldBack => pb::HandOffReason::HeldBack,
     }
 }

@@ -160,6 +160,7 @@ mod tests {
             thread: None,
             sent_at: Timestamp(1),
             authenticated: true,
+            marks: None,
             people_only: false,
         }
     }

@@ -28,6 +28,7 @@ pub(super) fn of(event: &Event) -> Telling {
                 HandOffReason::Returned => "it goes on with who had it before",
                 HandOffReason::Reassigned => "it was given there",
                 HandOffReason::Woke => "it was put away until now",
+                HandOffReason::Split => "an agent split it off",
                 HandOffReason::HeldBack => "the bot may not answer by itself again so soon, or not at all",
             };
             let whom = match (agent, agent_until) {
@@ -49,6 +50,8 @@ pub(super) fn of(event: &Event) -> Telling {
         What::Snoozed { agent, until, .. } => {
             format!("is put away by {agent} until {}, or until the customer writes", time(*until))
         }
+        What::Split { into, by, .. } => format!("is split by {by}: what came later is {into}"),
+        What::Joined { other, by, .. } => format!("is joined by {by} with {other}"),
         What::Reassigned { by, note, .. } => {
             let by = by.as_ref().map_or_else(|| "an administrator".into(), ToString::to_string);
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })
@@ -68,7 +71,11 @@ pub(super) fn of(event: &Event) -> Telling {
                 Closer::Agent(agent) => format!("by {agent}"),
                 Closer::Customer => "by the customer".into(),
             };
-            let why = if *reason == CloseReason::OptedOut { ", who wants no more messages" } else { "" };
+            let why = match reason {
+                CloseReason::Done => "",
+                CloseReason::OptedOut => ", who wants no more messages",
+                CloseReason::Joined => ", and goes on in another",
+            };
             format!("is closed {by}{why}")
         }
         _ => return None,

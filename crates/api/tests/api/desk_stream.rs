@@ -370,7 +370,7 @@ fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&
         Say::Hello(_) | Say::Presence(_) => {}
         Say::Accept(_) | Say::Decline(_) | Say::FinishWrapUp(_) => {}
         Say::Reply(_) | Say::Transfer(_) | Say::Close(_) | Say::Snooze(_) => {}
-        Say::Wake(_) | Say::Reassign(_) => {}
+        Say::Wake(_) | Say::Reassign(_) | Say::Split(_) | Say::Join(_) => {}
         Say::Consult(_) | Say::EndConsult(_) | Say::Remark(_) => {}
     };
     let (conversation, assignment) = (held.conversation.clone(), held.assignment.clone());
@@ -382,6 +382,24 @@ fn everything_about(held: &desk_message::Assigned) -> Vec<(&'static str, Say, [&
         ("decline", Say::Decline(agent_message::Decline { offer: assignment.clone() }), desks),
         ("finish", Say::FinishWrapUp(agent_message::FinishWrapUp { assignment: assignment.clone() }), desks),
         ("reply", reply(held, "Still there?"), owners),
+        (
+            "split",
+            Say::Split(agent_message::Split {
+                conversation: conversation.clone(),
+                assignment: assignment.clone(),
+                message: "0".repeat(32),
+            }),
+            owners,
+        ),
+        (
+            "join",
+            Say::Join(agent_message::Join {
+                conversation: conversation.clone(),
+                assignment: assignment.clone(),
+                other: conversation.clone(),
+            }),
+            owners,
+        ),
         (
             "transfer",
             Say::Transfer(agent_message::Transfer {

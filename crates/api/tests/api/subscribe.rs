@@ -66,6 +66,7 @@ fn message(received: Received) -> What {
         thread: None,
         sent_at: received.sent_at,
         authenticated: true,
+        marks: None,
         people_only: false,
     }
 }

@@ -160,6 +160,9 @@ impl World {
             authenticated: true,
             thread: None,
             placed: None,
+            home: None,
+            marks: None,
+            answers: conversation::Answers::default(),
             people_only: false,
         }
     }

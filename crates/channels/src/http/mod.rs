@@ -127,7 +127,8 @@ impl Route {
         match self {
             Route::Meta => "EVENT_RECEIVED".into_response(),
             Route::Twilio => ([(header::CONTENT_TYPE, "text/xml")], "<Response/>").into_response(),
-            Route::Generic => ([(header::CONTENT_TYPE, "application/json")], "{}").into_response(),
+            // Its inbox says what.
+            Route::Generic => StatusCode::OK.into_response(),
         }
     }
 }
@@ -151,11 +152,17 @@ async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) 
     let started = Instant::now();
     let door = edge.inboxes.http(&inbox).filter(|door| door.route() == route);
     let channel = door.as_ref().map_or("none", |door| door.channel().as_str());
+    let own = door.as_ref().and_then(HttpInbox::answer);
     let received = receive(&edge, &inbox, door, request).await;
     let outcome = received.as_ref().err().map_or("accepted", Failure::name);
     metrics::webhook(channel, outcome, started.elapsed());
     match received {
-        Ok(()) => route.accepted(),
+        Ok(()) => match own {
+            Some((text, kind)) => {
+                ([(header::CONTENT_TYPE, kind.to_string())], text.to_string()).into_response()
+            }
+            None => route.accepted(),
+        },
         Err(failure) => {
             // Its cause is ours: nothing of the request stands in it.
             if let Failure::Unavailable(cause) = &failure

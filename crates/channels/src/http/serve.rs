@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::door::Peer;
+
 /// Connections served at a time; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 4096;
 
@@ -33,8 +35,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = converse(stream, router.clone(), stop.clone());
+            Ok((stream, from)) => {
+                let router = router.clone().layer(axum::Extension(Peer(from.ip())));
+                let connection = converse(stream, router, stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);

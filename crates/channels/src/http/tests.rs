@@ -75,17 +75,49 @@ async fn start(intake: Recorder, limits: Limits) -> Running {
     let twilio = HttpInbox::Twilio {
         auth_tokens: vec!["dev".to_owned()].into(),
         public_url: format!("http://{address}").into(),
+        profile: Arc::default(),
     };
     let known = Known(HashMap::from([
         ("messenger", meta(Kind::Messenger)),
         ("whatsapp", meta(Kind::Whatsapp)),
         ("sms", twilio),
-        ("generic", HttpInbox::Generic { bearer: "dev".into() }),
+        ("generic", HttpInbox::own("dev")),
+        (
+            "signed",
+            described(&[
+                ("signature", "hmac-sha256"),
+                ("signature_prefix", "sha256="),
+                ("allow", "127.0.0.0/8"),
+            ]),
+        ),
+        ("elsewhere", described(&[("signature", "hmac-sha256"), ("allow", "192.0.2.0/24")])),
+        ("open", described(&[])),
     ]));
     let (intake, stop) = (Arc::new(intake), CancellationToken::new());
     let router = router(Arc::clone(&intake) as Arc<dyn Intake>, Arc::new(known), limits);
     let served = tokio::spawn(serve(listener, router, stop.clone()));
     Running { address, intake, stop, served }
+}
+
+/// An inbox for short messages, whose provider these settings describe. Its secret is `dev`, and it has no token.
+fn described(settings: &[(&str, &str)]) -> HttpInbox {
+    let settings = [
+        ("signature_header", "x-hub-signature-256"),
+        ("receive_from", "from"),
+        ("receive_text", "text"),
+        ("answer", "OK"),
+    ]
+    .iter()
+    .chain(settings)
+    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+    .collect();
+    HttpInbox::Generic {
+        bearer: None,
+        provider: Arc::new(crate::generic::Provider::read(&settings, |_| Ok("dev".to_owned())).unwrap()),
+        channel: crate::Channel::Sms,
+        public_url: "".into(),
+        profile: Some(Arc::default()),
+    }
 }
 
 async fn running() -> Running {
@@ -161,6 +193,40 @@ async fn meta_verifies_the_endpoint() {
     assert_eq!(edge.get("/webhooks/meta/messenger").await.0, 403);
     assert_eq!(edge.get(&path.replace("messenger", "nobody")).await.0, 404);
     assert_eq!(edge.get(&path.replace("messenger", "sms")).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_provider_that_settings_describe_is_let_in_by_all_that_they_ask_for() {
+    let edge = running().await;
+    let body = r#"{"from": "+4915112345678", "text": "STOP"}"#;
+    let post = async |inbox: &str, signature: &str| {
+        edge.post(&format!("/webhooks/generic/{inbox}"), ("x-hub-signature-256", signature), body).await
+    };
+    let signature = meta_signature(body);
+    assert_eq!(post("signed", &signature).await, (200, "OK".to_owned()));
+    assert_eq!(post("signed", &meta_signature("another body")).await.0, 401);
+    assert_eq!(post("elsewhere", &signature[7..]).await.0, 401, "from another network");
+    assert_eq!(post("open", &signature).await.0, 401, "who asks for nothing lets nobody in");
+    let [(_, facts, _)] = &edge.taken()[..] else { panic!("one is taken") };
+    assert_eq!((facts[0].kind, facts[0].address.as_str()), (FactKind::OptOut, "+4915112345678"));
+}
+
+#[tokio::test]
+async fn twilios_json_is_signed_by_its_hash() {
+    let edge = running().await;
+    let body = r#"{"MessageSid": "SM1", "From": "+15550123", "To": "+15550100", "Body": "hello"}"#;
+    let hash = HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(body));
+    let path = format!("/webhooks/twilio/sms?bodySHA256={hash}");
+    let signature = twilio_signature(&edge.url(&path), "");
+    let post = async |body: &str| {
+        let outbound = Outbound::new(Duration::from_secs(10)).unwrap();
+        let request = outbound.post(&edge.url(&path)).header("content-type", "application/json");
+        let request = request.header("x-twilio-signature", &signature).body(body.to_owned());
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(body).await, 200);
+    assert_eq!(post(&body.replace("hello", "hullo")).await, 401);
+    assert_eq!(edge.taken()[0].1[0].text.as_deref(), Some("hello"));
 }
 
 #[tokio::test]

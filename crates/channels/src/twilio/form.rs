@@ -17,6 +17,20 @@ impl<'a> Form<'a> {
         Form { fields }
     }
 
+    /// The same from an object of JSON: its strings and numbers. None for anything else.
+    pub fn from_json(body: &[u8]) -> Option<Form<'static>> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+        let field = |(name, value): (String, serde_json::Value)| match value {
+            serde_json::Value::String(text) => Some((name.into(), text.into())),
+            serde_json::Value::Number(number) => Some((name.into(), number.to_string().into())),
+            _ => None,
+        };
+        let mut fields: Vec<(Cow<'static, str>, Cow<'static, str>)> =
+            object.into_iter().filter_map(field).collect();
+        fields.sort_unstable();
+        Some(Form { fields })
+    }
+
     /// The (first) value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         let first = self.fields.partition_point(|(key, _)| &**key < name);

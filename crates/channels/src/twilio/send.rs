@@ -38,8 +38,15 @@ impl TwilioSender {
 impl Sender for TwilioSender {
     async fn send(&self, message: &Outgoing) -> Outcome {
         let account = &self.account;
-        let from = if account.from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
-        let mut form = vec![("To", message.to.as_str()), (from, account.from.as_str())];
+        let is_service = account.from.starts_with("MG");
+        let from = if is_service { "MessagingServiceSid" } else { "From" };
+        // Who writes over WhatsApp is answered there, from the same number.
+        let channel = message.to.split_once(':').map_or("", |(channel, _)| channel);
+        let sender = match account.from.split_once(':') {
+            None if !is_service && !channel.is_empty() => format!("{channel}:{}", account.from),
+            _ => account.from.clone(),
+        };
+        let mut form = vec![("To", message.to.as_str()), (from, sender.as_str())];
         if !message.text.is_empty() {
             form.push(("Body", message.text.as_str()));
         }
@@ -91,7 +98,12 @@ fn outcome(reply: &Reply) -> Outcome {
             Outcome::Retry { code, reason, after: reply.retry_after }
         }
         (_, Outcome::Unknown { .. }) => Outcome::Unknown { reason },
-        // 21610: the customer said STOP. 21211 and 21614: no such number, not a mobile one. And all others.
+        // The customer said STOP, and Twilio heard it before us.
+        (21_610, _) => Outcome::Refused { code: "opted_out".to_owned(), reason: format!("{code} {reason}") },
+        // No such number, or not a mobile one.
+        (21_211 | 21_614 | 21_217 | 21_612, _) => {
+            Outcome::Refused { code: "bad_address".to_owned(), reason: format!("{code} {reason}") }
+        }
         _ => Outcome::Refused { code, reason },
     }
 }
@@ -154,11 +166,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_writes_over_whatsapp_is_answered_there() {
+        for (from, expected) in [
+            ("+15550100", "From=whatsapp%3A%2B15550100"),
+            ("whatsapp:+15550100", "From=whatsapp%3A%2B15550100"),
+            ("MG1", "MessagingServiceSid=MG1"),
+        ] {
+            let provider = FakeProvider::answering(201, r#"{"sid": "SM1"}"#).await;
+            let message = Outgoing { to: "whatsapp:+15550123".to_owned(), ..outgoing() };
+            sender(&provider.url, from).send(&message).await;
+            let [received] = &provider.received()[..] else { panic!("one request") };
+            assert!(received.body.contains(expected), "{}", received.body);
+        }
+    }
+
+    #[tokio::test]
     async fn errors_are_refused_or_retried_by_their_class() {
         let refused = [
-            (400, r#"{"code": 21610, "message": "unsubscribed", "status": 400}"#, "21610"),
-            (400, r#"{"code": 21211, "message": "bad number"}"#, "21211"),
-            (400, r#"{"code": 21614, "message": "not mobile"}"#, "21614"),
+            (400, r#"{"code": 21610, "message": "unsubscribed", "status": 400}"#, "opted_out"),
+            (400, r#"{"code": 21211, "message": "bad number"}"#, "bad_address"),
+            (400, r#"{"code": 21614, "message": "not mobile"}"#, "bad_address"),
             (401, r#"{"code": 20003, "message": "Authenticate"}"#, "token"),
             (404, "nothing", "404"),
         ];

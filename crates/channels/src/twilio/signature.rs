@@ -4,11 +4,16 @@
 //! The URL is the one Twilio was given, so it is configured: nothing in the request may say what it was. As
 //! Twilio's own validators do, it is tried without a port and with one, since either may have been signed.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 use super::Form;
+
+/// The query parameter of the URL that holds the hash of a JSON body.
+const BODY_HASH: &str = "bodySHA256";
 
 /// The header that carries it.
 pub const HEADER: &str = "x-twilio-signature";
@@ -17,16 +22,39 @@ pub const HEADER: &str = "x-twilio-signature";
 /// the same time wherever a wrong signature differs.
 pub fn valid(auth_tokens: &[String], header: &[u8], public_url: &str, path: &str, form: &Form<'_>) -> bool {
     let Ok(given) = BASE64.decode(header) else { return false };
+    holds(auth_tokens, &given, public_url, path, |mac| {
+        for (name, value) in form.iter() {
+            mac.update(name.as_bytes());
+            mac.update(value.as_bytes());
+        }
+    })
+}
+
+/// The same for a body of JSON: the URL alone is signed, and its `bodySHA256` is the body's hash in hexadecimal.
+pub fn valid_json(auth_tokens: &[String], header: &[u8], public_url: &str, path: &str, body: &[u8]) -> bool {
+    let Ok(given) = BASE64.decode(header) else { return false };
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let told = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == BODY_HASH);
+    let is_whole = told.is_some_and(|(_, hash)| {
+        HEXLOWER.encode(&Sha256::digest(body)).as_bytes().ct_eq(hash.to_ascii_lowercase().as_bytes()).into()
+    });
+    is_whole && holds(auth_tokens, &given, public_url, path, |_| {})
+}
+
+fn holds(
+    auth_tokens: &[String],
+    given: &[u8],
+    public_url: &str,
+    path: &str,
+    parameters: impl Fn(&mut Hmac<Sha1>),
+) -> bool {
     let base = public_url.trim_end_matches('/');
     let (without, with) = ports(base);
     let signed = |token: &String, base: &[&str]| {
         let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(token.as_bytes()) else { return false };
         base.iter().chain([&path]).for_each(|part| mac.update(part.as_bytes()));
-        for (name, value) in form.iter() {
-            mac.update(name.as_bytes());
-            mac.update(value.as_bytes());
-        }
-        mac.verify_slice(&given).is_ok()
+        parameters(&mut mac);
+        mac.verify_slice(given).is_ok()
     };
     auth_tokens
         .iter()

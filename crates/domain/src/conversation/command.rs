@@ -95,6 +95,20 @@ pub enum Command {
         assignment: OfferId,
         until: Timestamp,
     },
+    /// An agent takes what the customer wrote from this message on, and what was answered, into a conversation of its own.
+    Split {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        message: MessageId,
+    },
+    /// An agent takes another conversation of the same address into this one.
+    Join {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        other: ConversationId,
+    },
     /// The agent who put it away wants it back.
     Wake {
         conversation: ConversationId,
@@ -232,6 +246,8 @@ impl Command {
             | Command::Transfer { conversation, .. }
             | Command::Close { conversation, .. }
             | Command::Snooze { conversation, .. }
+            | Command::Split { conversation, .. }
+            | Command::Join { conversation, .. }
             | Command::Wake { conversation, .. }
             | Command::Consult { conversation, .. }
             | Command::EndConsult { conversation, .. }
@@ -256,9 +272,11 @@ impl Command {
 }
 
 impl Received {
-    /// A reference in it names another party's conversation.
+    /// It was taken in elsewhere than where its party's conversations are. (Mail that names another party's conversation
+    /// was so once, too.)
     pub(super) fn is_astray(&self) -> bool {
-        self.placed.is_some_and(|placed| placed.party != self.from.party)
+        let elsewhere = |party: Party| party != self.from.party;
+        self.home.is_some_and(elsewhere) || self.placed.is_some_and(|placed| elsewhere(placed.party))
     }
 }
 
@@ -286,11 +304,34 @@ pub struct Received {
     pub authenticated: bool,
     /// E-mail: what an answer must repeat, a sealed [`crate::MailThread`] under item `message`.
     pub thread: Option<Sealed>,
-    /// E-mail: the conversation that a reference of ours in it names. It may be another party's: then the
-    /// conversation decides whether this sender may join.
+    /// E-mail: the conversation that a reference of ours in it names.
     pub placed: Option<ConversationId>,
     /// E-mail: only a person may answer it. It came over a list, say, or from an address that nobody reads.
     pub people_only: bool,
+    /// E-mail whose sender may be anyone: the party of the address, where it is known again should it come a second time.
+    pub home: Option<Party>,
+    /// E-mail: what later mails are told to belong to this one by.
+    pub marks: Option<Marks>,
+    /// E-mail: what it answers.
+    pub answers: Answers,
+}
+
+/// What a mail is known by, as keyed hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Marks {
+    /// Of its Message-ID.
+    pub id: Option<u64>,
+    /// Of its subject, without what mail programs put before it.
+    pub topic: u64,
+}
+
+/// What a mail says it answers, nearest first.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Answers {
+    /// Messages of ours, to the same party.
+    pub ours: Vec<MessageId>,
+    /// Any mails, by the keyed hashes of their Message-IDs.
+    pub mails: Vec<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

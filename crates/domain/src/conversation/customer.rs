@@ -9,7 +9,10 @@ use crate::{
     TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
-use super::{ReceiptKind, Suppression, ThreadOf};
+use super::{
+    ReceiptKind, Suppression, ThreadOf,
+    mails::{Earlier, Mails},
+};
 
 /// Messages of ours whose receipts can still be told apart, per customer.
 const SENT_KEPT: usize = 16;
@@ -24,12 +27,14 @@ pub struct Customer {
     pub endpoint: Arc<Endpoint>,
     pub address: Kept,
     pub opted_out: bool,
-    /// The latest conversation; every earlier one is closed for good.
+    /// The latest conversation. Where there is no thread to tell them apart, every earlier one is closed for good.
     pub latest: Option<Conversation>,
+    /// E-mail: earlier conversations, which may go on or be open beside the latest.
+    pub(super) earlier: Option<Box<Earlier>>,
     /// Since when nothing has been open here.
     pub(super) quiet_since: Option<Timestamp>,
     /// Most customers get no answer while they wait for one.
-    letters: Option<Box<Letters>>,
+    pub(super) letters: Option<Box<Letters>>,
     /// Who had a conversation with the customer last, of people.
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
@@ -56,9 +61,9 @@ pub struct Endpoint {
 
 /// What became of what we wrote.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-struct Letters {
+pub(super) struct Letters {
     /// Messages that a provider took, newest last.
-    sent: Vec<Sent>,
+    pub(super) sent: Vec<Sent>,
     /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
     /// the one before.
     early: Vec<Early>,
@@ -107,6 +112,8 @@ pub struct Tombstone {
     pub sent: Vec<Sent>,
     pub early: Vec<Early>,
     pub known_by: Option<KnownBy>,
+    /// Earlier conversations by mail, oldest first.
+    pub earlier: Vec<ClosedConversation>,
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
@@ -119,6 +126,7 @@ pub struct ClosedConversation {
     pub turns: u32,
     pub closed_at: Timestamp,
     pub thread: Option<ThreadOf>,
+    pub mails: Option<Mails>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -131,6 +139,8 @@ pub struct Conversation {
     pub stage: Stage,
     /// E-mail: the thread an answer stands in.
     pub(super) thread: Option<Box<KeptThread>>,
+    /// E-mail: what later mails are told to belong here by.
+    pub(super) mails: Option<Box<Mails>>,
     /// What a bot said is special about it, as long as it is open.
     pub(super) special: Option<Box<Special>>,
     /// Only a person may answer the customer's last message.
@@ -236,7 +246,7 @@ pub struct Next {
 }
 
 /// Without spare room: most lists are short, and stay so.
-fn keep_newest<T>(list: &mut Vec<T>, item: T, most: usize) {
+pub(super) fn keep_newest<T>(list: &mut Vec<T>, item: T, most: usize) {
     if list.len() >= most {
         list.remove(0);
     }
@@ -258,6 +268,7 @@ impl Customer {
             address: Kept::new(address),
             opted_out: false,
             latest: None,
+            earlier: None,
             quiet_since: None,
             letters: None,
             known_by: None,
@@ -275,7 +286,24 @@ impl Customer {
     }
 
     pub(super) fn has_open(&self) -> bool {
-        self.latest.as_ref().is_some_and(|latest| latest.owner().is_some())
+        self.conversations().any(|conversation| conversation.owner().is_some())
+    }
+
+    /// All that are still known, oldest first.
+    pub fn conversations(&self) -> impl DoubleEndedIterator<Item = &Conversation> {
+        self.earlier.iter().flat_map(|earlier| &earlier.0).chain(&self.latest)
+    }
+
+    pub(super) fn conversations_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Conversation> {
+        self.earlier.iter_mut().flat_map(|earlier| &mut earlier.0).chain(&mut self.latest)
+    }
+
+    pub(super) fn conversation(&self, number: u32) -> Option<&Conversation> {
+        self.conversations().rfind(|conversation| conversation.number == number)
+    }
+
+    pub(super) fn conversation_mut(&mut self, number: u32) -> Option<&mut Conversation> {
+        self.conversations_mut().rfind(|conversation| conversation.number == number)
     }
 
     /// The messages that a provider took, oldest first.
@@ -343,34 +371,21 @@ impl Customer {
 
     /// None while a conversation is open.
     pub(super) fn tombstone(&self) -> Option<Tombstone> {
-        let latest = match &self.latest {
-            None => None,
-            Some(Conversation { stage: Stage::Open(_), .. }) => return None,
-            Some(Conversation {
-                number,
-                owner_epoch,
-                turns,
-                stage: Stage::Closed { at },
-                thread,
-                special: _,
-                people_only: _,
-            }) => Some(ClosedConversation {
-                number: *number,
-                owner_epoch: *owner_epoch,
-                turns: *turns,
-                closed_at: *at,
-                thread: thread.as_deref().map(KeptThread::thread_of),
-            }),
-        };
+        let latest = self.latest.as_ref().map(Conversation::closed);
+        let earlier = self.earlier.iter().flat_map(|earlier| &earlier.0);
         let letters = self.letters.as_deref();
         Some(Tombstone {
             channel: self.endpoint.channel,
             address: self.address.sealed(),
             opted_out: self.opted_out,
-            latest,
+            latest: match latest {
+                Some(latest) => Some(latest?),
+                None => None,
+            },
             sent: letters.map(|letters| letters.sent.clone()).unwrap_or_default(),
             early: letters.map(|letters| letters.early.clone()).unwrap_or_default(),
             known_by: self.known_by.as_deref().cloned(),
+            earlier: earlier.map(Conversation::closed).collect::<Option<_>>()?,
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
@@ -386,23 +401,12 @@ impl Customer {
             sent,
             early,
             known_by,
+            earlier,
             tags,
             suppressed,
             automatic,
         } = tombstone;
-        let latest = latest.as_ref().map(|latest| Conversation {
-            number: latest.number,
-            owner_epoch: latest.owner_epoch,
-            turns: latest.turns,
-            stage: Stage::Closed { at: latest.closed_at },
-            thread: latest
-                .thread
-                .as_ref()
-                .map(|thread| Box::new(KeptThread::new(thread.message, &thread.thread))),
-            special: None,
-            // The message that brings it back says so.
-            people_only: false,
-        });
+        let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
             sent: sent.clone(),
             early: early.clone(),
@@ -411,7 +415,8 @@ impl Customer {
         };
         Customer {
             opted_out: *opted_out,
-            latest,
+            latest: latest.as_ref().map(Conversation::returned),
+            earlier: (!earlier.0.is_empty()).then(|| Box::new(earlier)),
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
@@ -431,6 +436,49 @@ impl KeptThread {
 }
 
 impl Conversation {
+    pub(super) fn new(number: u32, at: Timestamp) -> Self {
+        // Its first owner stands in the next event of the same decision.
+        let stage = Stage::Closed { at };
+        Conversation {
+            number,
+            owner_epoch: 0,
+            turns: 0,
+            stage,
+            thread: None,
+            mails: None,
+            special: None,
+            people_only: false,
+        }
+    }
+
+    /// None while it is open.
+    fn closed(&self) -> Option<ClosedConversation> {
+        let Stage::Closed { at } = self.stage else { return None };
+        Some(ClosedConversation {
+            number: self.number,
+            owner_epoch: self.owner_epoch,
+            turns: self.turns,
+            closed_at: at,
+            thread: self.thread.as_deref().map(KeptThread::thread_of),
+            mails: self.mails.as_deref().cloned(),
+        })
+    }
+
+    fn returned(closed: &ClosedConversation) -> Self {
+        let kept = |thread: &ThreadOf| Box::new(KeptThread::new(thread.message, &thread.thread));
+        Conversation {
+            number: closed.number,
+            owner_epoch: closed.owner_epoch,
+            turns: closed.turns,
+            stage: Stage::Closed { at: closed.closed_at },
+            thread: closed.thread.as_ref().map(kept),
+            mails: closed.mails.clone().map(Box::new),
+            special: None,
+            // The message that brings it back says so.
+            people_only: false,
+        }
+    }
+
     pub fn owner(&self) -> Option<&Owner> {
         match &self.stage {
             Stage::Open(owner) => Some(owner),

@@ -4,7 +4,7 @@ use crate::{Context, Rejection};
 
 use super::{
     Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, receipts, snooze, special,
-    supervisors, suppression,
+    supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -63,6 +63,12 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         }
         Command::Snooze { conversation, agent, assignment, until } => {
             snooze::snooze(state, context, *conversation, agent, assignment, *until)
+        }
+        Command::Split { conversation, agent, assignment, message } => {
+            threads::split(state, context, *conversation, agent, assignment, *message)
+        }
+        Command::Join { conversation, agent, assignment, other } => {
+            threads::join(state, *conversation, agent, assignment, *other)
         }
         Command::Wake { conversation, agent } => snooze::wake(state, context, *conversation, agent),
         Command::TimerFired(TimerId::Snoozed(conversation)) => snooze::over(state, context, *conversation),

@@ -57,7 +57,7 @@ impl Draft {
     }
 }
 
-/// A conversation, if it is its customer's latest: every earlier one is closed for good.
+/// A conversation that may still go on.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
     pub(super) id: ConversationId,

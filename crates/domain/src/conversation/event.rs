@@ -9,7 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone, Transfer,
+    Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone,
+    Transfer,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -45,6 +46,8 @@ pub enum What {
         thread: Option<Sealed>,
         sent_at: Timestamp,
         authenticated: bool,
+        /// E-mail: what later mails are told to belong to this one by.
+        marks: Option<Marks>,
         /// Only a person may answer it.
         people_only: bool,
     },
@@ -207,6 +210,21 @@ pub enum What {
         owner_epoch: u32,
         until: Timestamp,
     },
+    /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that
+    /// was opened for it. Who owns that stands behind this.
+    Split {
+        conversation: ConversationId,
+        into: ConversationId,
+        message: MessageId,
+        by: AgentId,
+    },
+    /// An agent took another conversation of the same address into this one: everything in it stands here now, and what
+    /// comes for it comes here.
+    Joined {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+    },
     /// The agent who has the conversation asks another in.
     ConsultAsked {
         conversation: ConversationId,
@@ -331,6 +349,8 @@ pub enum HandOffReason {
     Reassigned,
     /// It was put away until now, or the customer wrote, or the agent who put it away wants it back.
     Woke,
+    /// An agent split it off.
+    Split,
     /// The bot may not answer: the customer got an automatic answer not long ago, or only a person may.
     HeldBack,
 }
@@ -346,6 +366,8 @@ pub enum Closer {
 pub enum CloseReason {
     Done,
     OptedOut,
+    /// It was taken into another conversation.
+    Joined,
 }
 
 /// Why an agent is no longer consulted.
@@ -396,6 +418,8 @@ impl Event {
             | ConsultEnded { conversation, .. }
             | Remarked { conversation, .. }
             | Reassigned { conversation, .. }
+            | Split { conversation, .. }
+            | Joined { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | DeliveryNoted { conversation, .. }

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::{Context, ConversationId, MessageId, Sealed, Timestamp, TurnId};
+use crate::{Context, ConversationId, MessageId, Party, Sealed, Timestamp, TurnId};
 
 use super::{
-    CloseReason, Closer, Conversations, Correspondent, Event, HandOffReason, NoteKind, Owner, Received,
-    Stage, What, bots,
+    CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, NoteKind, Owner,
+    Received, Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
-    snooze, special, suppression,
+    snooze, special, suppression, threads,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
     let from = &received.from;
     if received.is_astray() {
-        // Only the customer of a conversation has a part in it so far; anyone else's mail goes to their own.
-        let to_own = Received { placed: None, ..received.clone() };
+        // It is known here now, should it come again, and goes on to where its sender's conversations are. What a
+        // reference names there counts there.
+        let placed = received.placed.filter(|placed| placed.party == from.party);
+        let to_own = Received { placed, home: None, ..received.clone() };
         let redirected = What::Redirected { to: from.party, received: Box::new(to_own) };
         return Ok(Draft::at(from).and(redirected).finish());
     }
@@ -24,23 +26,25 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let inbox = inbox(policy, &from.tenant, &from.inbox)?;
     let customer = state.customer(from.party);
     let latest = customer.and_then(|customer| customer.latest.as_ref());
+    let found = customer.and_then(|customer| threads::belongs_to(customer, received, inbox, context.now));
+    let (found, however_old) = found.map_or((None, false), |(found, named)| (Some(found), named));
     let mut draft = Draft::seen(state, context, from);
 
-    // Where the message belongs: the open conversation, a closed one that goes on, or a new one.
-    let mut id = ConversationId { party: from.party, number: latest.map_or(1, |latest| latest.number) };
-    let mut owner_epoch = latest.map_or(0, |latest| latest.owner_epoch);
-    let mut turns = latest.map_or(0, |latest| latest.turns);
+    // Where the message belongs: an open conversation, a closed one that goes on, or a new one.
+    let mut id = ConversationId { party: from.party, number: found.map_or(1, |found| found.number) };
+    let mut owner_epoch = found.map_or(0, |found| found.owner_epoch);
+    let mut turns = found.map_or(0, |found| found.turns);
     // Who writes takes mail, and wants an answer.
     for cause in
         customer.filter(|_| received.authenticated).into_iter().flat_map(suppression::ended_by_writing)
     {
         draft.push(What::SuppressionLifted { party: from.party, cause, by: None });
     }
-    let bot_to_ask = match latest.map(|latest| &latest.stage) {
+    let bot_to_ask = match found.map(|found| &found.stage) {
         Some(Stage::Open(Owner::Bot { turn: None, queue, .. })) if received.people_only => {
             let queue = customer.map_or(&inbox.queue, |customer| queue_of_inbox(context, customer, queue));
             let reason = HandOffReason::HeldBack;
-            let named = latest.and_then(|latest| latest.special.as_deref());
+            let named = found.and_then(|found| found.special.as_deref());
             let wish = Wish::anyone().specially(special::in_queue(context, customer, named, queue));
             draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
             None
@@ -51,7 +55,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
             if let Some(customer) = customer {
                 let (queue, wish) = snooze::back_to(context, customer, owner.queue(), agent);
                 let reason = HandOffReason::Woke;
-                let named = latest.and_then(|latest| latest.special.as_deref());
+                let named = found.and_then(|found| found.special.as_deref());
                 let wish = wish.specially(special::in_queue(context, Some(customer), named, queue));
                 draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
             }
@@ -61,15 +65,13 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         Some(Stage::Open(_)) => None,
         closed_or_none => {
             let goes_on = match closed_or_none {
-                Some(Stage::Closed { at }) => context.now - *at <= inbox.reopen_within,
+                Some(Stage::Closed { at }) => however_old || context.now - *at <= inbox.reopen_within,
                 _ => false,
             };
             if goes_on {
                 draft.push(What::Reopened { conversation: id });
             } else {
-                if latest.is_some() {
-                    id.number += 1;
-                }
+                id.number = latest.map_or(1, |latest| latest.number + 1);
                 (owner_epoch, turns) = (0, 0);
                 draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
@@ -111,6 +113,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         thread: received.thread.clone(),
         sent_at: received.sent_at,
         authenticated: received.authenticated,
+        marks: received.marks,
         people_only: received.people_only,
     });
     if let Some(bot) = bot_to_ask {
@@ -156,27 +159,28 @@ pub(super) fn opt_in(state: &Conversations, context: &Context, from: &Correspond
 }
 
 pub(super) fn opt_out(state: &Conversations, context: &Context, from: &Correspondent) -> Vec<Event> {
-    let party = from.party;
-    let mut draft = Draft::seen(state, context, from);
-    let customer = state.customer(party);
+    stop(Draft::seen(state, context, from), state.customer(from.party), from.party)
+}
+
+/// The customer wants no more messages, whoever says so: behind what the draft holds already.
+pub(super) fn stop(mut draft: Draft, customer: Option<&Customer>, party: Party) -> Vec<Event> {
     if customer.is_some_and(|customer| customer.opted_out) {
         return draft.finish();
     }
     draft.push(What::OptedOut { party });
-    let latest = customer.and_then(|customer| customer.latest.as_ref());
-    let Some((latest, owner)) = latest.and_then(|latest| Some((latest, latest.owner()?))) else {
-        return draft.finish();
-    };
-    // Nobody may answer any more: the customer waits for nobody, and a bot has nothing to say. A person who has the
+    // Nobody may answer any more: the customer waits for nobody, and a bot has nothing to say. A person who has a
     // conversation closes it.
-    let conversation = ConversationId { party, number: latest.number };
-    match owner {
-        Owner::Agent { .. } => return draft.finish(),
-        Owner::Bot { .. } | Owner::Snoozed { .. } => {}
-        Owner::Queue { queue, .. } => {
-            let (queue, owner_epoch) = ((**queue).clone(), latest.owner_epoch);
-            draft.push(What::Withdrawn { conversation, queue, owner_epoch });
+    for found in customer.into_iter().flat_map(Customer::conversations) {
+        let conversation = ConversationId { party, number: found.number };
+        match found.owner() {
+            None | Some(Owner::Agent { .. }) => continue,
+            Some(Owner::Bot { .. } | Owner::Snoozed { .. }) => {}
+            Some(Owner::Queue { queue, .. }) => {
+                let (queue, owner_epoch) = ((**queue).clone(), found.owner_epoch);
+                draft.push(What::Withdrawn { conversation, queue, owner_epoch });
+            }
         }
+        draft.push(What::Closed { conversation, by: Closer::Customer, reason: CloseReason::OptedOut });
     }
-    draft.and(What::Closed { conversation, by: Closer::Customer, reason: CloseReason::OptedOut }).finish()
+    draft.finish()
 }

@@ -15,6 +15,7 @@ mod decide;
 mod draft;
 mod event;
 mod facts;
+mod mails;
 mod names;
 mod receipts;
 mod snooze;
@@ -24,16 +25,18 @@ mod supervisors;
 mod suppression;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use command::{
-    BotAction, Command, Correspondent, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression,
-    TimerId, Transfer,
+    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
+    Received, Suppression, TimerId, Transfer,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
     Owner, Sent, Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
+pub use mails::{KnownMail, Mails};
 pub use special::special_problem;
 pub use state::Conversations;
 

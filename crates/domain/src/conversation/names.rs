@@ -68,9 +68,14 @@ impl Names {
             known_by.agent = self.agent(&known_by.agent);
             known_by.queue = known_by.queue.as_ref().map(|queue| self.queue(queue));
         }
-        let Some(Stage::Open(owner)) = customer.latest.as_mut().map(|latest| &mut latest.stage) else {
-            return;
-        };
+        for conversation in customer.conversations_mut() {
+            if let Stage::Open(owner) = &mut conversation.stage {
+                self.adopt_owner(owner);
+            }
+        }
+    }
+
+    fn adopt_owner(&mut self, owner: &mut Owner) {
         match owner {
             Owner::Bot { bot, queue, .. } => {
                 *bot = self.bot(bot);

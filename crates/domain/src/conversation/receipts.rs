@@ -5,8 +5,12 @@ use std::sync::Arc;
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
 use super::{
-    Conversations, Early, Event, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft, suppression,
+    Conversations, Early, Event, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft, facts,
+    suppression,
 };
+
+/// The code of a failure that says that the customer wants no more messages.
+const OPTED_OUT: &str = "opted_out";
 
 pub(super) fn progress(
     state: &Conversations,
@@ -23,11 +27,18 @@ pub(super) fn progress(
             draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
         }
     }
-    let mut events = draft.finish();
-    if let Progress::Failed { dead: true, .. } = progress {
-        events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
+    match progress {
+        // The customer told the provider, and not us.
+        Progress::Failed { code, .. } if **code == *OPTED_OUT => {
+            facts::stop(draft, Some(customer), conversation.party)
+        }
+        Progress::Failed { dead: true, .. } => {
+            let mut events = draft.finish();
+            events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
+            events
+        }
+        _ => draft.finish(),
     }
-    events
 }
 
 pub(super) fn receipt(

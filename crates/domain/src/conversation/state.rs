@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Next, Outgoing, Owner, Progress,
-    Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Outgoing, Owner,
+    Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -30,11 +30,10 @@ impl Conversations {
         self.customers.iter()
     }
 
-    /// The conversation, if it is its customer's latest.
+    /// The conversation, if it may still go on: its customer's latest, or by mail one of those before.
     pub fn conversation(&self, id: ConversationId) -> Option<(&Customer, &Conversation)> {
         let customer = self.customers.get(id.party)?;
-        let conversation = customer.latest.as_ref().filter(|latest| latest.number == id.number)?;
-        Some((customer, conversation))
+        Some((customer, customer.conversation(id.number)?))
     }
 
     /// The turns that bots have not answered yet.
@@ -117,21 +116,15 @@ impl Conversations {
             }
             What::Opened { conversation, .. } => {
                 if let Some(customer) = self.customers.get_mut(conversation.party) {
-                    // Its first owner stands in the next event of the same decision.
-                    customer.latest = Some(Conversation {
-                        number: conversation.number,
-                        owner_epoch: 0,
-                        turns: 0,
-                        stage: Stage::Closed { at },
-                        thread: None,
-                        special: None,
-                        people_only: false,
-                    });
+                    customer.begins(Conversation::new(conversation.number, at));
                 }
             }
-            What::MessageReceived { conversation, message, content, thread, people_only, .. } => {
+            What::MessageReceived { conversation, message, content, thread, marks, people_only, .. } => {
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
+                if let Some(Marks { id, topic }) = *marks {
+                    found.has_mail(KnownMail { message: *message, id, at }, topic);
+                }
                 if let Some(thread) = thread {
                     found.thread = Some(Box::new(KeptThread::new(*message, thread)));
                 }
@@ -266,6 +259,14 @@ impl Conversations {
                 let (provider_id, reason) = (provider_id.clone(), reason.clone());
                 customer.keep_early(Early { provider_id, kind: *kind, at: *at, reason });
             }
+            What::Split { conversation, into, message, .. } => {
+                let Some(customer) = self.customers.get_mut(conversation.party) else { return };
+                customer.splits(conversation.number, into.number, *message);
+            }
+            What::Joined { conversation, other, .. } => {
+                let Some(customer) = self.customers.get_mut(conversation.party) else { return };
+                customer.joins(other.number, conversation.number);
+            }
             What::Reopened { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
@@ -280,8 +281,7 @@ impl Conversations {
     }
 
     fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
-        let latest = self.customers.get_mut(id.party)?.latest.as_mut()?;
-        (latest.number == id.number).then_some(latest)
+        self.customers.get_mut(id.party)?.conversation_mut(id.number)
     }
 
     fn consult_mut(&mut self, id: ConversationId) -> Option<&mut Option<Box<Consult>>> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, MessageId, Millis, conversation::Outgoing};
+use crate::{ConversationId, InboxId, MessageId, Millis, conversation::Outgoing};
+
+use super::MailboxMark;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -19,6 +21,11 @@ pub enum Command {
         message: MessageId,
         attempt: u32,
         outcome: Outcome,
+    },
+    /// Report, from whoever fetches the inbox's mail: all up to here is durable. For the inbox's first lane.
+    MarkMailbox {
+        inbox: InboxId,
+        mark: MailboxMark,
     },
     /// A new leader takes over: attempts that were started and have no outcome are unknown.
     Recover,

@@ -19,6 +19,10 @@ pub(super) fn decide(
             }
             _ => Vec::new(),
         },
+        Command::MarkMailbox { inbox, mark } => match state.mark(inbox) {
+            Some(known) if !mark.follows(known) => Vec::new(),
+            _ => vec![Event::MailboxMarked { inbox: inbox.clone(), mark: mark.clone() }],
+        },
         Command::Recover => state
             .under_way()
             .map(|(message, delivery)| Event::OutcomeLost { message, attempt: delivery.attempt })

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    ConversationId, MessageId, Relay, Route, Timestamp,
+    ConversationId, InboxId, MessageId, Relay, Route, Timestamp,
     conversation::{self, Outgoing, Progress},
 };
+
+use super::MailboxMark;
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -53,6 +55,11 @@ pub enum Event {
         message: MessageId,
         attempt: u32,
         reason: Arc<str>,
+    },
+    /// The inbox's mailbox was read so far.
+    MailboxMarked {
+        inbox: InboxId,
+        mark: MailboxMark,
     },
 }
 

@@ -6,6 +6,7 @@
 mod command;
 mod decide;
 mod event;
+mod mailbox;
 mod patience;
 mod state;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use command::{Command, Outcome, TimerId};
 pub use event::Event;
+pub use mailbox::MailboxMark;
 pub use state::{Deliveries, Delivery, Stage};
 
 use crate::{Aggregate, Context, Kind, Rejection, Relay, Route, TenantId, Timers, Timestamp};

@@ -7,9 +7,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, MessageId, Party, Timers, Timestamp, conversation::Outgoing};
+use crate::{ConversationId, InboxId, MessageId, Party, Timers, Timestamp, conversation::Outgoing};
 
-use super::{Event, TimerId};
+use super::{Event, MailboxMark, TimerId};
 
 /// Messages that have not ended. One that was sent, failed, or has an outcome that nobody knows is no longer here.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Deliveries {
     /// Each party's messages in the order they came. All but the first are [`Stage::Queued`]; no line is empty.
     lines: BTreeMap<Party, VecDeque<MessageId>>,
     pub(super) timers: Timers<TimerId>,
+    /// Of the inboxes whose first lane is here and that fetch their mail.
+    marks: BTreeMap<InboxId, MailboxMark>,
 }
 
 /// One message on its way out.
@@ -65,6 +67,15 @@ impl Deliveries {
             .filter(|(_, delivery)| delivery.is_under_way())
     }
 
+    /// How far this inbox's mailbox was read.
+    pub fn mark(&self, inbox: &InboxId) -> Option<&MailboxMark> {
+        self.marks.get(inbox)
+    }
+
+    pub fn marks(&self) -> &BTreeMap<InboxId, MailboxMark> {
+        &self.marks
+    }
+
     /// Nothing to this party is on its way.
     pub(super) fn is_idle(&self, party: Party) -> bool {
         !self.lines.contains_key(&party)
@@ -97,6 +108,9 @@ impl Deliveries {
             Event::Sent { message, .. }
             | Event::Failed { message, .. }
             | Event::OutcomeUnknown { message, .. } => self.remove(*message),
+            Event::MailboxMarked { inbox, mark } => {
+                self.marks.insert(inbox.clone(), mark.clone());
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     conversation::Outgoing,
 };
 
-use super::{Command, Decider, Deliveries, Event, Outcome, Stage};
+use super::{Command, Decider, Deliveries, Event, MailboxMark, Outcome, Stage};
 
 struct Story {
     state: Deliveries,
@@ -336,4 +336,33 @@ fn a_lost_attempt_with_an_outcome_that_nobody_knows_is_not_made_again() {
     assert!(matches!(story.report(1, 1, unknown(false))[..], [Event::OutcomeUnknown { attempt: 1, .. }]));
     assert_eq!(story.state, Deliveries::default());
     assert_eq!(story.report(1, 1, sent()), nothing());
+}
+
+#[test]
+fn a_mailbox_mark_moves_forward_and_another_count_is_another_mark() {
+    let mark = |validity, through| MailboxMark {
+        mailbox: "support/INBOX".into(),
+        validity,
+        through,
+        since: Timestamp(5),
+        sifted_through: 9,
+    };
+    let inbox: crate::InboxId = "email".parse().unwrap();
+    let mut story = Story::new();
+    let mut tell = |mark: MailboxMark| {
+        let events = story.when(Command::MarkMailbox { inbox: inbox.clone(), mark: mark.clone() });
+        assert!(
+            events
+                .iter()
+                .all(|event| *event == Event::MailboxMarked { inbox: inbox.clone(), mark: mark.clone() })
+        );
+        (events.len(), story.state.mark(&inbox).unwrap().through)
+    };
+    assert_eq!(tell(mark(1, 10)), (1, 10));
+    assert_eq!(tell(mark(1, 20)), (1, 20));
+    assert_eq!(tell(mark(1, 20)), (0, 20));
+    assert_eq!(tell(mark(1, 15)), (0, 20), "a deposed leader was slow to say so");
+    assert_eq!(tell(mark(2, 3)), (1, 3));
+    assert_eq!(tell(MailboxMark { mailbox: "sales/INBOX".into(), ..mark(2, 1) }), (1, 1));
+    assert_eq!(story.pass(Millis::hours(1)), nothing());
 }

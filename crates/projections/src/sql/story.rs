@@ -135,6 +135,35 @@ pub(super) fn conversation(
             let author = by.clone().map_or(Author::System, Author::Agent).to_string();
             New { author: Some(&author), body: note.as_ref(), ..new(EntryKind::Reassigned) }.insert(db)
         }
+        Happened::Split { conversation, into, message, by } => {
+            // Everything since, whoever said it: the customer's message is where the other matter begins. The rows keep
+            // their order, and their place in the log as id.
+            let sql = "UPDATE entries SET number = ?3 WHERE party = ?1 AND number = ?2 AND id >=
+                       (SELECT id FROM entries WHERE party = ?1 AND message = ?4)
+                       AND message IS NOT NULL";
+            execute(db, sql, params![party.0, conversation.number, into.number, message.0])?;
+            let sql = "UPDATE conversations SET opened_at = min(opened_at,
+                       (SELECT at FROM entries WHERE party = ?1 AND message = ?3))
+                       WHERE party = ?1 AND number = ?2
+                       AND EXISTS (SELECT 1 FROM entries WHERE party = ?1 AND message = ?3)";
+            execute(db, sql, params![party.0, into.number, message.0])?;
+            let author = Author::Agent(by.clone()).to_string();
+            let detail = Some(format!("{into} {message}").into());
+            New { author: Some(&author), detail, ..new(EntryKind::Split) }.insert(db)
+        }
+        Happened::Joined { conversation, other, by } => {
+            let sql = "UPDATE entries SET number = ?3 WHERE party = ?1 AND number = ?2";
+            execute(db, sql, params![party.0, other.number, conversation.number])?;
+            let sql = "UPDATE conversations SET opened_at = min(opened_at,
+                       (SELECT opened_at FROM conversations WHERE party = ?1 AND number = ?2))
+                       WHERE party = ?1 AND number = ?3
+                       AND EXISTS (SELECT 1 FROM conversations WHERE party = ?1 AND number = ?2)";
+            execute(db, sql, params![party.0, other.number, conversation.number])?;
+            touch(db, *conversation, at)?;
+            let author = Author::Agent(by.clone()).to_string();
+            let detail = Some(other.to_string().into());
+            New { author: Some(&author), detail, ..new(EntryKind::Joined) }.insert(db)
+        }
         Happened::BotReplied { conversation, message, outgoing } => {
             // Only the bot that owns a conversation may write in it, and an owner is written as an author is.
             let bot = owner(db, *conversation)?.filter(|owner| owner.starts_with("bot:"));
@@ -191,6 +220,7 @@ pub(super) fn conversation(
             let detail = match reason {
                 CloseReason::Done => "done",
                 CloseReason::OptedOut => "opted_out",
+                CloseReason::Joined => "joined",
             };
             New { author: Some(&author), detail: Some(detail.into()), ..new(EntryKind::Closed) }.insert(db)
         }
@@ -349,6 +379,7 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::Returned => "returned",
         HandOffReason::Reassigned => "reassigned",
         HandOffReason::Woke => "woke",
+        HandOffReason::Split => "split",
         HandOffReason::HeldBack => "held_back",
     }
 }

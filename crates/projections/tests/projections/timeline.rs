@@ -156,6 +156,36 @@ async fn what_is_put_away_shows_by_whom_and_until_when() {
 }
 
 #[tokio::test]
+async fn what_is_split_off_and_joined_shows_where_it_stands_now() {
+    let mut world = World::new();
+    let (first, second) = (first(1), ConversationId { number: 2, ..first(1) });
+    world.say(100, hello(1, 100)).await;
+    world.say(110, [received(first, 2), replied(first, 3), received(first, 4)]).await;
+    let messages = async |world: &World, of: ConversationId| {
+        world.project().await;
+        let entries = world.timeline(TimelineOf::Conversation(of)).await;
+        entries.iter().filter_map(|entry| entry.message).collect::<Vec<_>>()
+    };
+    assert_eq!(messages(&world, first).await.len(), 4);
+    let split = What::Split { conversation: first, into: second, message: message(2), by: agent() };
+    world.say(120, [opened(second), split, wanted(second, HandOffReason::Split)]).await;
+    assert_eq!(messages(&world, first).await, [message(1)]);
+    assert_eq!(messages(&world, second).await, [2, 3, 4].map(message));
+    let told = lines(&world.timeline(TimelineOf::Conversation(first)).await);
+    let expected = format!("120 split agent:acme/support/ann ({second} {})", message(2));
+    assert_eq!(told.last(), Some(&expected));
+
+    world.say(130, [received(second, 5)]).await;
+    let (by, reason) = (Closer::Agent(agent()), CloseReason::Joined);
+    let joined = What::Joined { conversation: first, other: second, by: agent() };
+    world.say(140, [What::Closed { conversation: second, by, reason }, joined]).await;
+    assert_eq!(messages(&world, second).await, []);
+    assert_eq!(messages(&world, first).await, [1, 2, 3, 4, 5].map(message));
+    let whole = lines(&world.timeline(TimelineOf::Party(party(1))).await);
+    assert_eq!(whole.last(), Some(&format!("140 joined agent:acme/support/ann ({second})")));
+}
+
+#[tokio::test]
 async fn a_conversation_shows_its_owner_until_it_is_closed() {
     let mut world = World::new();
     let owner = async |world: &World| {
@@ -252,6 +282,7 @@ async fn doubtful_senders_and_postbacks_are_marked() {
             thread,
             sent_at,
             authenticated,
+            marks: None,
             people_only: false,
         });
     }

@@ -232,6 +232,7 @@ pub(crate) fn received(id: ConversationId, n: u8) -> What {
         thread: None,
         sent_at: Timestamp(1),
         authenticated: true,
+        marks: None,
         people_only: false,
     }
 }

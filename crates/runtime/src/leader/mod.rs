@@ -5,6 +5,7 @@ mod memory;
 mod poison;
 
 use std::{
+    any::Any,
     collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -93,6 +94,8 @@ pub(crate) struct Leader<'a, A: Codec> {
     /// A snapshot is due, and begins as soon as nothing is in flight.
     turn: Option<Turn>,
     scribe: Option<Scribe>,
+    /// What the effects have for as long as this rule lasts.
+    held_by_effects: Option<Box<dyn Any + Send>>,
 }
 
 struct InFlight<A: Codec> {
@@ -156,6 +159,7 @@ impl<'a, A: Codec> Leader<'a, A> {
             is_left: true,
             turn: None,
             scribe: None,
+            held_by_effects: None,
         };
         leader.heed_clock();
         leader
@@ -175,6 +179,9 @@ impl<'a, A: Codec> Leader<'a, A> {
                 // What is owed is owed by accepted decisions only. From here on timers fire.
                 self.backlog_to = None;
                 self.effect(|effects, partition| effects.resume(partition));
+                let mut held = None;
+                self.effect(|effects, partition| held = effects.hold(self.peer, partition));
+                self.held_by_effects = held;
             }
             if idle && leaving {
                 return self.leave().await;

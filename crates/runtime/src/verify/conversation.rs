@@ -1,6 +1,6 @@
 //! Owners, messages and turns, counted from the events of the conversations.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use domain::{
     AgentId, BotId, CommandId, ConversationId, MessageId, OfferId, Party, Step, TurnId,
@@ -17,8 +17,8 @@ pub(super) struct Conversations {
     known: HashMap<ConversationId, Conversation>,
     received: HashSet<MessageId>,
     decided: HashMap<MessageId, u32>,
-    /// Parties with an open conversation, and parties that left memory and are not back.
-    open: HashSet<Party>,
+    /// How many open conversations each party has, and parties that left memory and are not back.
+    open: HashMap<Party, u32>,
     retired: HashSet<Party>,
     /// Who was asked in to what another agent has: none yet, while a desk has not answered.
     consults: HashMap<ConversationId, (CommandId, Option<AgentId>)>,
@@ -80,7 +80,7 @@ impl Conversations {
     fn memory(&mut self, event: &Event, found: &mut Found) {
         let party = event.party();
         let in_order = match &event.what {
-            What::Retired { .. } => !self.open.contains(&party) && self.retired.insert(party),
+            What::Retired { .. } => !self.open.contains_key(&party) && self.retired.insert(party),
             What::Returned { .. } => self.retired.remove(&party),
             // It tells where a mail goes, and happens to nobody here.
             What::Redirected { .. } => true,
@@ -104,7 +104,7 @@ impl Conversations {
             What::Opened { .. } | What::Reopened { .. } => {
                 found.require(!conversation.is_open, 3, format_args!("conversation {id} was open already"));
                 conversation.is_open = true;
-                self.open.insert(id.party);
+                *self.open.entry(id.party).or_default() += 1;
             }
             What::Closed { .. } => {
                 // A bot's ownership ends by itself; an agent and a queue must be told.
@@ -115,7 +115,12 @@ impl Conversations {
                     format_args!("conversation {id} is closed while it is held, or a second time"),
                 );
                 (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
-                self.open.remove(&id.party);
+                if let Entry::Occupied(mut open) = self.open.entry(id.party) {
+                    *open.get_mut() = open.get().saturating_sub(1);
+                    if *open.get() == 0 {
+                        open.remove();
+                    }
+                }
             }
             What::BotEngaged { bot, owner_epoch, .. } => {
                 conversation.own(id, Owner::Bot(bot.clone()), *owner_epoch, found);
@@ -251,6 +256,19 @@ impl Conversations {
                     format_args!("{agent} writes message {message} in conversation {id} without owning it"),
                 );
                 *self.decided.entry(*message).or_default() += 1;
+            }
+            What::Split { into, .. } => {
+                let fits = conversation.is_open && into.party == id.party && *into != id;
+                found.require(fits, 3, format_args!("conversation {id} is split into {into} and cannot be"));
+            }
+            What::Joined { other, .. } => {
+                let fits = conversation.is_open && other.party == id.party && *other != id;
+                let other_is_over = self.known.get(other).is_some_and(|other| !other.is_open);
+                found.require(
+                    fits && other_is_over,
+                    3,
+                    format_args!("conversation {other} is taken into {id} and cannot be"),
+                );
             }
             What::CustomerSeen { .. }
             | What::ReceiptNoted { .. }

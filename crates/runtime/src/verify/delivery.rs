@@ -102,6 +102,7 @@ impl Deliveries {
                 );
                 (delivery.is_under_way, delivery.has_ended) = (false, true);
             }
+            Event::MailboxMarked { .. } => {}
         }
     }
 

@@ -95,6 +95,9 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         authenticated: true,
         thread: None,
         placed: None,
+        home: None,
+        marks: None,
+        answers: conversation::Answers::default(),
         people_only: false,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use channels::{Fact, Malformed, email, generic, messenger, twilio};
+use channels::{Fact, Malformed, Profile, email, generic, messenger, smpp, twilio};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -18,12 +18,11 @@ Examples:
   curl -s https://mail.example/raw/1 | tributary normalize --channel email
 
 Exit codes: 0 understood (also where a fact is of kind `unknown`), 2 usage, 65 malformed input,
-66 a file that cannot be read, 69 a channel that this version does not have. Of several files the
-worst counts.";
+66 a file that cannot be read. Of several files the worst counts.";
 
 /// Prints what a connector makes of a raw payload
 ///
-/// Reads the body of a webhook or a message (RFC 5322) from each FILE, or from standard input, and prints one JSON
+/// Reads the body of a webhook, a message (RFC 5322) or a dump of SMPP units (octets or hexadecimal) from each FILE, or from standard input, and prints one JSON
 /// object a fact: kind, channel, inbox, address, external_id, sent_at, text, attachments and so on, with its `file`
 /// where several are given. An item that is not understood gives a fact of kind `unknown` with the reason. Malformed
 /// input gives a message on standard error; the other files are read all the same.
@@ -55,18 +54,25 @@ enum Kind {
 type Normalize = fn(inbox: Option<&str>, raw: &[u8]) -> Result<Vec<Fact>, Malformed>;
 
 impl Kind {
-    /// The connector, as a function of the bytes; none where this version has none.
-    fn normalize(self) -> Option<Normalize> {
-        Some(match self {
+    /// The connector, as a function of the bytes.
+    fn normalize(self) -> Normalize {
+        match self {
             Kind::Messenger => |inbox, raw| messenger::normalize(messenger::Kind::Messenger, inbox, raw),
             Kind::Instagram => |inbox, raw| messenger::normalize(messenger::Kind::Instagram, inbox, raw),
             Kind::Whatsapp => |inbox, raw| messenger::normalize(messenger::Kind::Whatsapp, inbox, raw),
             Kind::Email => |inbox, raw| email::normalize(inbox, raw, None),
-            Kind::Twilio => twilio::normalize,
+            Kind::Twilio => |inbox, raw| twilio::normalize(inbox, raw).map(short),
             Kind::Generic => generic::normalize,
-            Kind::Smpp => return None,
-        })
+            Kind::Smpp => |inbox, raw| smpp::normalize(inbox, raw).map(short),
+        }
     }
+}
+
+/// What an inbox without settings of its own makes of short messages.
+fn short(mut facts: Vec<Fact>) -> Vec<Fact> {
+    let profile = Profile::default();
+    facts.iter_mut().for_each(|fact| profile.apply(fact));
+    facts
 }
 
 /// Why an input gave nothing.
@@ -103,10 +109,7 @@ struct Line<'a> {
 }
 
 pub fn run(args: &NormalizeArgs) -> anyhow::Result<u8> {
-    let Some(normalize) = args.channel.normalize() else {
-        exit::say("error: this version has no SMPP yet; for SMS over HTTP use `--channel twilio`");
-        return Ok(exit::UNAVAILABLE);
-    };
+    let normalize = args.channel.normalize();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut inputs: Vec<Option<&Path>> = args.files.iter().map(|file| Some(file.as_path())).collect();
     if inputs.is_empty() {

@@ -13,7 +13,7 @@ pub use keys::{Keys, KeysAt};
 #[cfg(test)]
 pub use objects::StoreAt;
 pub use objects::{Objects, S3};
-pub use process::{Config, Listen, LogAt, Mail, Partitions, Role, TokenConfig};
+pub use process::{Config, Listen, LogAt, Mail, Partitions, Role, Tls, TokenConfig};
 pub use secret::{Secret, Secrets, secret, setting};
 pub use span::Span;
 pub use strict::{Error, Layer, read};

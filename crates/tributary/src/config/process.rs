@@ -145,6 +145,21 @@ pub struct Mail {
     pub hostname: Option<String>,
     /// Longest mail in bytes (25 MiB unless said otherwise).
     pub max_message: Option<usize>,
+    /// Memory in bytes that mail on its way in may take.
+    pub max_memory: Option<usize>,
+    pub max_connections: Option<usize>,
+    pub max_connections_per_client: Option<usize>,
+    /// Offered to clients by STARTTLS.
+    pub tls: Option<Tls>,
+}
+
+/// Files in PEM form. Looked at again and again: a renewed certificate is used without a restart.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -5,6 +5,7 @@ mod routing;
 
 use std::{collections::BTreeMap, path::Path};
 
+use channels::{Profile, email::imap, generic, smpp};
 use domain::{
     AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
     workspace::check,
@@ -232,47 +233,63 @@ fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
 }
 
 /// The settings a channel knows; anything else is a mistake worth naming.
-pub fn known_settings(channel: Channel) -> &'static [&'static str] {
+pub fn known_settings(channel: Channel) -> Vec<&'static str> {
     match channel {
         Channel::Messenger | Channel::Instagram => {
-            &["app_secret", "verify_token", "access_token", "api_version", "base_url"]
+            vec!["app_secret", "verify_token", "access_token", "api_version", "base_url"]
         }
         Channel::Whatsapp => {
-            &["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
+            vec!["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
         }
-        Channel::Sms => &["account_sid", "auth_token", "base_url"],
-        Channel::Email => &[
-            "authentication",
-            "name",
-            "relay",
-            "relay_tls",
-            "relay_user",
-            "relay_password",
-            "relay_connections",
-            "per_minute",
-            "unknown_outcome",
-            "automatic_return_path",
-            "template",
-            "sign_with",
-            "quote_intro",
-            "dkim_selector",
-            "dkim_key",
-            "dkim_selector_2",
-            "dkim_key_2",
-        ],
-        Channel::Generic => &["token", "send_url", "send_token"],
+        Channel::Sms => {
+            let twilio = ["provider", "account_sid", "auth_token", "base_url"];
+            let carried = channels::PROFILE_SETTINGS.into_iter().chain(smpp::SETTINGS);
+            twilio.into_iter().chain(carried).chain(generic::SETTINGS).chain(generic::CODES).collect()
+        }
+        Channel::Email => {
+            let own = [
+                "authentication",
+                "trusted_hosts",
+                "trusted_sealers",
+                "same_subject_days",
+                "name",
+                "relay",
+                "relay_tls",
+                "relay_user",
+                "relay_password",
+                "relay_connections",
+                "per_minute",
+                "unknown_outcome",
+                "automatic_return_path",
+                "template",
+                "sign_with",
+                "quote_intro",
+                "dkim_selector",
+                "dkim_key",
+                "dkim_selector_2",
+                "dkim_key_2",
+            ];
+            own.into_iter().chain(imap::SETTINGS).collect()
+        }
+        Channel::Generic => generic::SETTINGS.into_iter().chain(generic::CODES).collect(),
     }
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 16] = [
     "app_secret",
     "verify_token",
     "access_token",
     "auth_token",
+    "imap_password",
+    "imap_token",
+    "imap_client_secret",
+    "imap_refresh_token",
     "relay_password",
     "token",
     "send_token",
+    "signature_secret",
+    "password",
     "dkim_key",
     "dkim_key_2",
     // Not secret, but a file of this machine's: a workspace must not reach any it likes.
@@ -290,6 +307,34 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
                 .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
             wrong.push((format!("inboxes.{id}.settings.{key}"), format!("unknown setting{nearest}")));
         }
+        if inbox.channel == Channel::Email
+            && let Err(bad) = imap::Place::read(&inbox.settings)
+        {
+            wrong.push((format!("inboxes.{id}.settings.{}", bad.key), bad.what));
+        }
+    }
+    for (id, inbox) in &policy.inboxes {
+        let described = match (inbox.channel, inbox.settings.get("provider").map(String::as_str)) {
+            (Channel::Sms, Some("smpp")) => profile(inbox).and_then(|profile| {
+                let read = smpp::Config::read(&inbox.address, profile.region, String::new(), &inbox.settings);
+                read.map(|_| ()).map_err(|wrong| (wrong.setting, wrong.why))
+            }),
+            (Channel::Sms, Some("http")) => profile(inbox).and_then(|_| provider(inbox)),
+            (Channel::Sms, None | Some("twilio")) => profile(inbox).map(|_| ()),
+            (Channel::Sms, Some(_)) => Err(("provider", "it is `twilio`, `smpp` or `http`".into())),
+            (Channel::Generic, _) => provider(inbox),
+            _ => Ok(()),
+        };
+        wrong.extend(described.err().map(|(key, why)| (format!("inboxes.{id}.settings.{key}"), why)));
+    }
+    for (id, inbox) in policy.inboxes.iter().filter(|(_, inbox)| inbox.channel == Channel::Email) {
+        if let Err(error) = channels::email::Authentication::of(&inbox.settings) {
+            wrong.push((format!("inboxes.{id}.settings.{}", error.key), error.to_string()));
+        }
+        if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
+            let what = "a number of whole days".to_owned();
+            wrong.push((format!("inboxes.{id}.settings.same_subject_days"), what));
+        }
     }
     let secrets = policy.inboxes.iter().flat_map(|(id, inbox)| {
         inbox.settings.iter().filter(|(key, _)| SECRETS.contains(&key.as_str())).map(move |it| (id, it))
@@ -302,6 +347,20 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
         ));
     }
     wrong
+}
+
+fn profile(inbox: &policy::Inbox) -> Result<Profile, (&'static str, String)> {
+    Profile::read(&inbox.settings)
+}
+
+/// Whether the settings describe a provider; where its secrets lie is looked at elsewhere.
+fn provider(inbox: &policy::Inbox) -> Result<(), (&'static str, String)> {
+    let named = |key: &str| match inbox.settings.contains_key(key) {
+        true => Ok(String::new()),
+        false => Err("it is missing".to_owned()),
+    };
+    generic::Provider::read(&inbox.settings, named)?;
+    generic::request(&inbox.settings, &inbox.address).map(|_| ())
 }
 
 #[cfg(test)]

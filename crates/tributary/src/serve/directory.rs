@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use channels::{
-    Outbound, Sender, Senders,
-    email::{self, MailboxIdentity, Relay, RelayConfig, SmtpSender, smtp::Mailboxes},
+    Intake, Outbound, Profile, Sender, Senders,
+    email::{self, MailboxIdentity, Relay, RelayConfig, SmtpSender, imap, smtp::Mailboxes},
     generic,
     http::{HttpInbox, Inboxes},
     messenger,
     sandbox::{Outbox, Sandbox},
-    twilio,
+    smpp, twilio,
 };
 use domain::{Channel, InboxId, Policies, policy::Inbox};
 use tokio::{net::TcpListener, sync::watch};
@@ -33,12 +33,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Directory {
     inboxes: watch::Sender<HashMap<InboxId, Entry>>,
     mailboxes: RwLock<HashMap<String, InboxId>>,
+    /// Those that are read by IMAP.
+    pulled: watch::Sender<imap::Mailboxes>,
     outbox: Option<Arc<Outbox>>,
     outbound: Outbound,
     /// Mailboxes that send by the same relay share its connections.
     relays: Mutex<Vec<Weak<Relay>>>,
     public_url: String,
     config: Config,
+    /// Where inboxes that connect by themselves put what comes, and how long they do.
+    intake: Arc<dyn Intake>,
+    stop: CancellationToken,
 }
 
 #[derive(Clone)]
@@ -59,6 +64,7 @@ impl Directory {
         let directory = Arc::new(Directory {
             inboxes: watch::Sender::default(),
             mailboxes: RwLock::default(),
+            pulled: watch::Sender::default(),
             outbox: Some(
                 Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?,
             ),
@@ -66,6 +72,8 @@ impl Directory {
             relays: Mutex::default(),
             public_url: public_url.or(here.map(|here| format!("http://{here}"))).unwrap_or_default(),
             config: shared.config.clone(),
+            intake: Arc::new(shared.intake()),
+            stop: cancel.clone(),
         });
         let mut policies = shared.policies.clone();
         directory.adopt(&policies.borrow_and_update());
@@ -88,11 +96,17 @@ impl Directory {
         let known = self.inboxes.borrow().clone();
         let mut inboxes = HashMap::new();
         let mut mailboxes = HashMap::new();
+        let mut pulled = imap::Mailboxes::new();
         let each =
             policies.all().flat_map(|policy| policy.inboxes.iter().map(move |it| (&policy.tenant, it)));
         for (tenant, (id, inbox)) in each {
             if inbox.channel == Channel::Email {
                 mailboxes.insert(inbox.address.to_lowercase(), id.clone());
+                match pulled_of(&self.config.secrets_of(tenant), inbox) {
+                    Ok(Some(mailbox)) => drop(pulled.insert(id.clone(), (tenant.clone(), Arc::new(mailbox)))),
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(inbox = %id, "its mailbox is not read: {error:#}"),
+                }
             }
             let entry = match known.get(id) {
                 Some(entry) if entry.inbox == *inbox => entry.clone(),
@@ -102,6 +116,16 @@ impl Directory {
         }
         *self.mailboxes.write().unwrap_or_else(PoisonError::into_inner) = mailboxes;
         self.inboxes.send_replace(inboxes);
+        self.pulled.send_replace(pulled);
+    }
+
+    /// The mailboxes that are read by IMAP, as they are configured.
+    pub(super) fn mailboxes(&self) -> watch::Receiver<imap::Mailboxes> {
+        self.pulled.subscribe()
+    }
+
+    pub(super) fn outbound(&self) -> Outbound {
+        self.outbound.clone()
     }
 
     /// Yields once this inbox is known here.
@@ -135,13 +159,48 @@ impl Directory {
                 app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
                 verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
-            Channel::Sms => HttpInbox::Twilio {
-                auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
-                public_url: self.public_url.as_str().into(),
+            Channel::Sms => match Carrier::of(inbox)? {
+                Carrier::Twilio => HttpInbox::Twilio {
+                    auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
+                    public_url: self.public_url.as_str().into(),
+                    profile: Arc::new(profile(inbox)?),
+                },
+                Carrier::Smpp => return Ok(None),
+                Carrier::Http => self.generic(secrets, inbox, Some(profile(inbox)?))?,
             },
-            Channel::Generic => HttpInbox::Generic { bearer: secret(secrets, inbox, "token")?.into() },
+            Channel::Generic => self.generic(secrets, inbox, None)?,
             Channel::Email => return Ok(None),
         }))
+    }
+
+    /// What settings describe, in front of our own protocol or a provider's.
+    fn generic(
+        &self,
+        secrets: &Secrets,
+        inbox: &Inbox,
+        profile: Option<Profile>,
+    ) -> anyhow::Result<HttpInbox> {
+        let found = |key: &str| secret(secrets, inbox, key).map_err(|error| format!("{error:#}"));
+        let provider = generic::Provider::read(&inbox.settings, found).map_err(wrong)?;
+        let bearer = match inbox.settings.contains_key("token") || !provider.is_guarded() {
+            true => Some(secret(secrets, inbox, "token")?.into()),
+            false => None,
+        };
+        Ok(HttpInbox::Generic {
+            bearer,
+            provider: Arc::new(provider),
+            channel: inbox.channel,
+            public_url: self.public_url.as_str().into(),
+            profile: profile.map(Arc::new),
+        })
+    }
+
+    fn generic_sender(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
+        let url = setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
+        let bearer = inbox.settings.contains_key("send_token").then(|| secret(secrets, inbox, "send_token"));
+        let request = generic::request(&inbox.settings, &inbox.address).map_err(wrong)?;
+        let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false, request };
+        Ok(Arc::new(generic::GenericSender::new(target, self.outbound.clone())))
     }
 
     fn sender_of(&self, secrets: &Secrets, id: &InboxId, inbox: &Inbox) -> anyhow::Result<Arc<dyn Sender>> {
@@ -172,6 +231,12 @@ impl Directory {
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
+            Channel::Sms if Carrier::of(inbox)? == Carrier::Smpp => {
+                let (profile, password) = (profile(inbox)?, secret(secrets, inbox, "password")?);
+                let config = smpp::Config::read(&inbox.address, profile.region, password, &inbox.settings)?;
+                Arc::new(smpp::Smpp::start(id.as_str(), config, profile, self.intake.clone(), &self.stop)?)
+            }
+            Channel::Sms if Carrier::of(inbox)? == Carrier::Http => self.generic_sender(secrets, inbox)?,
             Channel::Sms => {
                 let account = twilio::Account {
                     base_url: base("https://api.twilio.com"),
@@ -183,14 +248,7 @@ impl Directory {
                 };
                 Arc::new(twilio::TwilioSender::new(account, outbound))
             }
-            Channel::Generic => {
-                let url =
-                    setting(inbox, "send_url").ok_or_else(|| anyhow!("the setting `send_url` is missing"))?;
-                let bearer =
-                    inbox.settings.contains_key("send_token").then(|| secret(secrets, inbox, "send_token"));
-                let target = generic::Target { url, bearer: bearer.transpose()?, deduplicates: false };
-                Arc::new(generic::GenericSender::new(target, outbound))
-            }
+            Channel::Generic => self.generic_sender(secrets, inbox)?,
             Channel::Email => {
                 let relay = self.relay(mail::relay(secrets, inbox)?);
                 // Where this process happens to listen is no address for customers.
@@ -211,6 +269,52 @@ impl Directory {
         relays.push(Arc::downgrade(&relay));
         relay
     }
+}
+
+/// Who carries an inbox's short messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Twilio,
+    Smpp,
+    Http,
+}
+
+impl Carrier {
+    fn of(inbox: &Inbox) -> anyhow::Result<Carrier> {
+        Ok(match setting(inbox, "provider").as_deref() {
+            None | Some("twilio") => Carrier::Twilio,
+            Some("smpp") => Carrier::Smpp,
+            Some("http") => Carrier::Http,
+            Some(other) => anyhow::bail!("provider = {other:?}: it is `twilio`, `smpp` or `http`"),
+        })
+    }
+}
+
+fn profile(inbox: &Inbox) -> anyhow::Result<Profile> {
+    Profile::read(&inbox.settings).map_err(wrong)
+}
+
+fn wrong((key, why): (&'static str, String)) -> anyhow::Error {
+    anyhow!("the setting `{key}`: {why}")
+}
+
+fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Mailbox>> {
+    let Some(place) = imap::Place::read(&inbox.settings)? else { return Ok(None) };
+    let optional = |key: &str| setting(inbox, key).map(|_| secret(secrets, inbox, key)).transpose();
+    let access = if let Some(token_url) = setting(inbox, "imap_token_url") {
+        imap::Access::OAuth2(imap::OAuth2 {
+            token_url,
+            client_id: setting(inbox, "imap_client_id").unwrap_or_default(),
+            client_secret: optional("imap_client_secret")?,
+            refresh_token: optional("imap_refresh_token")?,
+            scope: setting(inbox, "imap_scope"),
+        })
+    } else if let Some(token) = optional("imap_token")? {
+        imap::Access::Token(token)
+    } else {
+        imap::Access::Password(secret(secrets, inbox, "imap_password")?)
+    };
+    Ok(Some(imap::Mailbox { place, access, roots: None }))
 }
 
 fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {

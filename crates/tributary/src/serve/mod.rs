@@ -1,6 +1,7 @@
 //! One process of Tributary: the roles it has, wired together over the log, started from right to left so that
 //! every reader is there before what it reads, and stopped from left to right.
 
+mod certificate;
 mod directory;
 #[cfg(test)]
 mod full;
@@ -11,7 +12,10 @@ mod stages;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use channels::{Deliverer, LogIntake, email::smtp};
+use channels::{
+    Deliverer, LogIntake,
+    email::{Verifier, imap, smtp},
+};
 use domain::{InboxId, Kind, Millis, Policies, Topology, contact, conversation, delivery, desk, workspace};
 use log::{Log, Topic};
 use runtime::{Clock, NoEffects, Post, Readiness, Setup, Snapshots};
@@ -64,6 +68,7 @@ struct Shared {
     snapshots: Snapshots,
     readiness: Arc<Readiness>,
     layout: Layout,
+    verifier: Verifier,
 }
 
 impl Process {
@@ -94,6 +99,7 @@ impl Process {
             post: post.clone(),
             policies,
             layout,
+            verifier: verifier(&config),
             config,
         };
         let has = |role| shared.config.roles.contains(&role);
@@ -120,7 +126,7 @@ impl Process {
         }
         if has(Role::Channels) {
             let known = Directory::start(&shared, stages.last.clone(), http.as_ref())?;
-            attempts = Some(start_channels(&mut stages, &shared, &known, http, smtp, lmtp));
+            attempts = Some(start_channels(&mut stages, &shared, &known, http, smtp, lmtp)?);
             directory = Some(known);
         }
         if let Some(listener) = metrics {
@@ -216,10 +222,12 @@ fn start_channels(
     http: Option<TcpListener>,
     smtp: Option<TcpListener>,
     lmtp: Option<TcpListener>,
-) -> TaskTracker {
+) -> anyhow::Result<TaskTracker> {
     let attempts = TaskTracker::new();
+    let pulls = imap::Pulls::default();
     let deliverer =
-        Deliverer::new(shared.post.clone(), shared.vault.clone(), directory.clone(), attempts.clone());
+        Deliverer::new(shared.post.clone(), shared.vault.clone(), directory.clone(), attempts.clone())
+            .with_pulls(pulls.clone());
     let stop = stages.workers.clone();
     stages.spawn_workers(shared.setup::<delivery::Decider>(Arc::new(deliverer)), stop);
 
@@ -243,10 +251,21 @@ fn start_channels(
         let hostname = configured.hostname.clone().unwrap_or_else(|| "localhost".into());
         let mut config = smtp::Config::new(protocol, hostname);
         config.max_message = configured.max_message.unwrap_or(config.max_message);
+        config.max_memory = configured.max_memory.unwrap_or(config.max_memory);
+        config.max_connections = configured.max_connections.unwrap_or(config.max_connections);
+        let a_client = configured.max_connections_per_client;
+        config.max_connections_per_peer = a_client.unwrap_or(config.max_connections_per_peer);
+        let tls = configured.tls.as_ref().map(certificate::server).transpose();
+        config.tls = tls.with_context(|| format!("the certificate of [{}]", protocol.as_str()))?;
         let serving = smtp::serve(listener, config, directory.clone(), intake.clone(), stages.edges.clone());
         stages.spawn_edge("mail", serving);
     }
-    attempts
+    let mut limits = imap::Limits::default();
+    limits.max_message = shared.config.smtp.max_message.unwrap_or(limits.max_message);
+    let (outbound, mailboxes) = (directory.outbound(), directory.mailboxes());
+    let pulling = pulls.run(shared.post.clone(), intake, outbound, mailboxes, limits, stages.edges.clone());
+    stages.spawn_edge("imap", pulling);
+    Ok(attempts)
 }
 
 fn start_api(
@@ -291,7 +310,12 @@ fn start_api(
 
 impl Shared {
     fn intake(&self) -> LogIntake {
-        LogIntake { post: self.post.clone(), vault: self.vault.clone(), policies: self.policies.clone() }
+        LogIntake {
+            post: self.post.clone(),
+            vault: self.vault.clone(),
+            policies: self.policies.clone(),
+            verifier: self.verifier.clone(),
+        }
     }
 
     fn setup<A: wire::Codec>(&self, effects: Arc<dyn runtime::Effects<A>>) -> Setup<A> {
@@ -310,6 +334,18 @@ impl Shared {
             standbys: self.config.kafka.standbys,
         }
     }
+}
+
+/// Who checks the senders of mail. Without a name server mail is taken all the same, and nobody is authenticated.
+fn verifier(config: &Config) -> Verifier {
+    if !config.roles.contains(&Role::Channels) {
+        return Verifier::offline();
+    }
+    Verifier::new(config.dns).unwrap_or_else(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "senders of mail cannot be checked: name a server as `dns`");
+        Verifier::offline()
+    })
 }
 
 /// This process, among those of all machines: for people who ask who leads.

@@ -62,6 +62,7 @@ mod tests {
             post: Post { log: Arc::new(log.clone()), topology: TOPOLOGY },
             vault: Vault::open(vault::Config::new(dir, MasterKey::from_bytes([7; 32]))).unwrap(),
             policies: watch::channel(policies).1,
+            verifier: email::Verifier::offline(),
         })
     }
 

@@ -630,6 +630,39 @@ pub struct Content {
     /// What the provider sent, whole.
     #[prost(bytes = "bytes", optional, tag = "7")]
     pub raw: ::core::option::Option<::prost::bytes::Bytes>,
+    /// E-mail: what could be told, when it came, of who wrote it.
+    #[prost(message, optional, tag = "28")]
+    pub verdict: ::core::option::Option<Verdict>,
+}
+/// Whether an e-mail is from whom it says, as it was judged when it came.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Verdict {
+    #[prost(bool, tag = "1")]
+    pub authenticated: bool,
+    /// Whose word that is: `tributary`, a mail server's name, or `inbox`.
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, as one sentence.
+    #[prost(string, tag = "3")]
+    pub because: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub checks: ::prost::alloc::vec::Vec<Check>,
+}
+/// One thing that was checked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Check {
+    #[prost(enumeration = "CheckMethod", tag = "1")]
+    pub method: i32,
+    #[prost(enumeration = "CheckResult", tag = "2")]
+    pub result: i32,
+    /// For which domain.
+    #[prost(string, optional, tag = "3")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    /// That domain speaks for the sender's.
+    #[prost(bool, tag = "4")]
+    pub aligned: bool,
+    #[prost(string, optional, tag = "5")]
+    pub detail: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A file that came with a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -663,6 +696,86 @@ pub struct MailThread {
     /// When that was written.
     #[prost(int64, optional, tag = "45")]
     pub written_at: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckMethod {
+    Unspecified = 0,
+    Spf = 1,
+    Dkim = 2,
+    Dmarc = 3,
+    Arc = 4,
+}
+impl CheckMethod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_METHOD_UNSPECIFIED",
+            Self::Spf => "CHECK_METHOD_SPF",
+            Self::Dkim => "CHECK_METHOD_DKIM",
+            Self::Dmarc => "CHECK_METHOD_DMARC",
+            Self::Arc => "CHECK_METHOD_ARC",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_METHOD_SPF" => Some(Self::Spf),
+            "CHECK_METHOD_DKIM" => Some(Self::Dkim),
+            "CHECK_METHOD_DMARC" => Some(Self::Dmarc),
+            "CHECK_METHOD_ARC" => Some(Self::Arc),
+            _ => None,
+        }
+    }
+}
+/// Named as in RFC 8601 section 2.7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckResult {
+    Unspecified = 0,
+    Pass = 1,
+    Fail = 2,
+    SoftFail = 3,
+    Neutral = 4,
+    None = 5,
+    TempError = 6,
+    PermError = 7,
+}
+impl CheckResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_RESULT_UNSPECIFIED",
+            Self::Pass => "CHECK_RESULT_PASS",
+            Self::Fail => "CHECK_RESULT_FAIL",
+            Self::SoftFail => "CHECK_RESULT_SOFT_FAIL",
+            Self::Neutral => "CHECK_RESULT_NEUTRAL",
+            Self::None => "CHECK_RESULT_NONE",
+            Self::TempError => "CHECK_RESULT_TEMP_ERROR",
+            Self::PermError => "CHECK_RESULT_PERM_ERROR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_RESULT_PASS" => Some(Self::Pass),
+            "CHECK_RESULT_FAIL" => Some(Self::Fail),
+            "CHECK_RESULT_SOFT_FAIL" => Some(Self::SoftFail),
+            "CHECK_RESULT_NEUTRAL" => Some(Self::Neutral),
+            "CHECK_RESULT_NONE" => Some(Self::None),
+            "CHECK_RESULT_TEMP_ERROR" => Some(Self::TempError),
+            "CHECK_RESULT_PERM_ERROR" => Some(Self::PermError),
+            _ => None,
+        }
+    }
 }
 /// What a workspace may be asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1061,12 +1174,38 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
 /// Nested message and enum types in `ConversationCommand`.
 pub mod conversation_command {
+    /// An agent takes what came from this message on into a conversation of its own.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub message: ::prost::bytes::Bytes,
+    }
+    /// An agent takes another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub other: ::core::option::Option<super::ConversationId>,
+    }
     /// Something happened at the customer's address that is no message.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Note {
@@ -1462,6 +1601,11 @@ pub mod conversation_command {
         ConsultAnswer(ConsultAnswer),
         #[prost(message, tag = "89")]
         ConsultGone(ConsultGone),
+        /// From people who mend which messages stand together.
+        #[prost(message, tag = "103")]
+        Split(Split),
+        #[prost(message, tag = "104")]
+        Join(Join),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "123")]
         Suppress(Suppress),
@@ -1495,6 +1639,35 @@ pub struct Received {
     /// E-mail: only a person may answer it.
     #[prost(bool, tag = "49")]
     pub people_only: bool,
+    /// E-mail whose sender may be anyone: the party of the address, where it is known again should it come a second time.
+    #[prost(bytes = "bytes", optional, tag = "29")]
+    pub home: ::core::option::Option<::prost::bytes::Bytes>,
+    /// E-mail: what later mails are told to belong to this one by.
+    #[prost(message, optional, tag = "30")]
+    pub marks: ::core::option::Option<MailMarks>,
+    /// E-mail: what it answers. Absent in what was kept before that was.
+    #[prost(message, optional, tag = "31")]
+    pub answers: ::core::option::Option<MailAnswers>,
+}
+/// What a mail is known by, as keyed hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailMarks {
+    /// Of its Message-ID.
+    #[prost(fixed64, optional, tag = "1")]
+    pub id: ::core::option::Option<u64>,
+    /// Of its subject, without what mail programs put before it.
+    #[prost(fixed64, tag = "2")]
+    pub topic: u64,
+}
+/// What a mail says it answers, nearest first.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailAnswers {
+    /// Messages of ours, to the same party.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub ours: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Any mails, by the keyed hashes of their Message-IDs.
+    #[prost(fixed64, repeated, tag = "2")]
+    pub mails: ::prost::alloc::vec::Vec<u64>,
 }
 /// One thing a bot does in its answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1572,7 +1745,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 143, 144"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1619,6 +1792,9 @@ pub mod conversation_what {
         pub sent_at: i64,
         #[prost(bool, tag = "7")]
         pub authenticated: bool,
+        /// E-mail: what later mails are told to belong to this one by.
+        #[prost(message, optional, tag = "28")]
+        pub marks: ::core::option::Option<super::MailMarks>,
         /// Only a person may answer it.
         #[prost(bool, tag = "48")]
         pub people_only: bool,
@@ -2025,6 +2201,30 @@ pub mod conversation_what {
         #[prost(message, optional, tag = "3")]
         pub outgoing: ::core::option::Option<super::Outgoing>,
     }
+    /// An agent took what came from this message on into a conversation that was opened for it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// An agent took another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+    }
     /// The conversation ended.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Closed {
@@ -2119,6 +2319,11 @@ pub mod conversation_what {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "109")]
         Remarked(Remarked),
+        /// Which messages stand together.
+        #[prost(message, tag = "123")]
+        Split(Split),
+        #[prost(message, tag = "124")]
+        Joined(Joined),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "143")]
         Suppressed(Suppressed),
@@ -2150,6 +2355,9 @@ pub struct Tombstone {
     /// FNV-1a of each tag of the customer, 64 bits, in order.
     #[prost(fixed64, repeated, tag = "8")]
     pub tags: ::prost::alloc::vec::Vec<u64>,
+    /// Earlier conversations by mail, oldest first.
+    #[prost(message, repeated, tag = "28")]
+    pub earlier: ::prost::alloc::vec::Vec<ClosedConversation>,
     /// Why nothing is sent there, in the order it came.
     #[prost(enumeration = "Suppression", repeated, tag = "48")]
     pub suppressed: ::prost::alloc::vec::Vec<i32>,
@@ -2179,7 +2387,7 @@ pub struct KnownBy {
     pub queue: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A conversation that has ended, and may go on.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClosedConversation {
     #[prost(uint32, tag = "1")]
     pub number: u32,
@@ -2191,6 +2399,34 @@ pub struct ClosedConversation {
     pub closed_at: i64,
     #[prost(message, optional, tag = "5")]
     pub thread: ::core::option::Option<ThreadOf>,
+    /// E-mail.
+    #[prost(message, optional, tag = "26")]
+    pub mails: ::core::option::Option<KnownMails>,
+}
+/// What mails are told to belong to a conversation by.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnownMails {
+    /// The customer's, newest last.
+    #[prost(message, repeated, tag = "1")]
+    pub received: ::prost::alloc::vec::Vec<KnownMail>,
+    /// Of the newest one's subject, a keyed hash.
+    #[prost(fixed64, tag = "2")]
+    pub topic: u64,
+    /// It was taken into that conversation of the same customer.
+    #[prost(uint32, optional, tag = "3")]
+    pub goes_on_in: ::core::option::Option<u32>,
+}
+/// A mail of the customer's.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownMail {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message: ::prost::bytes::Bytes,
+    /// Of its Message-ID, a keyed hash.
+    #[prost(fixed64, optional, tag = "2")]
+    pub id: ::core::option::Option<u64>,
+    /// When it came.
+    #[prost(int64, tag = "3")]
+    pub at: i64,
 }
 /// A message of ours that a provider took.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2292,6 +2528,7 @@ pub enum HandOffReason {
     Returned = 7,
     Reassigned = 8,
     Woke = 9,
+    Split = 30,
     HeldBack = 50,
 }
 impl HandOffReason {
@@ -2311,6 +2548,7 @@ impl HandOffReason {
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
+            Self::Split => "HAND_OFF_REASON_SPLIT",
             Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
         }
     }
@@ -2327,6 +2565,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
+            "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
             _ => None,
         }
@@ -2375,6 +2614,7 @@ pub enum CloseReason {
     Unspecified = 0,
     Done = 1,
     OptedOut = 2,
+    Joined = 23,
 }
 impl CloseReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2386,6 +2626,7 @@ impl CloseReason {
             Self::Unspecified => "CLOSE_REASON_UNSPECIFIED",
             Self::Done => "CLOSE_REASON_DONE",
             Self::OptedOut => "CLOSE_REASON_OPTED_OUT",
+            Self::Joined => "CLOSE_REASON_JOINED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2394,6 +2635,7 @@ impl CloseReason {
             "CLOSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
             "CLOSE_REASON_DONE" => Some(Self::Done),
             "CLOSE_REASON_OPTED_OUT" => Some(Self::OptedOut),
+            "CLOSE_REASON_JOINED" => Some(Self::Joined),
             _ => None,
         }
     }
@@ -2401,7 +2643,7 @@ impl CloseReason {
 /// What a delivery lane may be told.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryCommand {
-    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21")]
+    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21, 102")]
     pub kind: ::core::option::Option<delivery_command::Kind>,
 }
 /// Nested message and enum types in `DeliveryCommand`.
@@ -2429,6 +2671,14 @@ pub mod delivery_command {
     /// A new leader takes over.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Recover {}
+    /// From whoever fetches the inbox's mail: all up to here is durable.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MarkMailbox {
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub mark: ::core::option::Option<super::MailboxMark>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -2440,6 +2690,8 @@ pub mod delivery_command {
         Recover(Recover),
         #[prost(message, tag = "21")]
         TimerFired(super::TimerId),
+        #[prost(message, tag = "102")]
+        MarkMailbox(MarkMailbox),
     }
 }
 /// What became of an attempt.
@@ -2502,7 +2754,7 @@ pub mod outcome {
 /// What happened to a message on its way out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88")]
     pub kind: ::core::option::Option<delivery_event::Kind>,
 }
 /// Nested message and enum types in `DeliveryEvent`.
@@ -2588,6 +2840,14 @@ pub mod delivery_event {
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
     }
+    /// The inbox's mailbox was read so far.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MailboxMarked {
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub mark: ::core::option::Option<super::MailboxMark>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -2604,7 +2864,28 @@ pub mod delivery_event {
         OutcomeLost(OutcomeLost),
         #[prost(message, tag = "7")]
         OutcomeUnknown(OutcomeUnknown),
+        #[prost(message, tag = "88")]
+        MailboxMarked(MailboxMarked),
     }
+}
+/// How far an inbox's mailbox was read, where the inbox fetches its mail itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailboxMark {
+    /// The account and its folder.
+    #[prost(string, tag = "1")]
+    pub mailbox: ::prost::alloc::string::String,
+    /// The UIDVALIDITY that the UIDs are of.
+    #[prost(uint32, tag = "2")]
+    pub validity: u32,
+    /// All messages up to this UID have been read.
+    #[prost(uint32, tag = "3")]
+    pub through: u32,
+    /// In milliseconds. Mail that arrived before is not read.
+    #[prost(int64, tag = "4")]
+    pub since: i64,
+    /// Messages up to this UID are read only if they arrived from `since` on.
+    #[prost(uint32, tag = "5")]
+    pub sifted_through: u32,
 }
 /// What a desk may be told or asked.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -19,6 +19,46 @@ pub struct Content {
     /// E-mail: the whole readable text, quotes included, where it is more than `text`.
     #[prost(string, optional, tag = "6")]
     pub body: ::core::option::Option<::prost::alloc::string::String>,
+    /// E-mail: whether it is from whom it says, as it was judged when it came.
+    #[prost(message, optional, tag = "36")]
+    pub verdict: ::core::option::Option<Verdict>,
+}
+/// What could be told of who wrote an e-mail.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Verdict {
+    #[prost(bool, tag = "1")]
+    pub authenticated: bool,
+    /// Whose word that is: `tributary` (checked here), the name of the mail server that wrote it into the mail, or `inbox`
+    /// (whoever hands mail in is trusted).
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, as one sentence, for people.
+    #[prost(string, tag = "3")]
+    pub because: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub checks: ::prost::alloc::vec::Vec<verdict::Check>,
+}
+/// Nested message and enum types in `Verdict`.
+pub mod verdict {
+    /// One thing that was checked.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Check {
+        /// `spf`, `dkim`, `dmarc` or `arc`. New methods may come.
+        #[prost(string, tag = "1")]
+        pub method: ::prost::alloc::string::String,
+        /// `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`, as in RFC 8601.
+        #[prost(string, tag = "2")]
+        pub result: ::prost::alloc::string::String,
+        /// For which domain; empty where there is none.
+        #[prost(string, tag = "3")]
+        pub domain: ::prost::alloc::string::String,
+        /// That domain speaks for the sender's.
+        #[prost(bool, tag = "4")]
+        pub aligned: bool,
+        /// The policy of a DMARC record, why a signature fails, …
+        #[prost(string, tag = "5")]
+        pub detail: ::prost::alloc::string::String,
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Attachment {
@@ -2247,7 +2287,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 185, 186"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2260,6 +2300,25 @@ pub mod event {
         #[prost(string, tag = "1")]
         pub cause: ::prost::alloc::string::String,
         /// The operator who lifted it; empty where the customer wrote.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that was
+    /// opened for it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(string, tag = "1")]
+        pub into: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+    }
+    /// An agent took another conversation of the same address into this one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(string, tag = "1")]
+        pub other: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub by: ::prost::alloc::string::String,
     }
@@ -2877,6 +2936,11 @@ pub mod event {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "148")]
         Remarked(Remarked),
+        /// Which messages stand together.
+        #[prost(message, tag = "165")]
+        Split(Split),
+        #[prost(message, tag = "166")]
+        Joined(Joined),
         /// Addresses that nothing is sent to.
         #[prost(message, tag = "185")]
         Suppressed(Suppressed),
@@ -2979,6 +3043,8 @@ pub enum HandOffReason {
     Reassigned = 8,
     /// An agent had put it away, until now or until the customer wrote.
     Woke = 9,
+    /// An agent split it off.
+    Split = 30,
     /// The bot may not answer by mail by itself again so soon, or only a person may.
     HeldBack = 50,
 }
@@ -2999,6 +3065,7 @@ impl HandOffReason {
             Self::Returned => "HAND_OFF_REASON_RETURNED",
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
+            Self::Split => "HAND_OFF_REASON_SPLIT",
             Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
         }
     }
@@ -3015,6 +3082,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_RETURNED" => Some(Self::Returned),
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
+            "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
             _ => None,
         }
@@ -3376,6 +3444,26 @@ pub mod events_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountSegmentsRequest {
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountSegmentsResponse {
+    /// As people call it: `GSM-7` or `UCS-2`.
+    #[prost(string, tag = "1")]
+    pub encoding: ::prost::alloc::string::String,
+    /// Short messages it is sent in. More than 255 are refused when it is sent.
+    #[prost(uint32, tag = "2")]
+    pub segments: u32,
+    /// Septets, or UTF-16 units, of the text.
+    #[prost(uint32, tag = "3")]
+    pub units: u32,
+    /// So many more go into the last one.
+    #[prost(uint32, tag = "4")]
+    pub left: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
     /// Names this command for its answer: anything of 1 to 128 bytes that this agent has not used for another command
@@ -3385,7 +3473,7 @@ pub struct AgentMessage {
     pub id: ::prost::alloc::string::String,
     #[prost(
         oneof = "agent_message::Item",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 33, 34"
     )]
     pub item: ::core::option::Option<agent_message::Item>,
 }
@@ -3486,6 +3574,31 @@ pub mod agent_message {
     pub struct Wake {
         #[prost(string, tag = "1")]
         pub conversation: ::prost::alloc::string::String,
+    }
+    /// E-mail: takes what the customer wrote from this message on, and what was answered since, into a conversation of its
+    /// own. That one is this agent's, who is not asked: `assigned` follows as soon as there is room within half a minute;
+    /// then anyone will do. Later mails go where those that they answer are.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Split {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        /// One of the customer's last mails in the conversation, and not the first that is known.
+        #[prost(string, tag = "3")]
+        pub message: ::prost::alloc::string::String,
+    }
+    /// E-mail: takes another conversation of the same address into this one: everything in it stands here from then on, and
+    /// what comes for it comes here. Refused as `not_owner` if another agent has it. What is of another address is not
+    /// joined: link the two addresses to one contact.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub assignment: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub other: ::prost::alloc::string::String,
     }
     /// Asks another agent in, or someone who serves a queue: to see what is said from then on (what was said before is in
     /// `Timelines.Get`), and to exchange remarks with this agent. Takes no room; an agent looks on in three conversations at
@@ -3595,6 +3708,10 @@ pub mod agent_message {
         EndConsult(EndConsult),
         #[prost(message, tag = "15")]
         Remark(Remark),
+        #[prost(message, tag = "33")]
+        Split(Split),
+        #[prost(message, tag = "34")]
+        Join(Join),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4208,6 +4325,32 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("tributary.v1.Desk", "Work"));
             self.inner.streaming(req, path, codec).await
         }
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
+        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        pub async fn count_segments(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CountSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountSegmentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Desk/CountSegments",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Desk", "CountSegments"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4239,6 +4382,15 @@ pub mod desk_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::AgentMessage>>,
         ) -> std::result::Result<tonic::Response<Self::WorkStream>, tonic::Status>;
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
+        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        async fn count_segments(
+            &self,
+            request: tonic::Request<super::CountSegmentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountSegmentsResponse>,
+            tonic::Status,
+        >;
     }
     /// Where agents work. Needs the role of an agent; an agent acts as itself only.
     #[derive(Debug)]
@@ -4359,6 +4511,51 @@ pub mod desk_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tributary.v1.Desk/CountSegments" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountSegmentsSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::CountSegmentsRequest>
+                    for CountSegmentsSvc<T> {
+                        type Response = super::CountSegmentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CountSegmentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::count_segments(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountSegmentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -1,8 +1,10 @@
 //! The conversation's commands and events.
 
-use domain::conversation::{Automatic, ClosedConversation, Early, Event, KnownBy, Received, Sent, Tombstone};
+use domain::conversation::{
+    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent, Tombstone,
+};
 
-use crate::message::{choice, enumeration, message, timers};
+use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
@@ -19,6 +21,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Close { conversation, agent, assignment },
     Snooze { conversation, agent, assignment, until },
     Wake { conversation, agent },
+    Split { conversation, agent, assignment, message },
+    Join { conversation, agent, assignment, other },
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
@@ -37,7 +41,10 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 }}
 
 message! {
-    Received => Received { from, kind, message, content, sent_at, authenticated, thread, placed, people_only }
+    Received => Received {
+        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+    }
+    Marks => MailMarks { id, topic }
 }
 
 choice! { domain::conversation::BotAction => BotAction, bot_action {
@@ -60,7 +67,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, people_only },
+    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
     Noted { party, kind, message, content, at },
     ReceiptNoted { conversation, kind, message, at, reason },
     ReceiptKept { party, provider_id, kind, at, reason },
@@ -87,6 +94,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Withdrawn { conversation, queue, owner_epoch },
     Transferred { conversation, by, note },
     Reassigned { conversation, by, note },
+    Split { conversation, into, message, by },
+    Joined { conversation, other, by },
     Snoozed { conversation, agent, assignment, owner_epoch, until },
     ConsultAsked { conversation, consult, by, whom, note },
     ConsultBegan { conversation, consult, by, agent, note },
@@ -102,11 +111,13 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
     }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
-    ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread }
+    ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
+    Mails => KnownMails { received, topic, goes_on_in }
+    KnownMail => KnownMail { message, id, at }
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }
 }
@@ -119,12 +130,16 @@ choice! { domain::conversation::Closer => Closer, closer {
 
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack,
     }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
-    domain::conversation::CloseReason => CloseReason { Done, OptedOut }
+    domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
+}
+
+or_default! {
+    Answers => MailAnswers { ours, mails }
 }
 
 timers! { domain::conversation::TimerId => Conversation { BotSilent, Snoozed, AwayUnsaid } }

@@ -1,12 +1,17 @@
 //! The delivery lane's commands and events.
 
-use crate::message::{choice, timers};
+use crate::message::{choice, message, timers};
+
+message! {
+    domain::delivery::MailboxMark => MailboxMark { mailbox, validity, through, since, sifted_through }
+}
 
 choice! { domain::delivery::Command => DeliveryCommand, delivery_command {
     Deliver { conversation, message, outgoing },
     Report { message, attempt, outcome },
     Recover {},
     TimerFired(timer),
+    MarkMailbox { inbox, mark },
 }}
 
 choice! { domain::delivery::Outcome => Outcome, outcome {
@@ -24,6 +29,7 @@ choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
     Failed { conversation, message, attempt, code, reason, dead },
     OutcomeLost { message, attempt },
     OutcomeUnknown { conversation, message, attempt, reason },
+    MailboxMarked { inbox, mark },
 }}
 
 timers! { domain::delivery::TimerId => Delivery { Retry } }

@@ -3,9 +3,10 @@
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    Helo,
-    Ehlo,
-    Lhlo,
+    /// With the name that the client gives itself.
+    Helo(String),
+    Ehlo(String),
+    Lhlo(String),
     /// The return path, lower case, empty for `<>`; and how large the message says it will be, in octets.
     Mail {
         from: String,
@@ -30,7 +31,10 @@ pub(super) fn parse(line: &str) -> Result<Command, &'static str> {
     let rest = rest.trim();
     let bare =
         |command| if rest.is_empty() { Ok(command) } else { Err("501 5.5.4 This command takes no argument") };
-    let named = |command| if rest.is_empty() { Err("501 5.5.4 Say your name") } else { Ok(command) };
+    let named = |command: fn(String) -> Command| match rest.split_whitespace().next() {
+        Some(name) => Ok(command(name.to_owned())),
+        None => Err("501 5.5.4 Say your name"),
+    };
     match verb.to_ascii_uppercase().as_str() {
         "HELO" => named(Command::Helo),
         "EHLO" => named(Command::Ehlo),

@@ -27,7 +27,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::session::{BLOCK, Session, Shared};
+use self::session::{BLOCK, Session, Shared, TIMES};
 use self::wire::Wire;
 use super::metrics;
 use crate::Intake;
@@ -40,7 +40,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    pub(super) fn as_str(self) -> &'static str {
+    /// The name it has in a configuration and in metrics.
+    pub fn as_str(self) -> &'static str {
         match self {
             Protocol::Smtp => "smtp",
             Protocol::Lmtp => "lmtp",
@@ -79,8 +80,11 @@ pub struct Config {
     pub tls: Option<Arc<ServerConfig>>,
     /// Octets of one message.
     pub max_message: usize,
-    /// Octets of all messages being received at one time; more are asked to come back.
+    /// Octets of memory that all messages on their way in may take at one time, beyond 64 KiB each; at least what one of the
+    /// longest takes. What would exceed it waits, and is then asked to come back.
     pub max_memory: usize,
+    /// For memory to be free.
+    pub memory_timeout: Duration,
     pub max_recipients: usize,
     pub max_connections: usize,
     pub max_connections_per_peer: usize,
@@ -108,6 +112,7 @@ impl Config {
             tls: None,
             max_message: 25 * MIB,
             max_memory: 256 * MIB,
+            memory_timeout: Duration::from_secs(30),
             max_recipients: 100,
             max_connections: 1000,
             max_connections_per_peer: 100,
@@ -131,7 +136,8 @@ pub async fn serve(
 ) {
     metrics::describe();
     let drain = config.drain_timeout;
-    let blocks = (config.max_memory / BLOCK).clamp(1, Semaphore::MAX_PERMITS);
+    let largest = config.max_message.saturating_mul(TIMES) + BLOCK;
+    let blocks = (config.max_memory.max(largest) / BLOCK).min(Semaphore::MAX_PERMITS);
     let memory = Arc::new(Semaphore::new(blocks));
     let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
     let peers = Peers::default();
@@ -165,7 +171,7 @@ pub async fn serve(
             let wire = Wire::new(stream, shared.config.command_timeout);
             tokio::select! {
                 () = overdue.cancelled() => {}
-                ended = Session::new(shared).run(wire) => {
+                ended = Session::new(shared, peer.ip()).run(wire) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, %peer, "mail client lost");
                     }

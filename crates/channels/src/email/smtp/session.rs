@@ -1,6 +1,8 @@
 //! One connection, from greeting to good-bye: the order of commands, and what they come to.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use super::data::Decoder;
 use super::wire::{Line, Wire};
 use super::{Config, Mailboxes, Protocol};
 use crate::email::metrics::{self, Received};
-use crate::email::{Envelope, normalize, reference};
+use crate::email::{Client, Envelope, normalize, reference};
 use crate::{Fact, Intake, Malformed, Refused};
 
 /// What all sessions of a listener share.
@@ -26,14 +28,18 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
 }
 
-/// What one permit of memory allows.
+/// What one permit of memory allows. Messages that are no longer need none.
 pub(super) const BLOCK: usize = 64 * 1024;
+/// What a message takes at most while it is read, encoded and sealed, by its length.
+pub(super) const TIMES: usize = 4;
 /// A larger message is read on a thread of its own, so that no other connection waits for it.
 const READ_ASIDE: usize = 256 * 1024;
 
 pub(super) struct Session {
     shared: Arc<Shared>,
-    greeted: bool,
+    peer: IpAddr,
+    /// The name that the client gave itself; none before it did.
+    helo: Option<String>,
     encrypted: bool,
     transaction: Option<Transaction>,
     messages: usize,
@@ -44,6 +50,8 @@ pub(super) struct Session {
 #[derive(Default)]
 struct Transaction {
     sender: String,
+    /// What the client said.
+    size: usize,
     recipients: Vec<Recipient>,
 }
 
@@ -60,13 +68,13 @@ enum Next {
 
 /// What DATA brought.
 enum Data {
-    Message(Bytes, Vec<OwnedSemaphorePermit>),
+    Message(Bytes, Option<OwnedSemaphorePermit>),
     Refused(Received),
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Session { shared, greeted: false, encrypted: false, transaction: None, messages: 0, errors: 0 }
+    pub(super) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
+        Session { shared, peer, helo: None, encrypted: false, transaction: None, messages: 0, errors: 0 }
     }
 
     /// Serves one client until it leaves, fails or the listener stops.
@@ -115,7 +123,7 @@ impl Session {
                     let Some(tls) = self.shared.config.tls.clone() else { break };
                     wire = wire.start_tls(tls).await?;
                     // RFC 3207 section 4.2: what was said before is forgotten.
-                    (self.encrypted, self.greeted, self.transaction) = (true, false, None);
+                    (self.encrypted, self.helo, self.transaction) = (true, None, None);
                 }
             }
         }
@@ -126,12 +134,12 @@ impl Session {
     async fn command(&mut self, command: Command, wire: &mut Wire) -> io::Result<Next> {
         let protocol = self.shared.config.protocol;
         match command {
-            Command::Helo if protocol == Protocol::Smtp => {
-                self.greet();
+            Command::Helo(name) if protocol == Protocol::Smtp => {
+                self.greet(name);
                 wire.reply(&format!("250 {}", self.shared.config.hostname));
             }
-            Command::Ehlo if protocol == Protocol::Smtp => self.extensions(wire),
-            Command::Lhlo if protocol == Protocol::Lmtp => self.extensions(wire),
+            Command::Ehlo(name) if protocol == Protocol::Smtp => self.extensions(name, wire),
+            Command::Lhlo(name) if protocol == Protocol::Lmtp => self.extensions(name, wire),
             Command::Mail { from, size } => return Ok(self.mail(from, size, wire)),
             Command::Rcpt(to) => return Ok(self.rcpt(to, wire)),
             Command::Data => return self.data(wire).await,
@@ -155,7 +163,7 @@ impl Session {
                 wire.reply("220 2.0.0 Go ahead");
                 return Ok(Next::StartTls);
             }
-            Command::Helo | Command::Ehlo | Command::Lhlo => {
+            Command::Helo(_) | Command::Ehlo(_) | Command::Lhlo(_) => {
                 return Ok(self.mistake(wire, protocol.wrong_greeting()));
             }
             Command::StartTls | Command::Unknown => {
@@ -165,12 +173,12 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    fn greet(&mut self) {
-        (self.greeted, self.transaction) = (true, None);
+    fn greet(&mut self, name: String) {
+        (self.helo, self.transaction) = (Some(name), None);
     }
 
-    fn extensions(&mut self, wire: &mut Wire) {
-        self.greet();
+    fn extensions(&mut self, name: String, wire: &mut Wire) {
+        self.greet(name);
         let config = &self.shared.config;
         wire.reply(&format!("250-{}", config.hostname));
         wire.reply("250-PIPELINING");
@@ -196,7 +204,7 @@ impl Session {
 
     fn mail(&mut self, sender: String, size: Option<u64>, wire: &mut Wire) -> Next {
         let config = &self.shared.config;
-        if !self.greeted {
+        if self.helo.is_none() {
             return self.mistake(wire, "503 5.5.1 Greet first");
         }
         if self.transaction.is_some() {
@@ -210,7 +218,8 @@ impl Session {
             metrics::received(config.protocol, Received::TooLarge);
             return self.mistake(wire, TOO_LARGE);
         }
-        self.transaction = Some(Transaction { sender, recipients: Vec::new() });
+        let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        self.transaction = Some(Transaction { sender, size, recipients: Vec::new() });
         wire.reply("250 2.1.0 Sender noted");
         Next::Continue
     }
@@ -244,11 +253,16 @@ impl Session {
             // RFC 2033 section 4.2 wants 503 of LMTP, too.
             return Ok(self.mistake(wire, "503 5.5.1 No valid recipients"));
         };
+        let protocol = self.shared.config.protocol;
+        let Some(memory) = self.reserve(transaction.size).await else {
+            metrics::received(protocol, Received::NoMemory);
+            wire.reply(reply_to(Received::NoMemory));
+            return Ok(Next::Continue);
+        };
         wire.reply("354 End with CR LF . CR LF");
         wire.flush().await?;
         self.messages += 1;
-        let protocol = self.shared.config.protocol;
-        let arrived = match self.receive(wire).await {
+        let arrived = match self.receive(wire, transaction.size, memory).await {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 metrics::received(protocol, Received::Broken);
                 wire.reply("421 4.4.2 The message took too long");
@@ -281,26 +295,43 @@ impl Session {
         Ok(Next::Continue)
     }
 
+    /// Memory for a message of this length, as soon as there is that much; none if there is not for too long.
+    async fn reserve(&self, size: usize) -> Option<Option<OwnedSemaphorePermit>> {
+        let blocks = blocks_for(size);
+        if blocks == 0 {
+            return Some(None);
+        }
+        let memory = self.shared.memory.clone().acquire_many_owned(blocks);
+        timeout(self.shared.config.memory_timeout, memory).await.ok()?.ok().map(Some)
+    }
+
     /// Reads a message to its end, whatever its fate: what the client sends is not to be taken for commands.
-    async fn receive(&self, wire: &mut Wire) -> io::Result<Data> {
+    async fn receive(
+        &self,
+        wire: &mut Wire,
+        size: usize,
+        mut memory: Option<OwnedSemaphorePermit>,
+    ) -> io::Result<Data> {
         let deadline = Instant::now() + self.shared.config.message_timeout;
-        let (mut decoder, mut message) = (Decoder::default(), Vec::new());
-        let (mut memory, mut refused) = (Vec::new(), None);
+        let (mut decoder, mut message) = (Decoder::default(), Vec::with_capacity(size));
+        let mut refused = None;
         let mut ended = false;
         while !ended {
             ended = wire.data(&mut decoder, &mut message, deadline).await?;
             if message.len() > self.shared.config.max_message {
                 refused.get_or_insert(Received::TooLarge);
             }
-            while refused.is_none() && memory.len() * BLOCK < message.len() {
-                match self.shared.memory.clone().try_acquire_owned() {
-                    Ok(permit) => memory.push(permit),
-                    Err(_) => refused = Some(Received::NoMemory),
+            let held = memory.as_ref().map_or(0, |held| held.num_permits());
+            let more = blocks_for(message.len()).saturating_sub(u32::try_from(held).unwrap_or(u32::MAX));
+            if refused.is_none() && more > 0 {
+                match (self.shared.memory.clone().try_acquire_many_owned(more), &mut memory) {
+                    (Ok(more), Some(held)) => held.merge(more),
+                    (Ok(more), None) => memory = Some(more),
+                    (Err(_), _) => refused = Some(Received::NoMemory),
                 }
             }
             if refused.is_some() {
-                memory.clear();
-                message = Vec::new();
+                (memory, message) = (None, Vec::new());
             }
         }
         if decoder.bare_lf {
@@ -313,17 +344,22 @@ impl Session {
     }
 
     /// Hands the mail to each inbox once; returns what became of it for each recipient.
-    async fn deliver(&self, transaction: &Transaction, raw: Bytes) -> Vec<Received> {
+    async fn deliver(&self, transaction: &Transaction, mut raw: Bytes) -> Vec<Received> {
         let mut outcomes: Vec<(&str, Received)> = Vec::new();
+        let inboxes: BTreeSet<&str> = transaction.recipients.iter().map(|it| it.inbox.as_str()).collect();
         for recipient in &transaction.recipients {
             let inbox = recipient.inbox.as_str();
             if !outcomes.iter().any(|(done, _)| *done == inbox) {
+                // The last one has it alone, and can let it go once it is encoded.
+                let is_last = outcomes.len() + 1 == inboxes.len();
+                let raw = if is_last { std::mem::take(&mut raw) } else { raw.clone() };
                 let of_inbox = transaction.recipients.iter().filter(|other| other.inbox == inbox);
                 let envelope = Envelope {
                     sender: transaction.sender.clone(),
                     recipients: of_inbox.map(|recipient| recipient.address.clone()).collect(),
+                    client: self.helo.clone().map(|helo| Client { ip: self.peer, helo }),
                 };
-                outcomes.push((inbox, self.hand_over(inbox, envelope, raw.clone()).await));
+                outcomes.push((inbox, self.hand_over(inbox, envelope, raw).await));
             }
         }
         let outcome = |recipient: &Recipient| outcomes.iter().find(|(inbox, _)| *inbox == recipient.inbox);
@@ -351,6 +387,13 @@ impl Session {
                 Received::Unavailable
             }
         }
+    }
+}
+
+fn blocks_for(size: usize) -> u32 {
+    match size {
+        0..=BLOCK => 0,
+        more => u32::try_from(more.saturating_mul(TIMES).div_ceil(BLOCK)).unwrap_or(u32::MAX),
     }
 }
 

@@ -96,7 +96,7 @@ impl Client {
         let mut reply = String::new();
         loop {
             let mut line = String::new();
-            let read = tokio::time::timeout(Duration::from_secs(10), self.0.read_line(&mut line));
+            let read = tokio::time::timeout(Duration::from_secs(60), self.0.read_line(&mut line));
             if read.await.expect("a reply in time").unwrap() == 0 {
                 return reply;
             }
@@ -243,7 +243,12 @@ async fn an_oversize_mail_is_refused_whenever_it_shows() {
 
 #[tokio::test]
 async fn memory_is_bounded_over_all_connections() {
-    let server = start(Protocol::Smtp, |config| config.max_memory = 2 * BLOCK).await;
+    let server = start(Protocol::Smtp, |config| {
+        (config.max_message, config.max_memory) = (2 * BLOCK, 7 * BLOCK);
+        config.memory_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let large = format!("{MAIL}{}\r\n.\r\n", "x".repeat(BLOCK));
     let mut holder = server.client().await;
     holder.ask("EHLO c", "250-").await;
     holder.ask("MAIL FROM:<a@x.test>", "250").await;
@@ -254,10 +259,21 @@ async fn memory_is_bounded_over_all_connections() {
     other.ask("EHLO c", "250-").await;
     // Until the first has arrived it may be the other that is taken.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    other.mail("support@example.test", WHOLE, "452 4.3.1").await;
+    other.mail("support@example.test", &large, "452 4.3.1").await;
+    // One that says how long it is hears it before it sends anything.
+    other.ask(&format!("MAIL FROM:<ana@customer.test> SIZE={}", 2 * BLOCK), "250").await;
+    other.ask("RCPT TO:<support@example.test>", "250").await;
+    other.ask("DATA", "452 4.3.1").await;
+    other.mail("support@example.test", WHOLE, "250").await;
+    // Or waits until there is room.
+    other.ask(&format!("MAIL FROM:<ana@customer.test> SIZE={}", 2 * BLOCK), "250").await;
+    other.ask("RCPT TO:<support@example.test>", "250").await;
+    other.send("DATA\r\n").await;
     holder.send(".\r\n").await;
     holder.expect("250").await;
-    other.mail("support@example.test", WHOLE, "250").await;
+    other.expect("354").await;
+    other.send(&large).await;
+    other.expect("250").await;
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ fn an_answer_to_our_answer_finds_its_way() {
         assert_eq!(fact.mail.unwrap().our_references, [REFERENCE], "{answer}");
     }
     let envelope =
-        Envelope { sender: String::new(), recipients: vec![format!("support+{REFERENCE}@example.test")] };
+        Envelope { recipients: vec![format!("support+{REFERENCE}@example.test")], ..Envelope::default() };
     let fact = normalize(None, b"From: ana@customer.test\r\n\r\nthanks", Some(&envelope)).unwrap().remove(0);
     assert_eq!(fact.mail.unwrap().our_references, [REFERENCE]);
 }

@@ -112,8 +112,11 @@ fn our_own_mail_is_an_echo() {
     let mail = |from: &str, id: &str| {
         let raw =
             format!("From: {from}\r\nTo: ana@x.test\r\nMessage-ID: <{id}@example.test>\r\n\r\nHello\r\n");
-        let envelope =
-            Envelope { sender: "list@y.test".into(), recipients: vec!["support@example.test".into()] };
+        let envelope = Envelope {
+            sender: "list@y.test".into(),
+            recipients: vec!["support@example.test".into()],
+            client: None,
+        };
         normalize(None, raw.as_bytes(), Some(&envelope)).unwrap()[0].kind
     };
     let ours = "d-1-2.0123456789abcdefghijklmnopqrstuv";

@@ -10,7 +10,8 @@ fn read(raw: &[u8]) -> Fact {
 }
 
 fn envelope(sender: &str, recipients: &[&str]) -> Envelope {
-    Envelope { sender: sender.into(), recipients: recipients.iter().map(|of| of.to_string()).collect() }
+    let recipients = recipients.iter().map(|of| of.to_string()).collect();
+    Envelope { sender: sender.into(), recipients, client: None }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, Event, HandOffReason, MessageKind, Outgoing, Progress,
-    ReceiptKind, Received, ThreadOf, Transfer, What,
+    Answers, BotAction, Command, Conversations, Decider, Event, HandOffReason, MessageKind, Outgoing,
+    Progress, ReceiptKind, Received, ThreadOf, Transfer, What,
 };
 use crate::{Aggregate, Code, Context, Policies, Rejection};
 
@@ -142,6 +142,9 @@ pub(super) fn received(n: u128) -> Received {
         authenticated: true,
         thread: None,
         placed: None,
+        home: None,
+        marks: None,
+        answers: Answers::default(),
         people_only: false,
     }
 }
@@ -242,6 +245,7 @@ pub(super) fn message_received(number: u32, n: u128) -> What {
         thread: None,
         sent_at: seconds(0),
         authenticated: true,
+        marks: None,
         people_only: false,
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn received(n: u8) -> What {
         thread: None,
         sent_at: Timestamp(0),
         authenticated: true,
+        marks: None,
         people_only: false,
     }
 }

@@ -182,6 +182,7 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             sent: vec![],
             early: vec![],
             known_by: None,
+            earlier: Vec::new(),
             tags: domain::Tags::default(),
             suppressed: Vec::new(),
             automatic: None,

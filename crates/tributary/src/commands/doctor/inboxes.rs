@@ -19,9 +19,11 @@ enum For {
 }
 
 /// The settings that a channel cannot do without, and whether they name a secret.
-fn needed(channel: Channel) -> &'static [(&'static str, For, bool)] {
+fn needed(inbox: &Inbox) -> &'static [(&'static str, For, bool)] {
     use For::{Receiving, Sending};
-    match channel {
+    let has = |key| inbox.settings.contains_key(key);
+    let provider = inbox.settings.get("provider").map(String::as_str);
+    match inbox.channel {
         Channel::Messenger | Channel::Instagram => &[
             ("app_secret", Receiving, true),
             ("verify_token", Receiving, true),
@@ -33,6 +35,16 @@ fn needed(channel: Channel) -> &'static [(&'static str, For, bool)] {
             ("access_token", Sending, true),
             ("phone_number_id", Sending, false),
         ],
+        Channel::Sms if provider == Some("smpp") => {
+            &[("smpp", Sending, false), ("system_id", Sending, false), ("password", Sending, true)]
+        }
+        Channel::Generic | Channel::Sms if has("signature") => {
+            &[("signature_secret", Receiving, true), ("send_url", Sending, false)]
+        }
+        Channel::Generic | Channel::Sms if has("allow") => &[("send_url", Sending, false)],
+        Channel::Sms if provider == Some("http") => {
+            &[("token", Receiving, true), ("send_url", Sending, false)]
+        }
         Channel::Sms => &[("auth_token", Receiving, true), ("account_sid", Sending, true)],
         Channel::Email => &[("relay", Sending, false)],
         Channel::Generic => &[("token", Receiving, true), ("send_url", Sending, false)],
@@ -40,7 +52,8 @@ fn needed(channel: Channel) -> &'static [(&'static str, For, bool)] {
 }
 
 /// Secrets that a channel may do without, but that must be there once they are named.
-const OPTIONAL_SECRETS: [&str; 5] = ["relay_password", "send_token", "dkim_key", "dkim_key_2", "template"];
+const OPTIONAL_SECRETS: [&str; 6] =
+    ["relay_password", "send_token", "token", "dkim_key", "dkim_key_2", "template"];
 
 pub(super) async fn examine(installation: &Installation, findings: &mut Findings) {
     if !installation.has_log() {
@@ -101,7 +114,7 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
 
 fn problems(secrets: &Secrets, inbox: &Inbox) -> Vec<anyhow::Error> {
     let mut problems = Vec::new();
-    for (key, purpose, is_secret) in needed(inbox.channel) {
+    for (key, purpose, is_secret) in needed(inbox) {
         if inbox.sandbox && *purpose == For::Sending {
             continue;
         }

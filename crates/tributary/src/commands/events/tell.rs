@@ -156,6 +156,10 @@ impl Tell for conversation::Decider {
                 .with("assignment", assignment)
                 .number("owner_epoch", *owner_epoch)
                 .with("until", time(*until)),
+            What::Split { into, message, by, .. } => {
+                Told::new("split").with("into", into).with("message", message).with("by", by)
+            }
+            What::Joined { other, by, .. } => Told::new("joined").with("other", other).with("by", by),
             What::ConsultAsked { consult, by, whom, note, .. } => Told::new("consult_asked")
                 .with("consult", consult)
                 .with("by", by)
@@ -256,6 +260,11 @@ impl Tell for delivery::Decider {
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("reason", reason),
+            Event::MailboxMarked { inbox, mark } => Told::new("mailbox_marked")
+                .with("inbox", inbox)
+                .with("mailbox", &mark.mailbox)
+                .number("validity", mark.validity)
+                .number("through", mark.through),
         }
     }
 }
@@ -362,6 +371,7 @@ mod tests {
                 thread: None,
                 sent_at: Timestamp(0),
                 authenticated: false,
+                marks: None,
                 people_only: false,
             },
         };

@@ -259,3 +259,29 @@ fn hours_that_cannot_be_told_name_their_line() {
     let error = read(&unused).unwrap_err();
     assert_eq!((error.line, error.message.contains("goes by these hours")), (Some(21), true), "{error}");
 }
+
+#[test]
+fn an_inbox_of_short_messages_is_checked_by_its_provider() {
+    let settings = |lines: &str| {
+        let inbox = format!(
+            "[inboxes.sms]\nchannel = \"sms\"\naddress = \"+15550100\"\nqueue = \"support/general\"\n[inboxes.sms.settings]\n{lines}\n\n[queues"
+        );
+        read(&GOOD.replacen("[queues", &inbox, 1))
+    };
+    let smpp =
+        "provider = \"smpp\"\nsmpp = \"smsc.example:2775\"\nsystem_id = \"acme\"\npassword = \"secret:smsc\"";
+    settings(smpp).unwrap();
+    settings("account_sid = \"secret:sid\"\nauth_token = \"secret:token\"\nregion = \"DE\"").unwrap();
+    for (lines, named) in [
+        (smpp.replace(":2775", ""), "settings.smpp"),
+        (format!("{smpp}\nwindow = \"0\""), "settings.window"),
+        (format!("{smpp}\nwidnow = \"9\""), "did you mean `window`"),
+        (smpp.replace("secret:smsc", "hunter2"), "secret:NAME"),
+        ("provider = \"pigeon\"".to_owned(), "settings.provider"),
+        ("region = \"Mars\"".to_owned(), "settings.region"),
+        ("provider = \"http\"\nsignature = \"jwt\"".to_owned(), "settings.signature_secret"),
+    ] {
+        let error = settings(&lines).unwrap_err();
+        assert!(error.line.is_some() && error.to_string().contains(named), "{error}");
+    }
+}

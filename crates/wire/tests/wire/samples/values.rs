@@ -17,22 +17,30 @@ structs! {
     Rejection { code, detail }
     Answer { command, content, result }
     SetAside { bytes, reason }
-    Content { text, payload, attachments, quick_replies, subject, body, raw }
+    Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
+    domain::Verdict { authenticated, by, because, checks }
+    domain::Check { method, result, domain, aligned, detail }
     Attachment { kind, url, content_type, name, data }
     MailThread { subject, message_id, references, quote, written_at }
     Announce { epoch, follows, leader, version, at }
     Point { position, epoch, seq }
     conversation::Correspondent { tenant, inbox, channel, party, address }
-    conversation::Received { from, kind, message, content, sent_at, authenticated, thread, placed, people_only }
+    conversation::Received {
+        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+    }
+    conversation::Marks { id, topic }
+    conversation::Answers { ours, mails }
+    conversation::Mails { received, topic, goes_on_in }
+    conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
     }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
-    conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread }
+    conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }
     Policy { tenant, version, inboxes, queues, agents, bots, hours }
@@ -45,6 +53,7 @@ structs! {
     }
     policy::Vip { tag, priority }
     policy::Special { priority, needs }
+    delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
     policy::Needs { skills, languages }
     policy::Relaxation { after, needs }
@@ -85,6 +94,8 @@ choices! {
         Close { conversation, agent, assignment },
         Snooze { conversation, agent, assignment, until },
         Wake { conversation, agent },
+        Split { conversation, agent, assignment, message },
+        Join { conversation, agent, assignment, other },
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
@@ -114,7 +125,7 @@ choices! {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
         Reopened { conversation },
-        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, people_only },
+        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
         Noted { party, kind, message, content, at },
         ReceiptNoted { conversation, kind, message, at, reason },
         ReceiptKept { party, provider_id, kind, at, reason },
@@ -142,6 +153,8 @@ choices! {
         Withdrawn { conversation, queue, owner_epoch },
         Transferred { conversation, by, note },
         Reassigned { conversation, by, note },
+        Split { conversation, into, message, by },
+        Joined { conversation, other, by },
         Snoozed { conversation, agent, assignment, owner_epoch, until },
         ConsultAsked { conversation, consult, by, whom, note },
         ConsultBegan { conversation, consult, by, agent, note },
@@ -155,12 +168,12 @@ choices! {
         Closed { conversation, by, reason },
     }
     conversation::HandOffReason {
-        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke,
+        NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
-    conversation::CloseReason { Done, OptedOut }
+    conversation::CloseReason { Done, OptedOut, Joined }
     conversation::ConsultEnd { Said, AgentGone, Left }
 
     desk::Command {
@@ -182,6 +195,8 @@ choices! {
         Recover,
         TimerFired(timer),
     }
+    domain::Method { Spf, Dkim, Dmarc, Arc }
+    domain::CheckResult { Pass, Fail, SoftFail, Neutral, None, TempError, PermError }
     desk::Presence { Available, Away, Offline }
     desk::TimerId {
         Lease(agent), Offer(offer), Rested(conversation), Deferred(desk), Grace(conversation), Look(queue),
@@ -226,6 +241,7 @@ choices! {
     delivery::Command {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
+        MarkMailbox { inbox, mark },
         Recover,
         TimerFired(timer),
     }
@@ -244,6 +260,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        MailboxMarked { inbox, mark },
     }
 
     contact::Command {

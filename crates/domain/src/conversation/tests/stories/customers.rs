@@ -96,7 +96,14 @@ fn an_answer_stands_in_the_thread_of_the_latest_mail() {
         .when(Command::Receive(Box::new(mail)))
         .then([match message_received(1, 2) {
             What::MessageReceived {
-                conversation, message, kind, content, sent_at, authenticated, ..
+                conversation,
+                message,
+                kind,
+                content,
+                sent_at,
+                authenticated,
+                marks,
+                ..
             } => {
                 let thread = Some(sealed(1, 70));
                 What::MessageReceived {
@@ -107,6 +114,7 @@ fn an_answer_stands_in_the_thread_of_the_latest_mail() {
                     thread,
                     sent_at,
                     authenticated,
+                    marks,
                     people_only: false,
                 }
             }

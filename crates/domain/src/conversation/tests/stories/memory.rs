@@ -65,12 +65,29 @@ fn all_that_is_known_is_kept() {
     let (_, returned) =
         leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }, tagged()]).at(60));
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
-    let Tombstone { channel, address, opted_out, latest, sent, early, known_by, tags, suppressed, automatic } =
-        *tombstone;
-    assert_eq!((suppressed, automatic), (vec![], None));
+    let Tombstone {
+        channel,
+        address,
+        opted_out,
+        latest,
+        sent,
+        early,
+        known_by,
+        earlier,
+        tags,
+        suppressed,
+        automatic,
+    } = *tombstone;
+    assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
-    let latest_expected =
-        ClosedConversation { number: 1, owner_epoch: 2, turns: 0, closed_at: seconds(10), thread: None };
+    let latest_expected = ClosedConversation {
+        number: 1,
+        owner_epoch: 2,
+        turns: 0,
+        closed_at: seconds(10),
+        thread: None,
+        mails: None,
+    };
     assert_eq!(latest, Some(latest_expected));
     assert_eq!(sent.iter().map(|sent| sent.message).collect::<Vec<_>>(), [message(2)]);
     assert_eq!(early.len(), 1);

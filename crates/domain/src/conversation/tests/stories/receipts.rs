@@ -48,6 +48,17 @@ fn what_became_of_a_message_is_noted() {
 }
 
 #[test]
+fn a_customer_who_told_the_provider_to_stop_is_stopped_here_once() {
+    let failed = || Progress::Failed { code: "opted_out".into(), reason: "unsubscribed".into(), dead: false };
+    let what = |n| What::DeliveryNoted { conversation: id(1), message: message(n), progress: failed() };
+    with_ann()
+        .when(progress(2, failed()))
+        .then([what(2), What::OptedOut { party: party(1) }])
+        .when(progress(3, failed()))
+        .then([what(3)]);
+}
+
+#[test]
 fn a_receipt_is_known_by_the_providers_id() {
     with_ann()
         .and([sent(2, "a"), sent(3, "b")])

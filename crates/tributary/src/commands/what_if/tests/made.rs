@@ -404,6 +404,9 @@ fn received(customer: u32) -> Received {
         authenticated: true,
         thread: None,
         placed: None,
+        home: None,
+        marks: None,
+        answers: conversation::Answers::default(),
         people_only: false,
     }
 }

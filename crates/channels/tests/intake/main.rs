@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod strangers;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,8 +30,8 @@ struct World {
     _policies: watch::Sender<Policies>,
 }
 
-/// A mailbox whose mail is checked by nobody (`open`), one whose server vouches for senders (`trusted`), and a
-/// number.
+/// A mailbox whose mail is checked by nobody (`open`), one whose server vouches for senders (`trusted`), one that tells by
+/// what that server wrote (`header`), and a number.
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
     let log = MemoryLog::new(&[
@@ -41,7 +43,8 @@ fn world() -> World {
     known.put(Arc::new(policy()));
     let (publish, policies) = watch::channel(known);
     let post = Post { log: Arc::new(log.clone()), topology: TOPOLOGY };
-    let intake = LogIntake { post, vault: vault.clone(), policies };
+    let intake =
+        LogIntake { post, vault: vault.clone(), policies, verifier: channels::email::Verifier::offline() };
     World { log, vault, intake, _dir: dir, _policies: publish }
 }
 
@@ -63,6 +66,7 @@ fn policy() -> domain::Policy {
         inboxes: [
             ("open".parse().unwrap(), inbox(Channel::Email, None)),
             ("trusted".parse().unwrap(), inbox(Channel::Email, Some("trusted"))),
+            ("header".parse().unwrap(), inbox(Channel::Email, Some("header:mx.acme.example"))),
             ("sms".parse().unwrap(), inbox(Channel::Sms, None)),
             ("page".parse().unwrap(), inbox(Channel::Messenger, None)),
         ]
@@ -145,28 +149,79 @@ async fn mail_that_nobody_vouches_for_never_joins_the_timeline_of_whom_it_claims
 }
 
 #[tokio::test]
-async fn a_reference_of_ours_brings_a_reply_home() {
+async fn a_reference_of_ours_brings_a_reply_home_and_proves_nothing() {
     let world = world();
+    let ann = world.party("trusted", "ann@example.org");
+    let to = format!("help+{}@acme.example", world.reference(ann, 4));
+    world.mail("trusted", &mail("ann@example.org", &to)).await.unwrap();
+    let (_, received) = world.received().await.remove(0);
+    assert_eq!((received.from.party, received.authenticated, received.home), (ann, true, None));
+    assert_eq!(received.placed.map(|placed| placed.number), Some(4));
+    // Who passes our mail on passes the reference on: it does not say who writes.
     let ann = world.party("open", "ann@example.org");
     let to = format!("help+{}@acme.example", world.reference(ann, 4));
     world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
-    let (_, received) = &world.received().await[0];
-    assert!(received.authenticated, "only who was sent the reference can know it");
-    assert_eq!(received.from.party, ann);
-    assert_eq!(received.placed.map(|placed| placed.number), Some(4));
+    let (_, received) = world.received().await.pop().unwrap();
+    assert_ne!(received.from.party, ann);
+    assert_eq!((received.placed, received.authenticated, received.home), (None, false, Some(ann)));
+    // What was begun without proof goes on without, whether or not there is some by now.
+    let unproven = received.from.party;
+    let to = format!("help+{}@acme.example", world.reference(unproven, 2));
+    world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
+    let (_, received) = world.received().await.pop().unwrap();
+    assert_eq!((received.from.party, received.home), (unproven, Some(ann)));
+    assert_eq!(received.placed.map(|placed| placed.number), Some(2));
 }
 
 #[tokio::test]
-async fn a_strangers_reply_is_placed_by_the_reference_but_sealed_as_the_strangers_own() {
+async fn a_mail_is_taken_in_where_its_address_is_at_home_whatever_is_told_of_its_sender() {
+    let world = world();
+    let at_home = |inbox: &str| {
+        let own = world.party(inbox, "ann@example.org");
+        TOPOLOGY.peer(&domain::Route::Party(own)).partition
+    };
+    for inbox in ["open", "trusted"] {
+        world.mail(inbox, &mail("ann@example.org", "help@acme.example")).await.unwrap();
+    }
+    for (partition, received) in world.received().await {
+        assert_eq!(partition, at_home(received.from.inbox.as_str()), "{received:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_reply_has_no_part_in_the_conversation_that_it_names() {
     let world = world();
     let ann = world.party("trusted", "ann@example.org");
     let to = format!("help+{}@acme.example", world.reference(ann, 1));
     world.mail("trusted", &mail("bob@example.net", &to)).await.unwrap();
-    let (partition, received) = &world.received().await[0];
+    let (_, received) = &world.received().await[0];
     let bob = world.party("trusted", "bob@example.net");
-    assert_eq!((received.from.party, received.content.subject), (bob, bob));
-    assert_eq!(received.placed.map(|placed| placed.party), Some(ann));
-    assert_eq!(*partition, TOPOLOGY.peer(&domain::Route::Party(ann)).partition);
+    assert_eq!((received.from.party, received.content.subject, received.placed), (bob, bob, None));
+}
+
+#[tokio::test]
+async fn the_verdict_is_kept_with_the_message_and_what_it_answers_as_hashes() {
+    let world = world();
+    let head = "From: ann@example.org\nSubject: Re: Order\nMessage-ID: <2@x>\nIn-Reply-To: <1@x>";
+    world
+        .mail("trusted", "From: ann@example.org\nSubject: Order\nMessage-ID: <1@x>\n\nSecret words\n")
+        .await
+        .unwrap();
+    world.mail("trusted", &format!("{head}\n\nmore\n")).await.unwrap();
+    world.mail("open", &format!("{head}\n\nmore\n")).await.unwrap();
+    let mut received: Vec<Received> =
+        world.received().await.into_iter().map(|(_, received)| received).collect();
+    received.sort_by_key(|received| (received.from.inbox.to_string(), received.answers.mails.len()));
+    let [open, first, second] = &received[..] else { panic!("{received:?}") };
+    let (asked, answer) = (first.marks.unwrap(), second.marks.unwrap());
+    assert_eq!((asked.topic, second.answers.mails.first().copied()), (answer.topic, asked.id));
+    assert_ne!(open.marks.unwrap().topic, answer.topic, "each inbox has its own");
+    for (received, authenticated, by) in [(first, true, "inbox"), (open, false, "tributary")] {
+        let bytes = world.open(received.from.party, received.message.0, &received.content.bytes).await;
+        let verdict = wire::decode_content(&bytes).unwrap().verdict.unwrap();
+        assert_eq!((verdict.authenticated, verdict.by.as_str()), (authenticated, by));
+        assert!(!verdict.because.is_empty());
+    }
 }
 
 #[tokio::test]
