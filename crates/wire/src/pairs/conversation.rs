@@ -1,7 +1,8 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent, Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent,
+    Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
