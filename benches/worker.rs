@@ -383,6 +383,9 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             thread: None,
             placed: None,
             people_only: false,
+            home: None,
+            marks: None,
+            answers: conversation::Answers::default(),
         })),
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use domain::{
     Channel, FactId, Intake, MessageId, Origin, Party, Route, Sealed, TenantId, Timestamp,
-    conversation::{Command, Correspondent, Decider, MessageKind, Received},
+    conversation::{Answers, Command, Correspondent, Decider, MessageKind, Received},
 };
 use log::clock;
 use rdkafka::{
@@ -116,6 +116,9 @@ impl Series {
                 thread: None,
                 placed: None,
                 people_only: false,
+                home: None,
+                marks: None,
+                answers: Answers::default(),
             })),
         })
     }

@@ -38,6 +38,7 @@ fail() {
 # Runs a program among those packages as if they were installed: in a view of the file system of its own, in which they lie
 # over /usr. Dovecot looks for its parts there and nowhere else.
 inside() {
+  # shellcheck disable=SC2016 # It is the inner shell that puts them in.
   local view='mount -t overlay overlay -o "ro,lowerdir=$0/usr:/usr" /usr && exec "$@"'
   exec unshare --mount sh -c "$view" "$programs" "$@"
 }
@@ -53,9 +54,11 @@ missing() {
 download() {
   apt-get download -q "$@" >download.log 2>&1 && return
   mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
-  local ours=(-o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache")
-  apt-get "${ours[@]}" update -q >>download.log 2>&1 && apt-get "${ours[@]}" download -q "$@" >>download.log 2>&1 ||
-    { cat download.log >&2; fail "could not fetch $*"; }
+  local lists=(-o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache")
+  if ! { apt-get "${lists[@]}" update -q && apt-get "${lists[@]}" download -q "$@"; } >>download.log 2>&1; then
+    cat download.log >&2
+    fail "could not fetch $*"
+  fi
 }
 
 unpack() {
@@ -67,7 +70,9 @@ unpack() {
 fetch() {
   [[ -e $programs/complete ]] && return
   [[ -z ${MAIL_PROGRAMS:-} ]] || fail "there is nothing complete in $programs"
-  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail "there is no apt-get and dpkg-deb, which fetch Postfix and Dovecot"
+  if ! command -v apt-get dpkg-deb >/dev/null; then
+    fail "there is no apt-get and dpkg-deb, which fetch Postfix and Dovecot"
+  fi
   mkdir -p "$cache"
   # The lock ends with this script's end: none of the servers may hold it.
   exec 9>"$cache/lock"

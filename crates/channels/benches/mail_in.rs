@@ -85,7 +85,12 @@ impl Edge {
         let mut known = Policies::default();
         known.put(Arc::new(policy()));
         let (publish, policies) = watch::channel(known);
-        let intake = Arc::new(LogIntake { post: post(&log), vault, policies });
+        let intake = Arc::new(LogIntake {
+            post: post(&log),
+            vault,
+            policies,
+            verifier: channels::email::Verifier::offline(),
+        });
         Edge { log, intake, stop: CancellationToken::new(), _policies: publish, _dir: dir }
     }
 

@@ -257,8 +257,8 @@ impl LogIntake {
         let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
         let mut ours = references.filter_map(|text| self.conversation(text));
         // Whoever passes a complaint on hides whose it is, but knows our mail.
-        let is_anyones = fact.kind == FactKind::Complaint;
-        let placed = ours.find(|placed| is_anyones || placed.party == own || placed.party == unverified);
+        let hidden = fact.kind == FactKind::Complaint;
+        let placed = ours.find(|placed| hidden || placed.party == own || placed.party == unverified);
         if fact.kind != FactKind::Message {
             // Notes stand where what they speak of stands. They are never taken for what someone said.
             let trusted = place.authentication == Authentication::Trusted;

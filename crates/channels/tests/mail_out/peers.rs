@@ -1,4 +1,4 @@
-//! Where the programs are. Where they cannot be had a test says so and does nothing, unless `REQUIRE_MAIL=1` makes that a
+//! Where the programs are. Where they cannot be had a test says so and does nothing, unless `REQUIRE_MAIL_PEERS=1` makes that a
 //! failure.
 
 use std::io::{BufRead as _, BufReader};
@@ -23,8 +23,8 @@ fn python() -> Option<&'static PathBuf> {
         });
         match fetched {
             Ok(python) => Some(python),
-            Err(why) if std::env::var("REQUIRE_MAIL").is_ok_and(|required| required == "1") => {
-                panic!("REQUIRE_MAIL=1, and there are no peers for mail: {why}")
+            Err(why) if std::env::var("REQUIRE_MAIL_PEERS").is_ok_and(|required| required == "1") => {
+                panic!("REQUIRE_MAIL_PEERS=1, and there are no peers for mail: {why}")
             }
             Err(why) => {
                 eprintln!("SKIPPED, for the peers for mail cannot be had: {why}");

@@ -27,17 +27,18 @@ pub(super) fn progress(
             draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
         }
     }
-    let mut events = match progress {
+    match progress {
         // The customer told the provider, and not us.
         Progress::Failed { code, .. } if **code == *OPTED_OUT => {
             facts::stop(draft, Some(customer), conversation.party)
         }
+        Progress::Failed { dead: true, .. } => {
+            let mut events = draft.finish();
+            events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
+            events
+        }
         _ => draft.finish(),
-    };
-    if let Progress::Failed { dead: true, .. } = progress {
-        events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
     }
-    events
 }
 
 pub(super) fn receipt(

@@ -1174,7 +1174,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 123, 124, 103, 104"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1601,16 +1601,16 @@ pub mod conversation_command {
         ConsultAnswer(ConsultAnswer),
         #[prost(message, tag = "89")]
         ConsultGone(ConsultGone),
-        /// Addresses that nothing is sent to.
-        #[prost(message, tag = "123")]
-        Suppress(Suppress),
-        #[prost(message, tag = "124")]
-        LiftSuppression(LiftSuppression),
         /// From people who mend which messages stand together.
         #[prost(message, tag = "103")]
         Split(Split),
         #[prost(message, tag = "104")]
         Join(Join),
+        /// Addresses that nothing is sent to.
+        #[prost(message, tag = "123")]
+        Suppress(Suppress),
+        #[prost(message, tag = "124")]
+        LiftSuppression(LiftSuppression),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -1745,7 +1745,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 143, 144, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2319,16 +2319,16 @@ pub mod conversation_what {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "109")]
         Remarked(Remarked),
-        /// Addresses that nothing is sent to.
-        #[prost(message, tag = "143")]
-        Suppressed(Suppressed),
-        #[prost(message, tag = "144")]
-        SuppressionLifted(SuppressionLifted),
         /// Which messages stand together.
         #[prost(message, tag = "123")]
         Split(Split),
         #[prost(message, tag = "124")]
         Joined(Joined),
+        /// Addresses that nothing is sent to.
+        #[prost(message, tag = "143")]
+        Suppressed(Suppressed),
+        #[prost(message, tag = "144")]
+        SuppressionLifted(SuppressionLifted),
     }
 }
 /// All that is known of a customer for whom nothing is under way.

@@ -2293,6 +2293,16 @@ pub struct Event {
 }
 /// Nested message and enum types in `Event`.
 pub mod event {
+    /// Nothing is sent to the customer's address from here on, or that cause is none any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Suppressed {
+        /// `dead_address` (mail came back), `complaint` or `unsubscribed` (answers are sent all the same). More may come.
+        #[prost(string, tag = "1")]
+        pub cause: ::prost::alloc::string::String,
+        /// The operator who lifted it; empty where the customer wrote.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+    }
     /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that was
     /// opened for it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2309,16 +2319,6 @@ pub mod event {
     pub struct Joined {
         #[prost(string, tag = "1")]
         pub other: ::prost::alloc::string::String,
-        #[prost(string, tag = "2")]
-        pub by: ::prost::alloc::string::String,
-    }
-    /// Nothing is sent to the customer's address from here on, or that cause is none any more.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Suppressed {
-        /// `dead_address` (mail came back), `complaint` or `unsubscribed` (answers are sent all the same). More may come.
-        #[prost(string, tag = "1")]
-        pub cause: ::prost::alloc::string::String,
-        /// The operator who lifted it; empty where the customer wrote.
         #[prost(string, tag = "2")]
         pub by: ::prost::alloc::string::String,
     }

@@ -68,9 +68,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived {
-        conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only
-    },
+    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
     Noted { party, kind, message, content, at },
     ReceiptNoted { conversation, kind, message, at, reason },
     ReceiptKept { party, provider_id, kind, at, reason },
@@ -114,7 +112,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
     }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }

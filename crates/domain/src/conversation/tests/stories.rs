@@ -8,7 +8,7 @@ mod customers;
 mod mail;
 mod memory;
 mod receipts;
+mod silence;
 mod snooze;
 mod special;
 mod supervisors;
-mod suppression;

@@ -36,7 +36,7 @@ structs! {
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
     }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
@@ -125,9 +125,7 @@ choices! {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
         Reopened { conversation },
-        MessageReceived {
-            conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only
-        },
+        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
         Noted { party, kind, message, content, at },
         ReceiptNoted { conversation, kind, message, at, reason },
         ReceiptKept { party, provider_id, kind, at, reason },

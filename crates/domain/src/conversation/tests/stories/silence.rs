@@ -56,8 +56,8 @@ fn whoever_only_claims_to_be_the_customer_lifts_nothing() {
             thread: None,
             sent_at: seconds(0),
             authenticated: false,
-            marks: None,
             people_only: false,
+            marks: None,
         }])
         .when(reply(1, "ann", 1, 5))
         .then_rejected(Code::Suppressed);
