@@ -333,7 +333,9 @@ case $command in
     fetch
     [[ -s $DIR/where ]] || lay_out "${1:-1}"
     # In a session of its own: whatever ends the owner with all its group must not end the guard.
-    [[ -z ${SERVER_OWNER:-} ]] || setsid "${BASH_SOURCE[0]}" guard "$DIR" "$SERVER_OWNER" </dev/null >/dev/null 2>&1 &
+    if [[ -n ${SERVER_OWNER:-} ]]; then
+      setsid "${BASH_SOURCE[0]}" guard "$DIR" "$SERVER_OWNER" </dev/null >/dev/null 2>&1 &
+    fi
     launch dovecot
     launch postfix
     cat "$DIR/where"

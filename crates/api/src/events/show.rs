@@ -47,8 +47,6 @@ pub(super) const KINDS: [&str; 59] = [
     "closed",
     "reassigned",
     "snoozed",
-    "split",
-    "joined",
     "enqueued",
     "dequeued",
     "presence_set",
@@ -80,6 +78,8 @@ pub(super) const KINDS: [&str; 59] = [
     "consult_began",
     "consult_ended",
     "remarked",
+    "split",
+    "joined",
     "suppressed",
     "suppression_lifted",
 ];

@@ -109,6 +109,12 @@ impl World {
         self.inputs().await.into_iter().filter_map(received).collect()
     }
 
+    /// What came by one inbox; of one address, in its order.
+    async fn received_by(&self, inbox: &str) -> Vec<Received> {
+        let received = self.received().await.into_iter().map(|(_, received)| received);
+        received.filter(|received| received.from.inbox.as_str() == inbox).collect()
+    }
+
     async fn open(&self, party: Party, item: vault::Id, sealed: &[u8]) -> Vec<u8> {
         let subject = Subject { tenant: "acme".into(), party: party.0 };
         match self.vault.open_sealed(&subject, &item, sealed).await.unwrap() {
@@ -161,14 +167,14 @@ async fn a_reference_of_ours_brings_a_reply_home_and_proves_nothing() {
     let ann = world.party("open", "ann@example.org");
     let to = format!("help+{}@acme.example", world.reference(ann, 4));
     world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
-    let (_, received) = world.received().await.pop().unwrap();
+    let received = world.received_by("open").await.pop().unwrap();
     assert_ne!(received.from.party, ann);
     assert_eq!((received.placed, received.authenticated, received.home), (None, false, Some(ann)));
     // What was begun without proof goes on without, whether or not there is some by now.
     let unproven = received.from.party;
     let to = format!("help+{}@acme.example", world.reference(unproven, 2));
     world.mail("open", &mail("ann@example.org", &to)).await.unwrap();
-    let (_, received) = world.received().await.pop().unwrap();
+    let received = world.received_by("open").await.pop().unwrap();
     assert_eq!((received.from.party, received.home), (unproven, Some(ann)));
     assert_eq!(received.placed.map(|placed| placed.number), Some(2));
 }
