@@ -382,6 +382,7 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             authenticated: true,
             thread: None,
             placed: None,
+            people_only: false,
             home: None,
             marks: None,
             answers: conversation::Answers::default(),

@@ -115,6 +115,7 @@ impl Series {
                 authenticated: true,
                 thread: None,
                 placed: None,
+                people_only: false,
                 home: None,
                 marks: None,
                 answers: Answers::default(),

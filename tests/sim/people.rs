@@ -109,7 +109,7 @@ impl Outgoing {
         match tells {
             Tells::Taken => Outcome::Sent { provider_id: message.to_string().into() },
             Tells::Later => Outcome::Retry { code, reason, after: None },
-            Tells::Refused => Outcome::Refused { code, reason },
+            Tells::Refused => Outcome::Refused { code, reason, dead: false },
             Tells::Nothing { .. } => Outcome::Unknown { reason, resend: deduplicates },
         }
     }

@@ -183,6 +183,7 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        people_only: false,
     }))
 }
 

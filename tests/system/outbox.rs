@@ -85,6 +85,13 @@ fn read(inbox: &str, name: &str, bytes: &[u8]) -> Sent {
     }
 }
 
+/// What was written, without who signs it and what it quotes.
+fn written(body: &str) -> String {
+    let body = body.replace("\r\n", "\n");
+    let ends = ["\n\n-- \n", "\n\nOn "].into_iter().filter_map(|end| body.find(end));
+    body[..ends.min().unwrap_or(body.len())].trim().to_owned()
+}
+
 fn mail(inbox: String, key: &str, bytes: &[u8]) -> Sent {
     let mail = MessageParser::default().parse(bytes).expect("a mail of the outbox is a mail");
     let ids = |value: &HeaderValue| match value {
@@ -97,7 +104,7 @@ fn mail(inbox: String, key: &str, bytes: &[u8]) -> Sent {
         inbox,
         key: key.to_owned(),
         to: address(mail.to()).expect("a mail has a recipient"),
-        text: mail.body_text(0).unwrap_or_default().trim().to_owned(),
+        text: written(&mail.body_text(0).unwrap_or_default()),
         mail: Some(Mail {
             from: address(mail.from()).expect("a mail has a sender"),
             subject: mail.subject().unwrap_or_default().to_owned(),

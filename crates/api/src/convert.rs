@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use bytes::Bytes;
 use domain::{
     Attachment, Channel, Check, Code, Content, Millis, Rejection, Timestamp, Verdict,
     conversation::ReceiptKind,
@@ -10,6 +11,9 @@ use wire::api::v1 as pb;
 
 pub(crate) mod policy;
 pub(crate) mod recipient;
+
+/// Octets of all files that a message brings along: a request has room for as many, and for what else it says.
+const MOST_FILES: usize = 2 << 20;
 
 pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     let nanos = at.0.rem_euclid(1_000) * 1_000_000;
@@ -52,6 +56,7 @@ pub(crate) fn content(content: Content) -> pb::Content {
         url: attachment.url,
         content_type: attachment.content_type,
         name: attachment.name,
+        data: None,
     };
     pb::Content {
         text: content.text,
@@ -89,11 +94,17 @@ pub(crate) fn written(
     if text.trim().is_empty() && attachments.is_empty() {
         return Err(invalid("a message needs a text or an attachment"));
     }
+    let files: usize =
+        attachments.iter().filter_map(|attachment| attachment.data.as_ref()).map(Bytes::len).sum();
+    if files > MOST_FILES {
+        return Err(invalid(format!("the files have {files} bytes together; {MOST_FILES} are the most")));
+    }
     let attachment = |attachment: pb::Attachment| Attachment {
         kind: attachment.kind,
         url: attachment.url,
         content_type: attachment.content_type,
         name: attachment.name,
+        data: attachment.data,
     };
     let attachments = attachments.into_iter().map(attachment).collect();
     Ok(Content { text, attachments, quick_replies, ..Content::default() })

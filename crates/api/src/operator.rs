@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    CommandId, ContentHash, InboxId, Intake, Kind, Origin, TenantId, Timestamp, contact, conversation,
-    delivery, desk, workspace,
+    CommandId, ContentHash, InboxId, Intake, Kind, Origin, Party, Route, TenantId, Timestamp, contact,
+    conversation, delivery, desk, workspace,
 };
 use projections::{Kept, SetAside, SetAsideId, SetAsideRow};
 use tonic::{Request, Response, Status};
@@ -111,6 +111,27 @@ impl operator_server::Operator for Operator {
             }
         };
         Ok(Response::new(pb::ReplaySetAsideResponse { outcome: Some(outcome) }))
+    }
+
+    async fn lift_suppression(
+        &self,
+        request: Request<pb::LiftSuppressionRequest>,
+    ) -> Result<Response<pb::LiftSuppressionResponse>, Status> {
+        let principal = principal(&request)?;
+        principal.admin()?;
+        let pb::LiftSuppressionRequest { command_id, inbox, address } = request.into_inner();
+        client_id("command_id", &command_id).map_err(malformed)?;
+        let inbox: InboxId = parse("inbox", &inbox).map_err(malformed)?;
+        let (tenant, commander) = (&principal.tenant, &self.0.commander);
+        let party = Party(self.0.vault.party(tenant.as_str(), inbox.as_str(), &address));
+        let says = [&b"lift suppression"[..], inbox.as_str().as_bytes(), address.as_bytes()];
+        let ask = commander.ask(&principal, &command_id, &says);
+        let (tenant, by) = (tenant.clone(), principal.name.as_ref().into());
+        let command = conversation::Command::LiftSuppression { tenant, party, by };
+        let route = Route::Party(party);
+        let outcome =
+            commander.submit::<conversation::Decider>(&principal.tenant, &route, ask, command).await;
+        Ok(Response::new(pb::LiftSuppressionResponse { position: outcome.into_result()? }))
     }
 }
 

@@ -11,7 +11,8 @@ use std::{
 };
 
 use domain::{
-    Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Peer, Route, Sealed, Timestamp,
+    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Peer, Route, Sealed,
+    Timestamp,
     conversation::Outgoing as Decided,
     delivery::{Command, Decider, Event, Outcome as Reported},
 };
@@ -141,6 +142,12 @@ impl Deliverer {
         let body = self.open(decided, &decided.body, attempt.message).await?;
         let content: Content =
             wire::decode_content(&body).map_err(|error| refused("content", &error.to_string()))?;
+        let brings_files = content.attachments.iter().any(|attachment| attachment.data.is_some());
+        if brings_files && decided.channel != Channel::Email {
+            return Err(refused("attachment", "this channel takes attachments by their address only"));
+        }
+        let reference = || log_intake::reference(&self.vault, attempt.conversation);
+        let signed = decided.signed.as_deref().map(str::to_owned);
         let thread = match &decided.thread {
             Some(of) => {
                 let bytes = self.open(decided, &of.thread, of.message).await?;
@@ -150,9 +157,23 @@ impl Deliverer {
                     subject: thread.subject,
                     in_reply_to: Some(thread.message_id).filter(|id| !id.is_empty()),
                     references: thread.references,
-                    reference: log_intake::reference(&self.vault, attempt.conversation),
+                    reference: reference(),
+                    quote: thread.quote,
+                    written_at: thread.written_at.map(|at| at.0),
+                    signed,
+                    unsubscribe: None,
                 })
             }
+            None if decided.channel == Channel::Email => Some(Thread {
+                reference: reference(),
+                signed,
+                unsubscribe: Some(log_intake::unsubscribe_reference(
+                    &self.vault,
+                    &decided.inbox,
+                    attempt.conversation.party,
+                )),
+                ..Thread::default()
+            }),
             None => None,
         };
         Ok(Outgoing {
@@ -224,7 +245,12 @@ fn reported(outcome: Outcome, deduplicates: bool, to: &str) -> Reported {
         Outcome::Retry { code, reason, after } => {
             Reported::Retry { code: code.into(), reason: told(reason), after: after.map(Millis) }
         }
-        Outcome::Refused { code, reason } => Reported::Refused { code: code.into(), reason: told(reason) },
+        Outcome::Refused { code, reason } => {
+            Reported::Refused { code: code.into(), reason: told(reason), dead: false }
+        }
+        Outcome::Dead { code, reason } => {
+            Reported::Refused { code: code.into(), reason: told(reason), dead: true }
+        }
         Outcome::Unknown { reason } => Reported::Unknown { reason: told(reason), resend: deduplicates },
     }
 }
@@ -249,7 +275,7 @@ fn retry(code: &str, reason: &str) -> Reported {
 }
 
 fn refused(code: &str, reason: &str) -> Reported {
-    Reported::Refused { code: code.into(), reason: reason.into() }
+    Reported::Refused { code: code.into(), reason: reason.into(), dead: false }
 }
 
 #[cfg(test)]

@@ -217,6 +217,9 @@ pub struct Mail {
     /// Of a bounce: what became of our mail, one for each recipient it speaks of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bounced: Vec<Bounced>,
+    /// Only a person may answer it: a list brought it, it has been passed on too often, or nobody reads at its address.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub people_only: bool,
     /// Strings in this mail that may be references of ours, best first; only the vault can tell.
     #[serde(skip)]
     pub our_references: Vec<String>,

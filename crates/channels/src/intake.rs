@@ -14,6 +14,16 @@ pub trait Intake: Send + Sync + 'static {
     async fn accept(&self, inbox: &str, facts: Vec<Fact>, raw: Option<Bytes>) -> Result<(), Refused>;
 }
 
+/// The door for customers who want no more mail that is not an answer (RFC 8058).
+#[async_trait]
+pub trait Unsubscribe: Send + Sync + 'static {
+    /// The inbox whose mails bring this reference along, if it is one of ours.
+    fn inbox_of(&self, reference: &str) -> Option<String>;
+
+    /// Returns once the wish is durable. The same again is harmless.
+    async fn unsubscribe(&self, reference: &str) -> Result<(), Refused>;
+}
+
 /// Why facts were not taken. Nothing may be acknowledged to the provider then.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {

@@ -34,7 +34,7 @@ mod withhold;
 
 pub use delivery::{Deliverer, Senders};
 pub use fact::{Attachment, Channel, Fact, FactKind, Mail, Malformed, Referral};
-pub use intake::{Intake, Refused};
+pub use intake::{Intake, Refused, Unsubscribe};
 pub use log_intake::LogIntake;
 pub use metrics::describe as describe_metrics;
 pub use orphans::{Error as OrphansError, Orphans};

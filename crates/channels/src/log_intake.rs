@@ -12,6 +12,7 @@ use domain::{
     Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
         Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
+        Suppression,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -21,13 +22,17 @@ use tokio::sync::watch;
 use vault::{Subject, Vault};
 
 use crate::{
-    Fact, FactKind, Intake, Mail, Refused,
-    email::{Authentication, Verifier, answered_of_ours, topic},
+    Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
+    email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     withhold::withhold,
 };
 
 /// The purpose under which references to conversations are signed.
 const REFERENCE: &str = "conversation";
+/// The purpose under which references to customers who may unsubscribe are signed.
+const UNSUBSCRIBE: &str = "unsubscribe";
+/// Characters of a mail that an answer quotes: it is kept for every conversation.
+const QUOTED: usize = 600;
 /// Before the address of a sender who may be anyone: such mail has a party of its own, so that it never joins
 /// the timeline of the customer it claims to be from (DESIGN invariant 14).
 const UNVERIFIED: &str = "unverified:";
@@ -45,6 +50,28 @@ pub struct LogIntake {
     pub vault: Vault,
     pub policies: watch::Receiver<Policies>,
     pub verifier: Verifier,
+}
+
+#[async_trait]
+impl Unsubscribe for LogIntake {
+    fn inbox_of(&self, reference: &str) -> Option<String> {
+        self.unsubscriber(reference).map(|(inbox, _)| inbox.to_string())
+    }
+
+    async fn unsubscribe(&self, reference: &str) -> Result<(), Refused> {
+        let unknown = || Refused::UnknownInbox(String::new());
+        let (inbox, party) = self.unsubscriber(reference).ok_or_else(unknown)?;
+        let (tenant, policy_version) = {
+            let policies = self.policies.borrow();
+            let (policy, _) = policies.inbox(&inbox).ok_or_else(unknown)?;
+            (policy.tenant.clone(), policy.version)
+        };
+        let command = Command::Suppress { tenant: tenant.clone(), party, cause: Suppression::Unsubscribed };
+        let at = Timestamp(clock::now());
+        // The conversation itself knows whether this is news.
+        let intake = domain::Intake::Input { origin: Origin::Report, at, tenant, policy_version, command };
+        self.post.report::<Decider>(&Route::Party(party), &intake).await.map_err(unavailable)
+    }
 }
 
 #[async_trait]
@@ -109,6 +136,12 @@ struct Author {
 }
 
 impl LogIntake {
+    fn unsubscriber(&self, reference: &str) -> Option<(InboxId, Party)> {
+        let bytes = self.vault.read_reference(UNSUBSCRIBE, &reference.to_ascii_lowercase())?;
+        let (party, inbox) = bytes.split_at_checked(16)?;
+        Some((std::str::from_utf8(inbox).ok()?.parse().ok()?, Party(party.try_into().ok()?)))
+    }
+
     /// The input that a fact is, and where it goes; none for what needs no decision.
     async fn input(
         &self,
@@ -145,6 +178,7 @@ impl LogIntake {
                     None => (None, Answers::default()),
                 };
                 let from = self.correspondent(place, &author, &fact.address).await?;
+                let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
                 Command::Receive(Box::new(Received {
@@ -159,6 +193,7 @@ impl LogIntake {
                     home: (author.party != author.own).then_some(author.own),
                     marks,
                     answers,
+                    people_only,
                 }))
             }
             FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
@@ -187,10 +222,11 @@ impl LogIntake {
             }
             _ => {
                 let kind = note_kind(&fact);
+                let suppresses = suppresses(&fact, &author);
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
                 let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
-                Command::Note { from, kind, message, content, at: sent_at }
+                Command::Note { from, kind, message, content, at: sent_at, suppresses }
             }
         };
         // A message is known again where its address is at home, whatever is told of its sender the second time.
@@ -220,7 +256,9 @@ impl LogIntake {
         let unverified = party(&format!("{UNVERIFIED}{}", fact.address));
         let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
         let mut ours = references.filter_map(|text| self.conversation(text));
-        let placed = ours.find(|placed| placed.party == own || placed.party == unverified);
+        // Whoever passes a complaint on hides whose it is, but knows our mail.
+        let hidden = fact.kind == FactKind::Complaint;
+        let placed = ours.find(|placed| hidden || placed.party == own || placed.party == unverified);
         if fact.kind != FactKind::Message {
             // Notes stand where what they speak of stands. They are never taken for what someone said.
             let trusted = place.authentication == Authentication::Trusted;
@@ -359,6 +397,30 @@ fn unavailable(error: impl std::error::Error) -> Refused {
     Refused::Unavailable(cause)
 }
 
+/// Whether a report shows beyond doubt that no more should be sent: it brings back what only the mail it speaks of could
+/// tell. Anyone can write that a mail came back.
+fn suppresses(fact: &Fact, author: &Author) -> Option<Suppression> {
+    author.placed.filter(|placed| placed.party == author.party)?;
+    let bounced = fact.mail.iter().flat_map(|mail| &mail.bounced);
+    match fact.kind {
+        FactKind::Complaint => Some(Suppression::Complaint),
+        FactKind::Bounce => {
+            let dead = |bounced: &Bounced| {
+                bounced.hard
+                    && !bounced.delayed
+                    && (bounced.address.is_empty() || bounced.address == fact.address)
+            };
+            bounced.into_iter().any(dead).then_some(Suppression::DeadAddress)
+        }
+        _ => None,
+    }
+}
+
+/// A signed reference to a customer of an inbox, for the address under which the customer unsubscribes.
+pub(crate) fn unsubscribe_reference(vault: &Vault, inbox: &InboxId, party: Party) -> String {
+    vault.reference(UNSUBSCRIBE, &[&party.0[..], inbox.as_str().as_bytes()].concat())
+}
+
 /// A signed reference to a conversation, for Message-IDs and Reply-To addresses.
 pub(crate) fn reference(vault: &Vault, conversation: ConversationId) -> String {
     let mut bytes = conversation.party.0.to_vec();
@@ -379,7 +441,20 @@ fn thread_of(fact: &Fact) -> Option<MailThread> {
         subject: mail.subject.clone().unwrap_or_default(),
         message_id: mail.message_id.clone().unwrap_or_default(),
         references: mail.references.clone(),
+        quote: quote(fact.text.as_deref().unwrap_or_default()),
+        written_at: fact.sent_at.map(Timestamp),
     })
+}
+
+/// How a text begins; what is left out shows.
+fn quote(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        None => text.trim_end().to_owned(),
+        Some((end, _)) => {
+            let cut = text[..end].rfind(char::is_whitespace).filter(|at| *at > end / 2).unwrap_or(end);
+            format!("{} …", text[..cut].trim_end())
+        }
+    }
 }
 
 fn note_kind(fact: &Fact) -> NoteKind {

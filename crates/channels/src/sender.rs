@@ -23,7 +23,7 @@ pub struct Outgoing {
     pub thread: Option<Thread>,
 }
 
-/// What an answer by e-mail needs to stand in the customer's thread.
+/// What a mail needs besides, first of all to stand in the customer's thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Thread {
     pub subject: String,
@@ -32,6 +32,14 @@ pub struct Thread {
     pub references: Vec<String>,
     /// A signed reference to the conversation: goes into our Message-ID and the Reply-To's local part.
     pub reference: String,
+    /// How what is answered begins.
+    pub quote: String,
+    /// When that was written, in milliseconds since the epoch.
+    pub written_at: Option<i64>,
+    /// The name of the person who wrote it, for customers.
+    pub signed: Option<String>,
+    /// A signed reference under which the customer unsubscribes, where this is no answer to the customer.
+    pub unsubscribe: Option<String>,
 }
 
 /// What became of one attempt.
@@ -43,6 +51,8 @@ pub enum Outcome {
     Retry { code: String, reason: String, after: Option<u64> },
     /// The provider will never take it.
     Refused { code: String, reason: String },
+    /// The provider will never take it, nor anything else for this address: there is nobody.
+    Dead { code: String, reason: String },
     /// It may or may not have been taken: the connection broke after the request had left.
     Unknown { reason: String },
 }

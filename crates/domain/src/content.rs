@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Party;
+use crate::{Party, Timestamp};
 
 /// The kind of endpoint an inbox is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -188,6 +188,9 @@ pub struct Attachment {
     pub url: Option<String>,
     pub content_type: Option<String>,
     pub name: Option<String>,
+    /// The file itself, where a message of ours brings it along. Only e-mail can; others take it by its `url`.
+    #[serde(skip)]
+    pub data: Option<Bytes>,
 }
 
 /// What an answer by e-mail must repeat to stand in the customer's thread. Personal, so sealed like content.
@@ -197,4 +200,8 @@ pub struct MailThread {
     /// The Message-ID answered, without angle brackets.
     pub message_id: String,
     pub references: Vec<String>,
+    /// How what is answered begins: an answer quotes it.
+    pub quote: String,
+    /// When that was written.
+    pub written_at: Option<Timestamp>,
 }

@@ -43,10 +43,12 @@ pub enum Code {
     Forbidden,
     /// The input could not be handled; it is set aside for an operator.
     Internal,
+    /// Nothing is sent to this address for now: see [`crate::conversation::Suppression`].
+    Suppressed,
 }
 
 impl Code {
-    pub const ALL: [Code; 11] = [
+    pub const ALL: [Code; 12] = [
         Code::NotFound,
         Code::NotOwner,
         Code::Stale,
@@ -58,6 +60,7 @@ impl Code {
         Code::Conflict,
         Code::Forbidden,
         Code::Internal,
+        Code::Suppressed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Code {
             Code::Conflict => "conflict",
             Code::Forbidden => "forbidden",
             Code::Internal => "internal",
+            Code::Suppressed => "suppressed",
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Change {
 }
 
 pub(crate) enum What {
-    Conversation(conversation::Event),
+    Conversation(Box<conversation::Event>),
     Contact(contact::Event),
     SetAside { tenant: Option<TenantId>, input: SetAside },
 }
@@ -97,6 +97,8 @@ impl Source for conversation::Decider {
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
+            | Suppressed { .. }
+            | SuppressionLifted { .. }
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }
@@ -112,7 +114,7 @@ impl Source for conversation::Decider {
             | Joined { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
-            | Closed { .. } => Some(What::Conversation(event)),
+            | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }
     }
 }

@@ -173,10 +173,14 @@ kinds! {
     UnreadableKept = "unreadable_kept",
     OptedOut = "opted_out",
     OptedIn = "opted_in",
+    /// Nothing is sent there from here on. Detail: `dead_address`, `complaint` or `unsubscribed`.
+    Suppressed = "suppressed",
+    /// Detail: as of `suppressed`; behind a space the operator who lifted it, unless the customer wrote.
+    SuppressionLifted = "suppression_lifted",
     BotEngaged = "bot_engaged",
     BotReplied = "bot_replied",
     /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed`, `returned`,
-    /// `reassigned`, `woke` or `split`; behind a space the queue.
+    /// `reassigned`, `woke`, `split` or `held_back`; behind a space the queue.
     AgentWanted = "agent_wanted",
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.

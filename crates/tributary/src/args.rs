@@ -49,6 +49,7 @@ pub enum Command {
     Lag(commands::lag::LagArgs),
     Contacts(commands::contacts::ContactsArgs),
     SetAside(commands::set_aside::SetAsideArgs),
+    Suppressed(commands::suppressed::SuppressedArgs),
     Backup(commands::backup::BackupArgs),
     Restore(commands::restore::RestoreArgs),
     Keys(commands::keys_copy::KeysArgs),

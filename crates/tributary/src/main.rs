@@ -9,6 +9,7 @@ mod dev;
 mod exit;
 mod key_store;
 mod layout;
+mod mail;
 mod observe;
 mod opened;
 mod progress;

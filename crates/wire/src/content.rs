@@ -28,8 +28,8 @@ message! {
     Content => Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
     domain::Verdict => Verdict { authenticated, by, because, checks }
     domain::Check => Check { method, result, domain, aligned, detail }
-    Attachment => Attachment { kind, url, content_type, name }
-    MailThread => MailThread { subject, message_id, references }
+    Attachment => Attachment { kind, url, content_type, name, data }
+    MailThread => MailThread { subject, message_id, references, quote, written_at }
 }
 
 enumeration! {

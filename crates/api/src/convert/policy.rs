@@ -204,6 +204,7 @@ mod tests {
             skills: [("billing".parse().unwrap(), 5)].into(),
             languages: ["de".parse().unwrap()].into(),
             supervises: ["acme/desk".parse().unwrap()].into(),
+            name: Some("Ann Berg".into()),
         }
     }
 

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 57] = [
+pub(super) const KINDS: [&str; 59] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -80,6 +80,8 @@ pub(super) const KINDS: [&str; 57] = [
     "remarked",
     "split",
     "joined",
+    "suppressed",
+    "suppression_lifted",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -108,6 +110,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 UnreadableKept { .. } => "unreadable_kept",
                 OptedOut { .. } => "opted_out",
                 OptedIn { .. } => "opted_in",
+                Suppressed { .. } => "suppressed",
+                SuppressionLifted { .. } => "suppression_lifted",
                 BotEngaged { .. } => "bot_engaged",
                 TurnAsked { .. } => "turn_asked",
                 TurnAnswered { .. } => "turn_answered",
@@ -250,6 +254,8 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         }),
         OptedOut { .. } => Kind::OptedOut(()),
         OptedIn { .. } => Kind::OptedIn(()),
+        Suppressed { cause, .. } => Kind::Suppressed(suppressed(*cause, None)),
+        SuppressionLifted { cause, by, .. } => Kind::SuppressionLifted(suppressed(*cause, by.as_deref())),
         BotEngaged { bot, owner_epoch, .. } => {
             Kind::BotEngaged(event::BotEngaged { bot: bot.to_string(), owner_epoch: *owner_epoch })
         }
@@ -386,6 +392,10 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
     }))
 }
 
+fn suppressed(cause: conversation::Suppression, by: Option<&str>) -> event::Suppressed {
+    event::Suppressed { cause: cause.as_str().to_owned(), by: by.unwrap_or_default().to_owned() }
+}
+
 fn delivery_noted(message: domain::MessageId, progress: &Progress) -> event::DeliveryNoted {
     let noted =
         |status: pb::DeliveryStatus, provider_id: &str, code: &str, reason: &str| event::DeliveryNoted {
@@ -397,7 +407,7 @@ fn delivery_noted(message: domain::MessageId, progress: &Progress) -> event::Del
         };
     match progress {
         Progress::Sent { provider_id } => noted(pb::DeliveryStatus::Sent, provider_id, "", ""),
-        Progress::Failed { code, reason } => noted(pb::DeliveryStatus::Failed, "", code, reason),
+        Progress::Failed { code, reason, .. } => noted(pb::DeliveryStatus::Failed, "", code, reason),
         Progress::Unknown => noted(pb::DeliveryStatus::Unknown, "", "", ""),
     }
 }
@@ -429,6 +439,7 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::Reassigned => pb::HandOffReason::Reassigned,
         HandOffReason::Woke => pb::HandOffReason::Woke,
         HandOffReason::Split => pb::HandOffReason::Split,
+        HandOffReason::HeldBack => pb::HandOffReason::HeldBack,
     }
 }
 

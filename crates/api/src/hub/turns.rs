@@ -161,6 +161,7 @@ mod tests {
             sent_at: Timestamp(1),
             authenticated: true,
             marks: None,
+            people_only: false,
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) fn of(event: &Event) -> Option<String> {
                 HandOffReason::Reassigned => "it was given there",
                 HandOffReason::Woke => "it was put away until now",
                 HandOffReason::Split => "an agent split it off",
+                HandOffReason::HeldBack => "the bot may not answer by itself again so soon, or not at all",
             };
             let whom = match (agent, agent_until) {
                 (Some(agent), Some(until)) => format!(", wanting {agent} until {}", time(*until)),

@@ -5,9 +5,12 @@ use std::time::Duration;
 use domain::{Intake, Kind, Peer, workspace};
 use log::{Limit, Log, Topic};
 use tonic::Code;
-use wire::api::v1::{self as pb, workspace_client::WorkspaceClient};
+use wire::api::v1::{self as pb, operator_client::OperatorClient, workspace_client::WorkspaceClient};
 
-use super::world::{Authorized, Leader, TOPOLOGY, World};
+use super::{
+    reads::eventually,
+    world::{Authorized, Leader, TOPOLOGY, World},
+};
 
 async fn client(world: &World) -> WorkspaceClient<Authorized> {
     WorkspaceClient::new(world.with_token("admin").await)
@@ -125,4 +128,34 @@ async fn a_full_disk_is_unavailable_and_nothing_was_done() {
     assert_eq!(refused.code(), Code::Unavailable);
     world.log.refuse(false);
     assert_eq!(client.get(pb::GetWorkspaceRequest {}).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn an_operator_lifts_what_holds_messages_to_an_address_back() {
+    let world = World::led().await;
+    let lift = |command_id: &str, address: &str| pb::LiftSuppressionRequest {
+        command_id: command_id.into(),
+        inbox: "acme-chat".into(),
+        address: address.into(),
+    };
+    let operator = async |token| OperatorClient::new(world.with_token(token).await);
+    let mut admin = operator("admin").await;
+    let unknown = admin.lift_suppression(lift("1", "alice")).await.unwrap_err();
+    assert_eq!(unknown.metadata().get("tributary-code").unwrap(), "not_found");
+    world.write("acme", "alice", "hello").await;
+    eventually("the customer", async || admin.lift_suppression(lift(&next_id(), "alice")).await.ok()).await;
+    assert_eq!(
+        operator("reader").await.lift_suppression(lift("2", "alice")).await.unwrap_err().code(),
+        Code::PermissionDenied
+    );
+    let other = operator("other-admin").await.lift_suppression(lift("3", "alice")).await.unwrap_err();
+    assert_eq!(other.metadata().get("tributary-code").unwrap(), "not_found", "another tenant's customer");
+    assert_eq!(admin.lift_suppression(lift("", "alice")).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// A refusal is the answer to its command for good, so each time is another.
+fn next_id() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("again-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }

@@ -67,6 +67,7 @@ fn message(received: Received) -> What {
         sent_at: received.sent_at,
         authenticated: true,
         marks: None,
+        people_only: false,
     }
 }
 

@@ -163,6 +163,7 @@ impl World {
             home: None,
             marks: None,
             answers: conversation::Answers::default(),
+            people_only: false,
         }
     }
 

@@ -4,12 +4,14 @@
 use std::time::{Duration, SystemTime};
 
 use lettre::address::AddressError;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment as File, Body, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
+use sha2::{Digest as _, Sha256};
 
-use super::{reference, split_address};
-use crate::Outgoing;
+use super::letter::{Letter, Letterhead, SignWith, initials};
+use super::{DkimError, reference, split_address};
+use crate::{Attachment, Outgoing, Thread};
 
 /// The business's own mailbox, as its answers show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Error {
     },
     #[error("cannot build the message")]
     Build(#[source] lettre::error::Error),
+    #[error("cannot sign the message")]
+    Sign(#[source] DkimError),
 }
 
 /// How many ids of a long thread go into `References`: the first, which names the thread, and the latest.
@@ -41,12 +45,12 @@ const LAST_DATE: u64 = 253_370_000_000;
 const REPLIES: [&str; 12] =
     ["re", "aw", "sv", "vs", "antw", "odp", "ynt", "rif", "res", "回复", "答复", "ответ"];
 
-/// The message as bytes (RFC 5322), ready for a relay. Quick replies have no place in a mail; attachments are
-/// named by their addresses below the text.
+/// The message as bytes (RFC 5322), signed and ready for a relay. Quick replies have no place in a mail; attachments that
+/// are no files here are named by their addresses below the text.
 ///
 /// # Errors
-/// When one of the two addresses is none, or the message cannot be built.
-pub fn compose(message: &Outgoing, identity: &MailboxIdentity) -> Result<Vec<u8>, Error> {
+/// When one of the two addresses is none, or the message cannot be built or signed.
+pub fn compose(message: &Outgoing, identity: &MailboxIdentity, head: &Letterhead) -> Result<Vec<u8>, Error> {
     let from = address(&identity.address)?;
     let to = address(&message.to)?;
     let (domain, empty) = (from.domain().to_owned(), Default::default());
@@ -81,11 +85,81 @@ pub fn compose(message: &Outgoing, identity: &MailboxIdentity) -> Result<Vec<u8>
         mail = mail.raw_header(ids("In-Reply-To", std::slice::from_ref(id)));
     }
     if !message.by_person {
-        let name = HeaderName::new_from_ascii_str("Auto-Submitted");
-        mail = mail.raw_header(HeaderValue::new(name, "auto-replied".into()));
+        // RFC 3834 section 5, and the same for Exchange, which looks for its own.
+        let how = if in_reply_to.is_some() { "auto-replied" } else { "auto-generated" };
+        mail = mail.raw_header(plain("Auto-Submitted", how.into()));
+        mail = mail.raw_header(plain("X-Auto-Response-Suppress", "All".into()));
     }
-    let part = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text(message));
-    Ok(mail.singlepart(part).map_err(Error::Build)?.formatted())
+    let unsubscribe = thread.unsubscribe.as_ref().zip(head.public_url.as_ref());
+    let unsubscribe = unsubscribe.map(|(reference, url)| format!("{url}/unsubscribe/{reference}"));
+    if let Some(url) = &unsubscribe {
+        // RFC 8058 section 3.1: whoever posts this there need not confirm it.
+        mail = mail.raw_header(plain("List-Unsubscribe", format!("<{}>", one_line(url))));
+        mail = mail.raw_header(plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
+    }
+    let letter = Letter {
+        text: text(message),
+        signature: signature(thread.signed.as_deref(), identity.name.as_deref(), head.sign_with),
+        quote: quote(thread, &message.to, head),
+        unsubscribe,
+    };
+    let both = MultiPart::alternative()
+        .boundary(boundary(&message.key, "both"))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.plain()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.html(&head.template)));
+    let mut files = message.attachments.iter().filter_map(file).peekable();
+    let body = match files.peek() {
+        None => both,
+        Some(_) => {
+            let mixed = MultiPart::mixed().boundary(boundary(&message.key, "files")).multipart(both);
+            files.fold(mixed, MultiPart::singlepart)
+        }
+    };
+    let mut mail = mail.multipart(body).map_err(Error::Build)?.formatted();
+    for signer in &head.dkim {
+        let signature = signer.sign(&mail, seconds).map_err(Error::Sign)?;
+        mail.splice(..0, signature.into_bytes());
+    }
+    Ok(mail)
+}
+
+/// The agent and the business, a line each.
+fn signature(signed: Option<&str>, business: Option<&str>, how: SignWith) -> Vec<String> {
+    let agent = signed.map(one_line).and_then(|name| match how {
+        SignWith::Name => Some(name),
+        SignWith::Initials => Some(initials(&name)),
+        SignWith::Nothing => None,
+    });
+    agent.into_iter().chain(business.map(one_line)).filter(|line| !line.is_empty()).collect()
+}
+
+/// What introduces the quote, and the quote.
+fn quote(thread: &Thread, address: &str, head: &Letterhead) -> Option<(String, String)> {
+    let intro = head.quote_intro.as_ref().filter(|_| !thread.quote.trim().is_empty())?;
+    let at = jiff::Timestamp::from_millisecond(thread.written_at?).ok()?;
+    let intro = one_line(intro).replace("{date}", &at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    Some((intro.replace("{address}", &one_line(address)), lines(&thread.quote).join("\n")))
+}
+
+/// An attachment that is brought along, as a part. What would be read as more mail is a file like others.
+fn file(attachment: &Attachment) -> Option<SinglePart> {
+    let data = attachment.data.as_ref()?;
+    let named = attachment.content_type.as_deref().filter(|kind| {
+        let kind = kind.trim().to_ascii_lowercase();
+        !kind.starts_with("message/") && !kind.starts_with("multipart/")
+    });
+    let kind = named.and_then(|kind| ContentType::parse(kind).ok());
+    let kind = kind.map_or_else(|| ContentType::parse("application/octet-stream"), Ok).ok()?;
+    let name = attachment.name.as_deref().map(one_line).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "attachment".to_owned());
+    // Octets stay octets: a text's line ends are not ours to change.
+    let body = Body::new_with_encoding(data.to_vec(), ContentTransferEncoding::Base64).ok()?;
+    Some(File::new(name).body(body, kind))
+}
+
+/// The same for the same mail, and found in no text: encoded text has no `=_`, and nobody can guess the rest.
+fn boundary(key: &str, part: &str) -> String {
+    format!("=_{}", reference::hex(&Sha256::digest(format!("{part} {key}"))[..16]))
 }
 
 pub(super) fn address(address: &str) -> Result<Address, Error> {
@@ -102,8 +176,11 @@ fn text(message: &Outgoing) -> String {
                 .map_or_else(|| url.clone(), |name| format!("{}: {url}", one_line(name))),
         )
     });
-    let lines = message.text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned());
-    lines.chain(links).collect::<Vec<_>>().join("\r\n")
+    lines(message.text.trim_end()).into_iter().chain(links).collect::<Vec<_>>().join("\n")
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned()).collect()
 }
 
 /// Exactly one `Re: `, whatever the customer's program put there.
@@ -121,7 +198,7 @@ fn answer_subject(subject: &str) -> String {
 }
 
 /// No header can be broken open from inside a value.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
@@ -133,6 +210,11 @@ fn is_id(id: &str) -> bool {
     (3..=900).contains(&id.len())
         && split_address(id).is_some()
         && id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'))
+}
+
+/// A value that is plain already: encoding or folding it would break it for whoever reads it.
+fn plain(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
 /// Message ids in angle brackets, one a line. They are plain already: encoding them would break them.

@@ -76,6 +76,7 @@ pub(super) fn attempted(outcome: &Outcome) {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
         Outcome::Refused { .. } => "refused",
+        Outcome::Dead { .. } => "dead",
         Outcome::Unknown { .. } => "unknown",
     };
     counter!(ATTEMPTS, "outcome" => outcome).increment(1);

@@ -3,7 +3,7 @@
 //! ```text
 //! mail server ─▶ smtp (socket, bounds) ─▶ normalize (mime, html, reply, report) ─▶ Intake ─▶ trust (who wrote it)
 //!     mailbox ◀▶ imap ────────────────────┘
-//!       relay ◀─ send ◀─ compose ◀─ Outgoing
+//!       relay ◀─ send (pace, answer) ◀─ compose (letter, dkim) ◀─ Outgoing
 //!                           └── reference: what an answer brings back, so that it finds its conversation
 //! ```
 //!
@@ -12,14 +12,19 @@
 
 use std::net::IpAddr;
 
+mod answer;
 mod aside;
 mod compose;
+mod dkim;
 mod html;
 pub mod imap;
+mod letter;
 mod metrics;
 mod mime;
 mod normalize;
+mod pace;
 mod reference;
+mod relay;
 mod reply;
 mod report;
 mod send;
@@ -30,11 +35,14 @@ mod threading;
 mod trust;
 
 pub use compose::{Error as ComposeError, MailboxIdentity, compose};
+pub use dkim::{DkimError, DkimSigner};
+pub use letter::{Letterhead, SignWith, Template, TemplateError};
 pub use normalize::normalize;
 pub use reference::{message_id, reply_to};
+pub use relay::{NoLine, Relay, RelayConfig, RelayTls};
 pub use reply::{Part, PartKind, parts};
 pub use report::{Bounced, Cause};
-pub use send::{RelayConfig, RelayTls, SmtpSender};
+pub use send::{Manners, SmtpSender};
 pub(crate) use threading::{answered_of_ours, topic};
 pub use trust::{Authentication, BadSetting, Error as TrustError, Hosts, Verifier};
 

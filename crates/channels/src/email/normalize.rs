@@ -72,6 +72,7 @@ fn fact(mail: &Parsed<'_>, envelope: Option<&Envelope>) -> Fact {
         Some(address) => Fact { reason: report.reason, ..Fact::new(kind, Channel::Email, "", address) },
         None => unknown("no sender: neither From nor an envelope names one".into(), envelope),
     };
+    let from_whom = from.clone();
     fact.external_id = mail.ids("Message-ID").into_iter().next();
     fact.sent_at = sent_at(mail);
     fact.text = body.as_ref().map(|body| reply::new_part(&body.text, &body.marks));
@@ -85,6 +86,7 @@ fn fact(mail: &Parsed<'_>, envelope: Option<&Envelope>) -> Fact {
         message_id: fact.external_id.clone(),
         references: mail.ids("References"),
         body: body.map(|body| body.text),
+        people_only: kind == FactKind::Message && report::people_only(mail, from_whom.as_deref()),
         bounced: report.bounced,
         our_references: Vec::new(),
         envelope: None,

@@ -3,119 +3,120 @@
 //! Up to DATA's go-ahead nothing has left, so every failure there may be tried again; once the message itself is
 //! on its way, only the relay's reply tells what became of it, and without one the outcome is unknown.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use tokio::sync::Mutex;
+use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use tokio::time::{Instant, timeout};
 
-use super::{MailboxIdentity, compose, metrics, reference};
+use super::answer::{self, No, Said};
+use super::pace::Pace;
+use super::relay::{Line, NoLine, Relay};
+use super::{Letterhead, MailboxIdentity, RelayConfig, compose, metrics, reference};
 use crate::{Outcome, Outgoing, Sender};
-
-/// How the connection to the relay is protected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RelayTls {
-    /// Not at all; for a relay on the same machine.
-    None,
-    /// By STARTTLS if the relay offers it.
-    IfOffered,
-    /// By STARTTLS, or no mail is sent.
-    Required,
-    /// From the first byte (port 465).
-    Implicit,
-}
-
-#[derive(Clone)]
-pub struct RelayConfig {
-    pub host: String,
-    pub port: u16,
-    pub tls: RelayTls,
-    /// User and password.
-    pub credentials: Option<(String, String)>,
-    /// The name we greet with.
-    pub hello: String,
-    /// For everything before the message itself.
-    pub timeout: Duration,
-    /// For the message and its answer; RFC 5321 section 4.5.3.2.6 wants ten minutes.
-    pub answer_timeout: Duration,
-    /// Connections kept for the next message.
-    pub max_idle: usize,
-}
-
-impl RelayConfig {
-    /// With TLS required.
-    pub fn new(host: impl Into<String>, port: u16, hello: impl Into<String>) -> Self {
-        RelayConfig {
-            host: host.into(),
-            port,
-            tls: RelayTls::Required,
-            credentials: None,
-            hello: hello.into(),
-            timeout: Duration::from_secs(60),
-            answer_timeout: Duration::from_secs(600),
-            max_idle: 4,
-        }
-    }
-}
-
-/// Idle connections older than this are closed; relays drop them after a few minutes.
-const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// Sends for one mailbox.
 pub struct SmtpSender {
-    relay: RelayConfig,
+    relay: Arc<Relay>,
     mailbox: MailboxIdentity,
+    letterhead: Letterhead,
     from: Address,
-    idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+    pace: Mutex<Pace>,
+    manners: Manners,
+}
+
+/// What differs from mailbox to mailbox in how mail leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Manners {
+    /// Mails a minute to one domain; none: as they come.
+    pub per_minute: Option<u32>,
+    /// What no person wrote leaves with the mailbox as its return path too. Otherwise with none, so that a machine has
+    /// nowhere to answer to (RFC 3834 section 3.3), unless the relay refuses that.
+    pub returns_automatic: bool,
+    /// Whatever may have left and has no answer is sent again: the recipients' servers know it by its Message-ID.
+    pub resends_unknown: bool,
 }
 
 impl SmtpSender {
+    /// With connections of its own.
+    ///
     /// # Errors
     /// When the mailbox's address is none.
     pub fn new(relay: RelayConfig, mailbox: MailboxIdentity) -> Result<Self, super::ComposeError> {
+        SmtpSender::over(Arc::new(Relay::new(relay)), mailbox, Letterhead::default(), Manners::default())
+    }
+
+    /// # Errors
+    /// When the mailbox's address is none.
+    pub fn over(
+        relay: Arc<Relay>,
+        mailbox: MailboxIdentity,
+        letterhead: Letterhead,
+        manners: Manners,
+    ) -> Result<Self, super::ComposeError> {
         metrics::describe();
         let from = compose::address(&mailbox.address)?;
-        Ok(SmtpSender { relay, mailbox, from, idle: Mutex::default() })
+        let pace = Mutex::new(Pace::new(manners.per_minute));
+        Ok(SmtpSender { relay, mailbox, letterhead, from, pace, manners })
     }
 
     async fn attempt(&self, message: &Outgoing) -> Outcome {
-        let composed =
-            compose(message, &self.mailbox).and_then(|mail| Ok((mail, compose::address(&message.to)?)));
+        let composed = compose(message, &self.mailbox, &self.letterhead)
+            .and_then(|mail| Ok((mail, compose::address(&message.to)?)));
         let (mail, to) = match composed {
             Ok(composed) => composed,
-            Err(error) => return Outcome::Refused { code: "compose".into(), reason: error.to_string() },
+            Err(error) => return Outcome::Refused { code: "compose".into(), reason: chain(&error) },
         };
-        let mut relay = match timeout(self.relay.timeout, self.prepare(&mail, to)).await {
-            Ok(Ok(relay)) => relay,
-            Ok(Err(outcome)) => return outcome,
-            Err(_) => return retry("timeout", "the relay did not answer in time".into()),
+        let domain = to.domain().to_lowercase();
+        if let Err(wait) = self.pace().admit(&domain, Instant::now()) {
+            return retry("paced", "its domain gets no more of our mail for now".into(), Some(wait));
+        }
+        let mut line = match self.relay.line().await {
+            Ok(line) => line,
+            Err(error) => return no_line(&error),
         };
-        match timeout(self.relay.answer_timeout, relay.message(&mail)).await {
+        let sender = (message.by_person || self.manners.returns_automatic).then(|| self.from.clone());
+        let limit = self.relay.config().timeout;
+        match timeout(limit, self.prepare(&mut line, &mail, sender, to)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Unready::Told(no))) => return self.told(line, no, &domain).await,
+            Ok(Err(Unready::Broken(error))) => return retry("connection", error.to_string(), None),
+            Ok(Err(Unready::Impossible(outcome))) => {
+                self.relay.keep(line, true).await;
+                return outcome;
+            }
+            Err(_) => return retry("timeout", "the relay did not answer in time".into(), None),
+        }
+        match timeout(self.relay.config().answer_timeout, line.smtp.message(&mail)).await {
             Ok(Ok(_)) => {
-                self.keep(relay).await;
+                self.relay.keep(line, false).await;
+                self.pace().goes_well(&domain);
                 let reference = message.thread.as_ref().map_or("", |thread| &thread.reference);
                 Outcome::Sent {
                     provider_id: reference::message_id(&message.key, reference, self.from.domain()),
                 }
             }
-            Ok(Err(error)) => refusal(&error).unwrap_or(Outcome::Unknown { reason: error.to_string() }),
+            Ok(Err(error)) => match answer::no(&error, Said::OfMessage) {
+                Some(no) => self.told(line, no, &domain).await,
+                None => Outcome::Unknown { reason: error.to_string() },
+            },
             Err(_) => Outcome::Unknown { reason: "the relay did not answer the message in time".into() },
         }
     }
 
-    /// A connection on which the relay waits for this message.
-    async fn prepare(&self, mail: &[u8], to: Address) -> Result<AsyncSmtpConnection, Outcome> {
-        let mut relay = match self.idle_connection().await {
-            Some(relay) => relay,
-            // What is said here is about the connection or our configuration, not about this message.
-            None => self.connect().await.map_err(|error| retry(&code(&error), error.to_string()))?,
-        };
+    /// Until the relay waits for this message. `sender` is the return path; none is the empty one.
+    async fn prepare(
+        &self,
+        line: &mut Line<'_>,
+        mail: &[u8],
+        sender: Option<Address>,
+        to: Address,
+    ) -> Result<(), Unready> {
+        let relay = &mut line.smtp;
         let utf8 = [&self.from, &to]
             .into_iter()
             .any(|address| !address.user().is_ascii() || !address.domain().is_ascii());
@@ -124,7 +125,7 @@ impl SmtpSender {
         match (utf8, offers(Extension::SmtpUtfEight)) {
             (true, false) => {
                 let reason = "the relay takes no addresses beyond ASCII".into();
-                return Err(Outcome::Refused { code: "smtputf8".into(), reason });
+                return Err(Unready::Impossible(Outcome::Refused { code: "smtputf8".into(), reason }));
             }
             (true, true) => parameters.push(MailParameter::SmtpUtfEight),
             (false, _) => {}
@@ -132,52 +133,54 @@ impl SmtpSender {
         if !mail.is_ascii() && offers(Extension::EightBitMime) {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
-        let envelope = async {
-            relay.command(Mail::new(Some(self.from.clone()), parameters)).await?;
-            relay.command(Rcpt::new(to, Vec::new())).await?;
-            relay.command(Data).await
-        };
-        match envelope.await {
-            Ok(_) => Ok(relay),
-            Err(error) => Err(refusal(&error).unwrap_or_else(|| retry("connection", error.to_string()))),
+        let is_null = sender.is_none();
+        let mut from = relay.command(Mail::new(sender, parameters.clone())).await;
+        if is_null && from.as_ref().is_err_and(Error::is_permanent) {
+            // Some relays know users by their return path alone.
+            from = relay.command(Mail::new(Some(self.from.clone()), parameters)).await;
         }
+        from.map_err(|error| Unready::of(error, Said::OfUs))?;
+        let of_message = |error| Unready::of(error, Said::OfMessage);
+        relay.command(Rcpt::new(to, Vec::new())).await.map_err(of_message)?;
+        relay.command(Data).await.map_err(of_message)?;
+        Ok(())
     }
 
-    async fn idle_connection(&self) -> Option<AsyncSmtpConnection> {
-        loop {
-            let (mut relay, since) = self.idle.lock().await.pop()?;
-            if since.elapsed() < MAX_IDLE_TIME && relay.test_connected().await {
-                return Some(relay);
+    /// The relay said no: to this message, and not to the next.
+    async fn told(&self, line: Line<'_>, no: No, domain: &str) -> Outcome {
+        let No { mut outcome, slower } = no;
+        // RFC 5321 section 3.8: after 421 the relay hangs up.
+        let hangs_up = matches!(&outcome, Outcome::Retry { code, .. } if code.starts_with("421"));
+        if !hangs_up {
+            self.relay.keep(line, true).await;
+        }
+        if let Some(wish) = slower {
+            let rest = self.pace().rest(domain, wish, Instant::now());
+            if let Outcome::Retry { after, .. } = &mut outcome {
+                *after = (*after).max(millis(rest));
             }
         }
+        outcome
     }
 
-    async fn keep(&self, relay: AsyncSmtpConnection) {
-        let mut idle = self.idle.lock().await;
-        if idle.len() < self.relay.max_idle {
-            idle.push((relay, Instant::now()));
-        }
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
-        let hello = ClientId::Domain(self.relay.hello.clone());
-        let tls = || TlsParameters::new(self.relay.host.clone());
-        let implicit = if self.relay.tls == RelayTls::Implicit { Some(tls()?) } else { None };
-        let server = (self.relay.host.as_str(), self.relay.port);
-        let limit = Some(self.relay.timeout);
-        let mut relay = AsyncSmtpConnection::connect_tokio1(server, limit, &hello, implicit, None).await?;
-        let upgrade = match self.relay.tls {
-            RelayTls::None | RelayTls::Implicit => false,
-            RelayTls::IfOffered => relay.can_starttls(),
-            RelayTls::Required => true,
-        };
-        if upgrade {
-            relay.starttls(tls()?, &hello).await?;
+/// Why the relay does not wait for the message.
+enum Unready {
+    Told(No),
+    Broken(Error),
+    Impossible(Outcome),
+}
+
+impl Unready {
+    fn of(error: Error, said: Said) -> Self {
+        match answer::no(&error, said) {
+            Some(no) => Unready::Told(no),
+            None => Unready::Broken(error),
         }
-        if let Some((user, password)) = &self.relay.credentials {
-            relay.auth(DEFAULT_MECHANISMS, &Credentials::new(user.clone(), password.clone())).await?;
-        }
-        Ok(relay)
     }
 }
 
@@ -188,19 +191,35 @@ impl Sender for SmtpSender {
         metrics::attempted(&outcome);
         outcome
     }
+
+    fn deduplicates(&self) -> bool {
+        self.manners.resends_unknown
+    }
 }
 
-/// What a negative reply to this message means; None if there was no reply.
-fn refusal(error: &Error) -> Option<Outcome> {
-    let code = error.status()?.to_string();
-    let reason = error.to_string();
-    Some(if error.is_permanent() { Outcome::Refused { code, reason } } else { retry(&code, reason) })
+/// What is said as we connect is about the connection or our configuration, not about a message.
+fn no_line(error: &NoLine) -> Outcome {
+    let (code, after) = match error {
+        NoLine::Smtp(error) => (error.status().map_or("connection".into(), |code| code.to_string()), None),
+        NoLine::TooSlow => ("timeout".into(), None),
+        NoLine::NoTls => ("tls".into(), Some(Duration::from_secs(60))),
+        NoLine::Busy => ("busy".into(), None),
+        NoLine::Resting(left) => ("connection".into(), Some(*left)),
+    };
+    retry(&code, error.to_string(), after)
 }
 
-fn retry(code: &str, reason: String) -> Outcome {
-    Outcome::Retry { code: code.into(), reason, after: None }
+fn retry(code: &str, reason: String, after: Option<Duration>) -> Outcome {
+    Outcome::Retry { code: code.into(), reason, after: after.and_then(millis) }
 }
 
-fn code(error: &Error) -> String {
-    error.status().map_or_else(|| "connection".into(), |code| code.to_string())
+fn millis(span: Duration) -> Option<u64> {
+    u64::try_from(span.as_millis()).ok()
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
 }

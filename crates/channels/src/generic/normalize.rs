@@ -108,6 +108,7 @@ impl From<Attached<'_>> for Attachment {
             url: present(attached.url),
             content_type,
             name: present(attached.name),
+            data: None,
         }
     }
 }

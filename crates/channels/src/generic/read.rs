@@ -139,7 +139,7 @@ impl Reader {
             let url = text(value).or_else(|| text(value.get("url")?))?;
             let content_type = value.get("contentType").and_then(text).or_else(|| content_type.clone());
             let kind = media_kind(content_type.as_deref().unwrap_or("")).to_owned();
-            Some(Attachment { kind, url: Some(url), content_type, name: None })
+            Some(Attachment { kind, url: Some(url), content_type, name: None, data: None })
         };
         match self.media.as_deref().and_then(|at| item.pointer(at)) {
             Some(Value::Array(list)) => list.iter().filter_map(attachment).collect(),

@@ -287,7 +287,7 @@ mod tests {
                     "sent"
                 }
                 Outcome::Retry { .. } => "retry",
-                Outcome::Refused { .. } => "refused",
+                Outcome::Refused { .. } | Outcome::Dead { .. } => "refused",
                 Outcome::Unknown { .. } => "unknown",
             };
             assert_eq!(outcome, expected, "{status}");

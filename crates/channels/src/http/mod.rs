@@ -10,6 +10,7 @@
 
 mod door;
 mod serve;
+mod unsubscribe;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use door::{HttpInbox, Inboxes};
 pub use serve::serve;
+pub use unsubscribe::unsubscribe;
 
 use crate::messenger::edge::challenge;
 use crate::{Fact, FactKind, Intake, Malformed, Refused, metrics};
@@ -39,6 +41,7 @@ POST /webhooks/meta/{inbox}            Messenger, Instagram and WhatsApp
 POST /webhooks/twilio/{inbox}          SMS by Twilio
 POST /webhooks/twilio/{inbox}/status   its status callbacks
 POST /webhooks/generic/{inbox}         JSON of your own
+GET|POST /unsubscribe/{reference}      where customers want no more mail (RFC 8058)
 ";
 
 /// What a provider may ask of us.

@@ -355,7 +355,7 @@ impl From<Attached<'_>> for Attachment {
             url = place.or(present(payload.url)).or(url);
             name = name.or(present(payload.title));
         }
-        Attachment { kind, url, content_type: None, name }
+        Attachment { kind, url, content_type: None, name, data: None }
     }
 }
 

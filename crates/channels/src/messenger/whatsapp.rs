@@ -254,6 +254,7 @@ fn read_message(source: &Source, kind: FactKind, raw: &str) -> Fact {
             url: Some(format!("geo:{},{}", place.latitude, place.longitude)),
             content_type: None,
             name: present(place.name),
+            data: None,
         });
     } else if let Some(media) =
         message.image.or(message.audio).or(message.video).or(message.document).or(message.sticker)
@@ -265,6 +266,7 @@ fn read_message(source: &Source, kind: FactKind, raw: &str) -> Fact {
             url: present(media.url).or(present(media.id).map(|id| format!("media:{id}"))),
             content_type: present(media.mime_type),
             name: present(media.filename),
+            data: None,
         });
     } else if matches!(kind, "contacts" | "order" | "unsupported") {
         fact.attachments.push(Attachment { kind: kind.to_owned(), ..Attachment::default() });

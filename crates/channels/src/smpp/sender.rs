@@ -374,7 +374,7 @@ impl Sender for Smpp {
                 Ok(id) => last = id,
                 Err(outcome) if taken == 0 => return outcome,
                 // Some of it is with the customer: it is neither sent nor unsent.
-                Err(Outcome::Refused { code, reason }) => {
+                Err(Outcome::Refused { code, reason } | Outcome::Dead { code, reason }) => {
                     return refused(&code, format!("after {taken} of {} parts: {reason}", shorts.len()));
                 }
                 Err(Outcome::Retry { reason, .. } | Outcome::Unknown { reason }) => {

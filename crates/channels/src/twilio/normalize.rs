@@ -54,7 +54,7 @@ fn read_message(inbox: Option<&str>, form: &Form<'_>, sid: &str, from: &str, to:
         let url = form.get(&format!("MediaUrl{at}"))?.to_owned();
         let content_type = form.get(&format!("MediaContentType{at}")).map(str::to_owned);
         let kind = media_kind(content_type.as_deref().unwrap_or("")).to_owned();
-        Some(Attachment { kind, url: Some(url), content_type, name: None })
+        Some(Attachment { kind, url: Some(url), content_type, name: None, data: None })
     });
     Fact {
         external_id: Some(sid.to_owned()),

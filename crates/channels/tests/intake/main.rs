@@ -8,7 +8,7 @@ mod strangers;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use channels::{Fact, FactKind, Intake as _, LogIntake, Refused};
+use channels::{Fact, FactKind, Intake as _, LogIntake, Refused, Unsubscribe as _};
 use domain::{
     Channel, Intake, Kind, Origin, Party, Policies, Topology,
     conversation::{Command, Decider, Received},
@@ -356,4 +356,105 @@ async fn what_is_not_durable_is_not_acknowledged() {
     assert_eq!(world.inputs().await.len(), 1);
     let refused = world.intake.accept("none", facts(), None).await.unwrap_err();
     assert!(matches!(refused, Refused::UnknownInbox(_)), "{refused}");
+}
+
+/// A report in the manner of RFC 3464 of a mail to ann, whose Message-ID was `original`.
+fn report(original: &str, action: &str, status: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx.example.org\nTo: help@acme.example\nSubject: Undelivered Mail Returned to Sender\n\
+         Return-Path: <>\nMessage-ID: <{status}.{original}>\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
+         --b\nContent-Type: text/plain\n\nCould not be delivered.\n\
+         --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n\
+         Final-Recipient: rfc822; ann@example.org\nAction: {action}\nStatus: {status}\n\
+         --b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <{original}>\nTo: ann@example.org\n\n--b--\n"
+    )
+}
+
+#[tokio::test]
+async fn only_a_report_that_brings_our_reference_back_suppresses() {
+    let world = world();
+    let ann = world.party("open", "ann@example.org");
+    let ours = |party| format!("key.{}@acme.example", world.reference(party, 1));
+    let stranger = ours(world.party("open", "bob@example.org"));
+    for (original, action, status) in [
+        (ours(ann), "failed", "5.1.1"),
+        (ours(ann), "delayed", "4.4.1"),
+        (ours(ann), "failed", "5.2.2"),
+        (stranger, "failed", "5.1.1"),
+        ("made-up@acme.example".into(), "failed", "5.1.1"),
+    ] {
+        world.mail("open", &report(&original, action, status)).await.unwrap();
+    }
+    let complaint = format!(
+        "From: feedback@isp.example\nTo: help@acme.example\nSubject: complaint\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\nContent-Type: text/plain\n\nspam\n\
+         --b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\n\
+         --b\nContent-Type: message/rfc822\n\nMessage-ID: <{}>\nTo: (hidden)\n\nhello\n--b--\n",
+        ours(ann)
+    );
+    world.mail("open", &complaint).await.unwrap();
+    let mut suppressed = Vec::new();
+    for (_, input) in world.inputs().await {
+        let Intake::Input { command: Command::Note { from, kind, suppresses, .. }, .. } = input else {
+            panic!("{input:?}")
+        };
+        if let Some(cause) = suppresses {
+            suppressed.push((from.party == ann, kind, cause));
+        }
+    }
+    suppressed.sort_by_key(|(_, _, cause)| *cause);
+    use domain::conversation::{NoteKind, Suppression};
+    let expected = [
+        (true, NoteKind::Bounce, Suppression::DeadAddress),
+        (true, NoteKind::Complaint, Suppression::Complaint),
+    ];
+    assert_eq!(suppressed, expected);
+}
+
+#[tokio::test]
+async fn a_customer_unsubscribes_by_what_we_signed_alone() {
+    let world = world();
+    let ann = world.party("open", "ann@example.org");
+    let reference = world.vault.reference("unsubscribe", &[&ann.0[..], b"open"].concat());
+    assert_eq!(world.intake.inbox_of(&reference.to_uppercase()).as_deref(), Some("open"));
+    world.intake.unsubscribe(&reference).await.unwrap();
+    let inputs = world.inputs().await;
+    let [(_, Intake::Input { command: Command::Suppress { tenant, party, cause }, .. })] = &inputs[..] else {
+        panic!("{inputs:?}")
+    };
+    assert_eq!((tenant.as_str(), *party), ("acme", ann));
+    assert_eq!(*cause, domain::conversation::Suppression::Unsubscribed);
+
+    let of_a_conversation = world.reference(ann, 1);
+    let gone = world.vault.reference("unsubscribe", &[&ann.0[..], b"gone"].concat());
+    for wrong in [of_a_conversation.as_str(), gone.as_str(), "", "nonsense", &reference[1..]] {
+        let refused = world.intake.unsubscribe(wrong).await.unwrap_err();
+        assert!(matches!(refused, Refused::UnknownInbox(_)), "{wrong}: {refused}");
+    }
+    assert_eq!(world.inputs().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_quotes_how_a_mail_begins_and_only_people_answer_lists() {
+    let world = world();
+    let long = format!("{}\n\nthe end", "word ".repeat(400));
+    let list = "List-Id: <all.example.org>\n";
+    let nobody = mail("no-reply@shop.example", "help@acme.example");
+    for raw in [
+        mail("ann@example.org", "help@acme.example").replace("Secret words", &long),
+        format!("{list}{}", mail("bob@example.org", "help@acme.example")),
+        nobody,
+    ] {
+        world.mail("open", &raw).await.unwrap();
+    }
+    let mut received: Vec<Received> =
+        world.received().await.into_iter().map(|(_, received)| received).collect();
+    received.sort_by_key(|received| received.people_only);
+    assert_eq!(received.iter().map(|received| received.people_only).collect::<Vec<_>>(), [false, true, true]);
+    let thread = received[0].thread.as_ref().unwrap();
+    let thread = world.open(received[0].from.party, received[0].message.0, &thread.bytes).await;
+    let thread = wire::decode_mail_thread(&thread).unwrap();
+    assert!(thread.quote.starts_with("word word") && thread.quote.ends_with("word …"), "{}", thread.quote);
+    assert!(thread.quote.chars().count() <= 602, "{}", thread.quote.len());
 }

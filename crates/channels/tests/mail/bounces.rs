@@ -34,6 +34,7 @@ fn answer(key: &str, to: &str) -> Outgoing {
             in_reply_to: Some("question@customer.test".into()),
             references: vec!["question@customer.test".into()],
             reference: "0123456789abcdefghij".into(),
+            ..Thread::default()
         }),
     }
 }

@@ -6,10 +6,10 @@ use crate::{
 };
 
 use super::{
-    CloseReason, Closer, Conversations, HandOffReason, Owner, Transfer, What,
+    CloseReason, Closer, Conversations, HandOffReason, Outgoing, Owner, Transfer, What,
     decide::{Decided, NOTHING},
     draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
-    snooze,
+    snooze, suppression,
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -42,6 +42,7 @@ pub(super) fn assign(
 
 pub(super) fn reply(
     state: &Conversations,
+    context: &Context,
     id: ConversationId,
     agent: &AgentId,
     assignment: &OfferId,
@@ -52,7 +53,12 @@ pub(super) fn reply(
     if found.customer.opted_out {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
-    let outgoing = found.outgoing(body, true);
+    if let Some(rejection) = suppression::refusal(&found) {
+        return Err(rejection);
+    }
+    let policy = context.policies.of(&agent.desk.tenant);
+    let signed = policy.and_then(|policy| policy.agents.get(agent)?.name.clone());
+    let outgoing = Outgoing { signed, ..found.outgoing(body, true) };
     let replied = What::Replied { conversation: id, agent: agent.clone(), message, outgoing };
     Ok(found.draft().and(replied).finish())
 }

@@ -3,7 +3,7 @@
 use crate::{Context, ConversationId, MessageId, Millis, QueueId, Sealed, Timestamp};
 
 use super::{
-    Away, Conversations, Owner, What,
+    Away, Conversations, Owner, What, automatic,
     decide::{Decided, NOTHING},
     draft::Found,
 };
@@ -23,8 +23,7 @@ pub(super) fn tell(
     let Some(found) = waiting(state, id).filter(|found| found.conversation.owner_epoch == owner_epoch) else {
         return NOTHING;
     };
-    // A customer who wants no messages gets none.
-    if found.customer.opted_out {
+    if !automatic::may_be_sent(&found, context.now) {
         return NOTHING;
     }
     Ok(found.draft().and(asked(id, owner_epoch, queue, until, context.now + PATIENCE)).finish())
@@ -33,6 +32,7 @@ pub(super) fn tell(
 /// The words are there.
 pub(super) fn said(
     state: &Conversations,
+    context: &Context,
     id: ConversationId,
     owner_epoch: u32,
     message: MessageId,
@@ -41,7 +41,7 @@ pub(super) fn said(
     let Some(found) = waiting(state, id).filter(|found| found.conversation.owner_epoch == owner_epoch) else {
         return NOTHING;
     };
-    if found.away().is_none() || found.customer.opted_out {
+    if found.away().is_none() || !automatic::may_be_sent(&found, context.now) {
         return NOTHING;
     }
     let outgoing = found.outgoing(body.clone(), false);

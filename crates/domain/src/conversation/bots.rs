@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What,
+    BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What, automatic,
     decide::{Decided, NOTHING},
     draft::{Found, Wish, is_closed, policy, queue_of_inbox},
     special,
@@ -65,11 +65,15 @@ pub(super) fn answer(
 
     let mut draft = found.draft().and(What::TurnAnswered { turn });
     let mut is_over = false;
+    let speaks = automatic::may_be_sent(&found, context.now);
+    let says = actions.iter().any(|action| matches!(action, BotAction::Say { .. }));
+    // What the customer wrote is not lost on a bot that may not answer.
+    let held_back = says && !speaks && automatic::is_wanted(&found);
     for action in actions {
         match action {
             BotAction::Say { message, body } => {
                 // A customer who wants no messages gets none, whatever the bot says.
-                if !found.customer.opted_out {
+                if speaks {
                     let outgoing = found.outgoing(body.clone(), false);
                     draft.push(What::BotReplied { conversation: id, message: *message, outgoing });
                 }
@@ -101,7 +105,7 @@ pub(super) fn answer(
                 is_over = true;
             }
             // The bot did not know of a message that came meanwhile: it is asked about that one instead.
-            BotAction::Close if open.next.is_some() => {}
+            BotAction::Close if open.next.is_some() || held_back => {}
             BotAction::Close => {
                 let (by, reason) = (Closer::Bot(bot.clone()), CloseReason::Done);
                 draft.push(What::Closed { conversation: id, by, reason });
@@ -109,7 +113,11 @@ pub(super) fn answer(
             }
         }
     }
-    if let Some(next) = open.next.as_deref()
+    if held_back && !is_over {
+        let queue = queue_of_inbox(context, found.customer, kept);
+        let wish = Wish::familiar(context, found.customer, queue);
+        draft.push(found.wanted(context, queue, HandOffReason::HeldBack, wish, context.now));
+    } else if let Some(next) = open.next.as_deref()
         && !is_over
     {
         let turn = TurnId { number: turn.number + 1, ..turn };

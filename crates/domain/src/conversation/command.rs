@@ -21,6 +21,14 @@ pub enum Command {
         message: MessageId,
         content: Option<Sealed>,
         at: Timestamp,
+        /// It shows, beyond doubt, that nothing should be sent there any more.
+        suppresses: Option<Suppression>,
+    },
+    /// Nothing should be sent there any more, and there is nothing else to note.
+    Suppress {
+        tenant: TenantId,
+        party: Party,
+        cause: Suppression,
     },
     /// A message of ours arrived, was read, or failed after the provider had taken it.
     Receipt {
@@ -146,6 +154,13 @@ pub enum Command {
         to: Transfer,
         note: Option<Sealed>,
     },
+    /// An operator knows that messages arrive again, or are wanted again.
+    LiftSuppression {
+        tenant: TenantId,
+        party: Party,
+        /// Who asks, by the name of a token.
+        by: Arc<str>,
+    },
 
     // Relays, from the desk and from delivery.
     /// An agent accepted the offer of this conversation.
@@ -222,7 +237,10 @@ impl Command {
             | Command::OptOut { from }
             | Command::OptIn { from }
             | Command::Unreadable { from, .. } => Some(from.party),
-            Command::Receipt { party, .. } | Command::NoteTags { party, .. } => Some(*party),
+            Command::Receipt { party, .. }
+            | Command::NoteTags { party, .. }
+            | Command::Suppress { party, .. }
+            | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
             Command::Reply { conversation, .. }
             | Command::Transfer { conversation, .. }
@@ -288,6 +306,8 @@ pub struct Received {
     pub thread: Option<Sealed>,
     /// E-mail: the conversation that a reference of ours in it names.
     pub placed: Option<ConversationId>,
+    /// E-mail: only a person may answer it. It came over a list, say, or from an address that nobody reads.
+    pub people_only: bool,
     /// E-mail whose sender may be anyone: the party of the address, where it is known again should it come a second time.
     pub home: Option<Party>,
     /// E-mail: what later mails are told to belong to this one by.
@@ -334,6 +354,27 @@ pub enum NoteKind {
     AutoReply,
     Complaint,
     Unknown,
+}
+
+/// Why nothing is sent to an address for now.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Suppression {
+    /// Mail came back: there is nobody at that address. Ends when the customer writes from it.
+    DeadAddress,
+    /// The customer called a mail of ours spam. Ends when the customer writes.
+    Complaint,
+    /// The customer wants answers only.
+    Unsubscribed,
+}
+
+impl Suppression {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Suppression::DeadAddress => "dead_address",
+            Suppression::Complaint => "complaint",
+            Suppression::Unsubscribed => "unsubscribed",
+        }
+    }
 }
 
 /// In the order in which they can come true.
@@ -383,6 +424,8 @@ pub enum Progress {
     Failed {
         code: Arc<str>,
         reason: Arc<str>,
+        /// The address itself is dead.
+        dead: bool,
     },
     /// It may or may not have reached the provider.
     Unknown,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    ReceiptKind, ThreadOf,
+    ReceiptKind, Suppression, ThreadOf,
     mails::{Earlier, Mails},
 };
 
@@ -67,6 +67,18 @@ pub(super) struct Letters {
     /// Receipts of messages that are not known to have been sent, newest last; of one message each says more than
     /// the one before.
     early: Vec<Early>,
+    /// Why nothing is sent there, in the order it came.
+    suppressed: Vec<Suppression>,
+    automatic: Option<Automatic>,
+}
+
+/// What was sent by mail without a person, since a person last wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Automatic {
+    /// When the last left.
+    pub at: Timestamp,
+    /// How many in a row; several of one turn are one.
+    pub in_a_row: u32,
 }
 
 /// A message of ours that a provider took.
@@ -103,6 +115,8 @@ pub struct Tombstone {
     /// Earlier conversations by mail, oldest first.
     pub earlier: Vec<ClosedConversation>,
     pub tags: Tags,
+    pub suppressed: Vec<Suppression>,
+    pub automatic: Option<Automatic>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -129,6 +143,8 @@ pub struct Conversation {
     pub(super) mails: Option<Box<Mails>>,
     /// What a bot said is special about it, as long as it is open.
     pub(super) special: Option<Box<Special>>,
+    /// Only a person may answer the customer's last message.
+    pub(super) people_only: bool,
 }
 
 /// See [`ThreadOf`].
@@ -301,6 +317,40 @@ impl Customer {
         early.filter(move |early| *early.provider_id == *provider_id)
     }
 
+    /// Why nothing is sent there, in the order it came.
+    pub fn suppressed(&self) -> &[Suppression] {
+        self.letters.as_ref().map_or(&[], |letters| &letters.suppressed)
+    }
+
+    pub(super) fn suppress(&mut self, cause: Suppression) {
+        let letters = self.letters.get_or_insert_default();
+        if !letters.suppressed.contains(&cause) {
+            letters.suppressed.push(cause);
+        }
+    }
+
+    pub(super) fn lift(&mut self, cause: Suppression) {
+        self.letters.iter_mut().for_each(|letters| letters.suppressed.retain(|known| *known != cause));
+    }
+
+    pub(super) fn automatic(&self) -> Option<Automatic> {
+        self.letters.as_ref()?.automatic
+    }
+
+    pub(super) fn has_answered_by_itself(&mut self, at: Timestamp) {
+        let automatic = &mut self.letters.get_or_insert_default().automatic;
+        let before = automatic.filter(|automatic| automatic.at != at);
+        let in_a_row = match (before, *automatic) {
+            (None, Some(of_same_turn)) => of_same_turn.in_a_row,
+            (before, _) => before.map_or(0, |before| before.in_a_row).saturating_add(1),
+        };
+        *automatic = Some(Automatic { at, in_a_row });
+    }
+
+    pub(super) fn was_answered_by_a_person(&mut self) {
+        self.letters.iter_mut().for_each(|letters| letters.automatic = None);
+    }
+
     /// A provider took a message; what came early for it is noted behind this, in the same decision.
     pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
         let letters = self.letters.get_or_insert_default();
@@ -337,14 +387,32 @@ impl Customer {
             known_by: self.known_by.as_deref().cloned(),
             earlier: earlier.map(Conversation::closed).collect::<Option<_>>()?,
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
+            suppressed: self.suppressed().to_vec(),
+            automatic: self.automatic(),
         })
     }
 
     pub(super) fn returned(endpoint: Arc<Endpoint>, tombstone: &Tombstone) -> Self {
-        let Tombstone { channel: _, address, opted_out, latest, sent, early, known_by, earlier, tags } =
-            tombstone;
+        let Tombstone {
+            channel: _,
+            address,
+            opted_out,
+            latest,
+            sent,
+            early,
+            known_by,
+            earlier,
+            tags,
+            suppressed,
+            automatic,
+        } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
-        let letters = Letters { sent: sent.clone(), early: early.clone() };
+        let letters = Letters {
+            sent: sent.clone(),
+            early: early.clone(),
+            suppressed: suppressed.clone(),
+            automatic: *automatic,
+        };
         Customer {
             opted_out: *opted_out,
             latest: latest.as_ref().map(Conversation::returned),
@@ -371,7 +439,16 @@ impl Conversation {
     pub(super) fn new(number: u32, at: Timestamp) -> Self {
         // Its first owner stands in the next event of the same decision.
         let stage = Stage::Closed { at };
-        Conversation { number, owner_epoch: 0, turns: 0, stage, thread: None, mails: None, special: None }
+        Conversation {
+            number,
+            owner_epoch: 0,
+            turns: 0,
+            stage,
+            thread: None,
+            mails: None,
+            special: None,
+            people_only: false,
+        }
     }
 
     /// None while it is open.
@@ -397,6 +474,8 @@ impl Conversation {
             thread: closed.thread.as_ref().map(kept),
             mails: closed.mails.clone().map(Box::new),
             special: None,
+            // The message that brings it back says so.
+            people_only: false,
         }
     }
 

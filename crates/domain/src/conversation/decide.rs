@@ -4,7 +4,7 @@ use crate::{Context, Rejection};
 
 use super::{
     Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, receipts, snooze, special,
-    supervisors, threads,
+    supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -14,9 +14,14 @@ pub(super) const NOTHING: Decided = Ok(Vec::new());
 pub(super) fn decide(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
-        Command::Note { from, kind, message, content, at } => {
-            Ok(facts::note(state, context, from, *kind, *message, content.clone(), *at))
+        Command::Note { from, kind, message, content, at, suppresses } => {
+            let mut events = facts::note(state, context, from, *kind, *message, content.clone(), *at);
+            events
+                .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
+            Ok(events)
         }
+        Command::Suppress { tenant, party, cause } => suppression::ask(state, tenant, *party, *cause),
+        Command::LiftSuppression { tenant, party, by } => suppression::lift(state, tenant, *party, by),
         Command::Unreadable { from, message, content, reason, at } => {
             Ok(facts::keep_unreadable(from, *message, content.clone(), reason.clone(), *at))
         }
@@ -40,7 +45,7 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             away::tell(state, context, *conversation, *owner_epoch, queue, *until)
         }
         Command::AwayText { conversation, owner_epoch, message, body } => {
-            away::said(state, *conversation, *owner_epoch, *message, body)
+            away::said(state, context, *conversation, *owner_epoch, *message, body)
         }
         Command::TimerFired(TimerId::AwayUnsaid(conversation)) => away::unsaid(state, context, *conversation),
 
@@ -48,7 +53,7 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             agents::assign(state, *conversation, *owner_epoch, offer, agent, *command)
         }
         Command::Reply { conversation, agent, assignment, message, body } => {
-            agents::reply(state, *conversation, agent, assignment, *message, body.clone())
+            agents::reply(state, context, *conversation, agent, assignment, *message, body.clone())
         }
         Command::Transfer { conversation, agent, assignment, to, note } => {
             agents::transfer(state, context, *conversation, agent, assignment, to, note.clone())

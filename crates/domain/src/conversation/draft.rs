@@ -122,6 +122,7 @@ impl<'a> Found<'a> {
             body,
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
             by_person,
+            signed: None,
         }
     }
 }

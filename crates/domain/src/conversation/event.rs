@@ -9,7 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Tombstone, Transfer,
+    Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone,
+    Transfer,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -47,6 +48,8 @@ pub enum What {
         authenticated: bool,
         /// E-mail: what later mails are told to belong to this one by.
         marks: Option<Marks>,
+        /// Only a person may answer it.
+        people_only: bool,
     },
     Noted {
         party: Party,
@@ -93,6 +96,18 @@ pub enum What {
     TagsNoted {
         party: Party,
         tags: Tags,
+    },
+    /// Nothing is sent to the customer's address from here on.
+    Suppressed {
+        party: Party,
+        cause: Suppression,
+    },
+    /// That cause is none any more.
+    SuppressionLifted {
+        party: Party,
+        cause: Suppression,
+        /// The operator who lifted it, by the name of a token; none where the customer wrote.
+        by: Option<Arc<str>>,
     },
     /// Nothing has been under way for the customer for some time: it leaves memory, and is kept beside it.
     Retired {
@@ -302,6 +317,8 @@ pub struct Outgoing {
     pub thread: Option<ThreadOf>,
     /// A person wrote it.
     pub by_person: bool,
+    /// That person's name, for customers.
+    pub signed: Option<Arc<str>>,
 }
 
 /// The customer's message whose thread an answer stands in.
@@ -334,6 +351,8 @@ pub enum HandOffReason {
     Woke,
     /// An agent split it off.
     Split,
+    /// The bot may not answer: the customer got an automatic answer not long ago, or only a person may.
+    HeldBack,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -374,6 +393,8 @@ impl Event {
             | OptedOut { .. }
             | OptedIn { .. }
             | TagsNoted { .. }
+            | Suppressed { .. }
+            | SuppressionLifted { .. }
             | Retired { .. }
             | Returned { .. }
             | Redirected { .. } => None,
@@ -418,6 +439,8 @@ impl Event {
             | What::OptedOut { party }
             | What::OptedIn { party }
             | What::TagsNoted { party, .. }
+            | What::Suppressed { party, .. }
+            | What::SuppressionLifted { party, .. }
             | What::Retired { party }
             | What::Returned { party, .. }
             | What::Redirected { to: party, .. } => *party,

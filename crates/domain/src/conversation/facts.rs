@@ -8,8 +8,8 @@ use super::{
     CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, NoteKind, Owner,
     Received, Stage, What, bots,
     decide::Decided,
-    draft::{Draft, Wish, inbox, policy, wanted},
-    snooze, special, threads,
+    draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
+    snooze, special, suppression, threads,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -34,7 +34,21 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let mut id = ConversationId { party: from.party, number: found.map_or(1, |found| found.number) };
     let mut owner_epoch = found.map_or(0, |found| found.owner_epoch);
     let mut turns = found.map_or(0, |found| found.turns);
+    // Who writes takes mail, and wants an answer.
+    for cause in
+        customer.filter(|_| received.authenticated).into_iter().flat_map(suppression::ended_by_writing)
+    {
+        draft.push(What::SuppressionLifted { party: from.party, cause, by: None });
+    }
     let bot_to_ask = match found.map(|found| &found.stage) {
+        Some(Stage::Open(Owner::Bot { turn: None, queue, .. })) if received.people_only => {
+            let queue = customer.map_or(&inbox.queue, |customer| queue_of_inbox(context, customer, queue));
+            let reason = HandOffReason::HeldBack;
+            let named = found.and_then(|found| found.special.as_deref());
+            let wish = Wish::anyone().specially(special::in_queue(context, customer, named, queue));
+            draft.push(wanted(id, from.channel, owner_epoch + 1, queue, reason, wish, context.now));
+            None
+        }
         Some(Stage::Open(Owner::Bot { bot, turn: None, .. })) => Some(bot),
         // What was put away comes back.
         Some(Stage::Open(owner @ Owner::Snoozed { agent, .. })) => {
@@ -69,6 +83,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 None => (&inbox.queue, Wish::anyone()),
             };
             let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
+            let held_back = greeter.is_some() && received.people_only;
+            let greeter = greeter.filter(|_| !held_back);
             draft.push(match greeter {
                 Some(bot) => What::BotEngaged {
                     conversation: id,
@@ -77,8 +93,11 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                     queue: inbox.queue.clone(),
                 },
                 None => {
-                    let reason =
-                        if inbox.bot.is_some() { HandOffReason::Returned } else { HandOffReason::NoBot };
+                    let reason = match inbox.bot {
+                        _ if held_back => HandOffReason::HeldBack,
+                        Some(_) => HandOffReason::Returned,
+                        None => HandOffReason::NoBot,
+                    };
                     let wish = wish.specially(special::in_queue(context, customer, None, queue));
                     wanted(id, from.channel, owner_epoch, queue, reason, wish, context.now)
                 }
@@ -95,6 +114,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         sent_at: received.sent_at,
         authenticated: received.authenticated,
         marks: received.marks,
+        people_only: received.people_only,
     });
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };

@@ -56,18 +56,19 @@ impl Customer {
 
     /// From this mail on, what stood in one conversation stands in another, and so does what we wrote since.
     pub(super) fn splits(&mut self, from: u32, into: u32, message: MessageId) {
-        let Some((thread, topic, moved)) = self.conversation_mut(from).and_then(|found| {
+        let Some((thread, people_only, topic, moved)) = self.conversation_mut(from).and_then(|found| {
             let mails = found.mails.as_mut()?;
             let place = mails.received.iter().position(|mail| mail.message == message)?;
             let moved = mails.received.split_off(place);
             mails.received.shrink_to_fit();
-            Some((found.thread.clone(), mails.topic, moved))
+            Some((found.thread.clone(), found.people_only, mails.topic, moved))
         }) else {
             return;
         };
         let since = moved.first().map(|mail| mail.at);
         if let Some(found) = self.conversation_mut(into) {
             found.thread = thread;
+            found.people_only = people_only;
             found.mails = Some(Box::new(Mails { received: moved, topic, goes_on_in: None }));
         }
         let sent = self.letters.iter_mut().flat_map(|letters| &mut letters.sent);
@@ -78,7 +79,7 @@ impl Customer {
     /// All that stands in one conversation stands in another from here on.
     pub(super) fn joins(&mut self, other: u32, into: u32) {
         let Some(found) = self.conversation_mut(other) else { return };
-        let thread = found.thread.take();
+        let (thread, people_only) = (found.thread.take(), found.people_only);
         let gone = Mails { goes_on_in: Some(into), ..Mails::default() };
         let mails = found.mails.replace(Box::new(gone));
         if let Some(found) = self.conversation_mut(into) {
@@ -87,6 +88,7 @@ impl Customer {
             if let Some(mails) = mails {
                 if newest(&mails) > newest(own) {
                     own.topic = mails.topic;
+                    found.people_only = people_only;
                     found.thread = thread.or(found.thread.take());
                 }
                 own.received.extend(mails.received);

@@ -4,6 +4,7 @@
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
 mod agents;
+mod automatic;
 mod away;
 mod bots;
 mod command;
@@ -21,17 +22,18 @@ mod snooze;
 mod special;
 mod state;
 mod supervisors;
+mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, TimerId, Transfer,
+    Received, Suppression, TimerId, Transfer,
 };
 pub use customer::{
-    Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next, Owner, Sent,
-    Stage, Tombstone, Turn,
+    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
+    Owner, Sent, Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
-use super::{Conversations, Early, Event, Progress, ReceiptKind, Sent, What, draft::Draft, facts};
+use super::{
+    Conversations, Early, Event, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft, facts,
+    suppression,
+};
 
 /// The code of a failure that says that the customer wants no more messages.
 const OPTED_OUT: &str = "opted_out";
@@ -28,6 +31,11 @@ pub(super) fn progress(
         // The customer told the provider, and not us.
         Progress::Failed { code, .. } if **code == *OPTED_OUT => {
             facts::stop(draft, Some(customer), conversation.party)
+        }
+        Progress::Failed { dead: true, .. } => {
+            let mut events = draft.finish();
+            events.extend(suppression::suppress(state, conversation.party, Suppression::DeadAddress));
+            events
         }
         _ => draft.finish(),
     }

@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId};
+use crate::{
+    AgentId, BotId, Channel, ConversationId, Kept, Millis, Party, QueueId, Timers, Timestamp, TurnId,
+};
 
 use super::{
-    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Owner, Progress,
-    Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Outgoing, Owner,
+    Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -106,13 +108,20 @@ impl Conversations {
                     found.special = Some(special.clone());
                 }
             }
+            What::Suppressed { party, cause } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.suppress(*cause))
+            }
+            What::SuppressionLifted { party, cause, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.lift(*cause))
+            }
             What::Opened { conversation, .. } => {
                 if let Some(customer) = self.customers.get_mut(conversation.party) {
                     customer.begins(Conversation::new(conversation.number, at));
                 }
             }
-            What::MessageReceived { conversation, message, content, thread, marks, .. } => {
+            What::MessageReceived { conversation, message, content, thread, marks, people_only, .. } => {
                 let Some(found) = self.get_mut(*conversation) else { return };
+                found.people_only = *people_only;
                 if let Some(Marks { id, topic }) = *marks {
                     found.has_mail(KnownMail { message: *message, id, at }, topic);
                 }
@@ -212,13 +221,22 @@ impl Conversations {
                     }
                 }
             }
-            What::AwaySaid { conversation, .. } => {
+            What::AwaySaid { conversation, outgoing, .. } => {
+                self.sent_by_itself(*conversation, outgoing, at);
                 if let Some(Stage::Open(Owner::Queue { away, .. })) =
                     self.get_mut(*conversation).map(|found| &mut found.stage)
                 {
                     *away = None;
                 }
                 self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
+            }
+            What::BotReplied { conversation, outgoing, .. } => {
+                self.sent_by_itself(*conversation, outgoing, at);
+            }
+            What::Replied { conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.was_answered_by_a_person();
+                }
             }
             What::DeliveryNoted { conversation, message, progress: Progress::Sent { provider_id } } => {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
@@ -253,13 +271,11 @@ impl Conversations {
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }
-            | What::BotReplied { .. }
             | What::AssignmentRefused { .. }
             | What::Withdrawn { .. }
             | What::Transferred { .. }
             | What::Remarked { .. }
             | What::Reassigned { .. }
-            | What::Replied { .. }
             | What::DeliveryNoted { .. } => {}
         }
     }
@@ -272,6 +288,15 @@ impl Conversations {
         match &mut self.get_mut(id)?.stage {
             Stage::Open(Owner::Agent { consult, .. }) => Some(consult),
             _ => None,
+        }
+    }
+
+    /// Counted where a machine may be at the other end.
+    fn sent_by_itself(&mut self, id: ConversationId, outgoing: &Outgoing, at: Timestamp) {
+        if outgoing.channel == Channel::Email
+            && let Some(customer) = self.customers.get_mut(id.party)
+        {
+            customer.has_answered_by_itself(at);
         }
     }
 

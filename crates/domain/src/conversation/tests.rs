@@ -8,6 +8,7 @@ use crate::{
 
 use super::Correspondent;
 
+mod loops;
 mod properties;
 mod receipts;
 mod stories;

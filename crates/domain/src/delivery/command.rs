@@ -48,6 +48,8 @@ pub enum Outcome {
     Refused {
         code: Arc<str>,
         reason: Arc<str>,
+        /// The address itself is dead: nothing else would be taken either.
+        dead: bool,
     },
     /// Perhaps taken. `resend` where sending again reaches the customer once all the same.
     Unknown {

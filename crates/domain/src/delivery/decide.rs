@@ -2,15 +2,7 @@
 
 use crate::{Context, ConversationId, MessageId, Millis, Rejection, Timestamp, conversation::Outgoing};
 
-use super::{Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId};
-
-/// A message is tried this often.
-const ATTEMPTS: u32 = 10;
-/// The wait after the first attempt; it doubles with each.
-const FIRST_WAIT: Millis = Millis::seconds(1);
-const LONGEST_WAIT: Millis = Millis::seconds(5 * 60);
-/// A provider that wants us to wait longer is asked again after this: its wish must not hold a party up for ever.
-const LONGEST_WISH: Millis = Millis::hours(24);
+use super::{Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId, patience::Patience};
 
 pub(super) fn decide(
     state: &Deliveries,
@@ -81,17 +73,19 @@ fn report(
     outcome: &Outcome,
 ) -> Vec<Event> {
     let conversation = delivery.conversation;
-    let is_last = attempt >= ATTEMPTS;
+    let patience = Patience::of(delivery.outgoing.channel);
+    let is_last = patience.is_over(attempt, now - delivery.begun);
     let end = match outcome {
         Outcome::Sent { provider_id } => {
             Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
         }
-        Outcome::Refused { code, reason } => {
-            Event::Failed { conversation, message, attempt, code: code.clone(), reason: reason.clone() }
+        Outcome::Refused { code, reason, dead } => {
+            let (code, reason, dead) = (code.clone(), reason.clone(), *dead);
+            Event::Failed { conversation, message, attempt, code, reason, dead }
         }
         Outcome::Retry { code, reason, .. } if is_last => {
-            let reason = format!("no success in {ATTEMPTS} attempts; the last one: {code}: {reason}").into();
-            Event::Failed { conversation, message, attempt, code: "gave_up".into(), reason }
+            let reason = format!("no success in {patience}; the last attempt: {code}: {reason}").into();
+            Event::Failed { conversation, message, attempt, code: "gave_up".into(), reason, dead: false }
         }
         // Having tried often enough does not make it certain that nothing arrived.
         Outcome::Unknown { reason, resend } if is_last || !resend => {
@@ -100,7 +94,7 @@ fn report(
         Outcome::Retry { code, reason, after } => {
             // The sender looked a lost attempt up and found that it was never made: nothing to wait for.
             let at_once = delivery.stage == Stage::Lost && *after == Some(Millis(0));
-            let due = if at_once { now } else { now + wait(message, attempt, *after) };
+            let due = if at_once { now } else { now + patience.wait(message, attempt, *after) };
             let (code, reason) = (code.clone(), reason.clone());
             let mut events = vec![Event::RetryScheduled { message, attempt, due, code, reason }];
             if at_once {
@@ -109,20 +103,11 @@ fn report(
             return events;
         }
         Outcome::Unknown { reason, .. } => {
-            let due = now + wait(message, attempt, None);
+            let due = now + patience.wait(message, attempt, None);
             let (code, reason) = ("unknown".into(), reason.clone());
             return vec![Event::RetryScheduled { message, attempt, due, code, reason }];
         }
     };
     let next = state.next(conversation.party);
     std::iter::once(end).chain(next.map(|message| Event::SendStarted { message, attempt: 1 })).collect()
-}
-
-/// How long to wait after this attempt: doubling, longer by up to a quarter that differs from message to message
-/// (so that what failed together is not tried again together), and no shorter than the provider wants.
-fn wait(message: MessageId, attempt: u32, wish: Option<Millis>) -> Millis {
-    let doubled = FIRST_WAIT.0 << attempt.saturating_sub(1).min(20);
-    let share = u64::from(u16::from_be_bytes([message.0[14], message.0[15]]));
-    let spread = doubled + doubled * share / (4 << 16);
-    Millis(spread).min(LONGEST_WAIT).max(wish.unwrap_or_default().min(LONGEST_WISH))
 }

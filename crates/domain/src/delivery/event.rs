@@ -41,6 +41,8 @@ pub enum Event {
         attempt: u32,
         code: Arc<str>,
         reason: Arc<str>,
+        /// The address itself is dead.
+        dead: bool,
     },
     /// The attempt was started and its outcome is not known yet: the sender is asked whether it can tell.
     OutcomeLost {
@@ -67,8 +69,9 @@ impl Event {
             Event::Sent { conversation, message, provider_id, .. } => {
                 (conversation, message, Progress::Sent { provider_id: provider_id.clone() })
             }
-            Event::Failed { conversation, message, code, reason, .. } => {
-                (conversation, message, Progress::Failed { code: code.clone(), reason: reason.clone() })
+            Event::Failed { conversation, message, code, reason, dead, .. } => {
+                let (code, reason) = (code.clone(), reason.clone());
+                (conversation, message, Progress::Failed { code, reason, dead: *dead })
             }
             Event::OutcomeUnknown { conversation, message, .. } => (conversation, message, Progress::Unknown),
             _ => return None,

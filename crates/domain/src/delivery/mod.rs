@@ -7,6 +7,7 @@ mod command;
 mod decide;
 mod event;
 mod mailbox;
+mod patience;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -34,8 +35,8 @@ impl Aggregate for Decider {
         decide::decide(state, context, command)
     }
 
-    fn evolve(state: &mut Deliveries, _at: Timestamp, event: &Event) {
-        state.evolve(event);
+    fn evolve(state: &mut Deliveries, at: Timestamp, event: &Event) {
+        state.evolve(at, event);
     }
 
     fn timers(state: &Deliveries) -> &Timers<TimerId> {

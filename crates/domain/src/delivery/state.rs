@@ -29,6 +29,8 @@ pub struct Delivery {
     pub outgoing: Arc<Outgoing>,
     /// The attempt started last, from 1; 0 before the first.
     pub attempt: u32,
+    /// When the first attempt was started; before that, when the message came.
+    pub begun: Timestamp,
     pub stage: Stage,
 }
 
@@ -84,13 +86,16 @@ impl Deliveries {
         self.lines.get(&party)?.get(1).copied()
     }
 
-    pub(super) fn evolve(&mut self, event: &Event) {
+    pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::Queued { conversation, message, outgoing } => {
-                self.queue(*conversation, *message, outgoing)
+                self.queue(*conversation, *message, outgoing, at)
             }
             Event::SendStarted { message, attempt } => {
                 self.set(*message, *attempt, Stage::Started);
+                if let Some(delivery) = self.messages.get_mut(message).filter(|_| *attempt == 1) {
+                    delivery.begun = at;
+                }
                 self.timers.cancel(&TimerId::Retry(*message));
             }
             Event::OutcomeLost { message, attempt } => self.set(*message, *attempt, Stage::Lost),
@@ -109,12 +114,19 @@ impl Deliveries {
         }
     }
 
-    fn queue(&mut self, conversation: ConversationId, message: MessageId, outgoing: &Outgoing) {
+    fn queue(
+        &mut self,
+        conversation: ConversationId,
+        message: MessageId,
+        outgoing: &Outgoing,
+        at: Timestamp,
+    ) {
         if self.messages.contains_key(&message) {
             return;
         }
         let outgoing = Arc::new(outgoing.clone());
-        self.messages.insert(message, Delivery { conversation, outgoing, attempt: 0, stage: Stage::Queued });
+        let delivery = Delivery { conversation, outgoing, attempt: 0, begun: at, stage: Stage::Queued };
+        self.messages.insert(message, delivery);
         self.lines.entry(conversation.party).or_default().push_back(message);
     }
 

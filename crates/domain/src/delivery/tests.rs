@@ -1,5 +1,6 @@
 //! Stories of one lane. Parties and messages are numbered; `Story` decides, folds, and keeps what happened.
 
+mod mail;
 mod order;
 
 use bytes::Bytes;
@@ -92,6 +93,7 @@ fn outgoing(party: u8) -> Outgoing {
         body: sealed(),
         thread: None,
         by_person: false,
+        signed: None,
     }
 }
 
@@ -104,7 +106,7 @@ fn retry(after: Option<Millis>) -> Outcome {
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { code: "blocked".into(), reason: "no such number".into() }
+    Outcome::Refused { code: "blocked".into(), reason: "no such number".into(), dead: false }
 }
 
 fn unknown(resend: bool) -> Outcome {
@@ -157,6 +159,7 @@ fn one_message_of_a_party_at_a_time_and_parties_apart() {
         attempt: 1,
         code: "blocked".into(),
         reason: "no such number".into(),
+        dead: false,
     };
     assert_eq!(story.report(2, 1, refused()), [failed, started(3, 1)]);
     let nobody_knows = Event::OutcomeUnknown {
@@ -210,7 +213,8 @@ fn waits_double_and_end_with_giving_up() {
         message: id(1),
         attempt: 10,
         code: "gave_up".into(),
-        reason: "no success in 10 attempts; the last one: busy: try later".into(),
+        reason: "no success in 10 attempts; the last attempt: busy: try later".into(),
+        dead: false,
     };
     assert_eq!(story.report(1, 10, retry(None)), [gave_up, started(2, 1)]);
 }

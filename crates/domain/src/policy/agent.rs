@@ -1,6 +1,9 @@
 //! A person who answers: what they can, and how much at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,8 @@ pub struct Agent {
     pub languages: BTreeSet<LanguageId>,
     /// The desks whose conversations this agent may give to anyone, whoever has them.
     pub supervises: BTreeSet<DeskId>,
+    /// As customers read it below a mail. Without it a mail bears the business's name alone.
+    pub name: Option<Arc<str>>,
 }
 
 /// How much an agent may hold (offers included) at once.

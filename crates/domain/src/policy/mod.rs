@@ -56,6 +56,25 @@ pub struct Inbox {
     pub settings: BTreeMap<String, String>,
 }
 
+/// Whether a mail address says by its name that nobody reads there, or only a machine.
+pub fn is_nobody(address: &str) -> bool {
+    const NOBODY: [&str; 9] = [
+        "noreply",
+        "donotreply",
+        "noresponse",
+        "neverreply",
+        "nepasrepondre",
+        "nichtantworten",
+        "noresponder",
+        "mailerdaemon",
+        "nobody",
+    ];
+    let local = address.split_once('@').map_or(address, |(local, _)| local);
+    let letters: String = local.chars().filter(|c| c.is_ascii_alphabetic()).collect();
+    let letters = letters.to_ascii_lowercase();
+    NOBODY.iter().any(|nobody| letters.starts_with(nobody))
+}
+
 impl Policy {
     /// Whether a queue is open, as far as hours of a zone that is known tell.
     pub fn is_open(&self, queue: &QueueId, at: Timestamp) -> bool {

@@ -55,6 +55,12 @@ fn check_inboxes(policy: &Policy, problems: &mut Vec<Problem>) {
                 format!("there is no queue {}", inbox.queue),
             ));
         }
+        if inbox.channel == Channel::Email && policy::is_nobody(&inbox.address) {
+            problems.push(Problem::new(
+                format!("inboxes.{name}.address"),
+                "tells customers that nobody reads there, and they are to answer to it",
+            ));
+        }
         if let Some(bot) = inbox.bot.as_ref().filter(|bot| !policy.bots.contains_key(*bot)) {
             problems.push(Problem::new(format!("inboxes.{name}.bot"), format!("there is no bot {bot}")));
         }

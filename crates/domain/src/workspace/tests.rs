@@ -126,6 +126,18 @@ fn tenants_have_versions_of_their_own_and_share_the_names_of_inboxes() {
 }
 
 #[test]
+fn a_mailbox_is_one_that_customers_can_answer_to() {
+    let mut policy = sample("acme");
+    policy.inboxes.values_mut().next().unwrap().channel = Channel::Email;
+    for (address, problems) in
+        [("help@acme.test", 0), ("No-Reply@acme.test", 1), ("do_not_reply+x@acme.test", 1)]
+    {
+        policy.inboxes.values_mut().next().unwrap().address = address.into();
+        assert_eq!(check(&policy).len(), problems, "{address}: {:?}", check(&policy));
+    }
+}
+
+#[test]
 fn a_mailbox_is_one_tenants() {
     let mut story = Story::default();
     story.apply(sample("acme")).unwrap();

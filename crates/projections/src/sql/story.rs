@@ -78,6 +78,17 @@ pub(super) fn conversation(
         }
         Happened::OptedOut { .. } => New { author: Some(CUSTOMER), ..new(EntryKind::OptedOut) }.insert(db),
         Happened::OptedIn { .. } => New { author: Some(CUSTOMER), ..new(EntryKind::OptedIn) }.insert(db),
+        Happened::Suppressed { cause, .. } => {
+            New { detail: Some(cause.as_str().into()), ..new(EntryKind::Suppressed) }.insert(db)
+        }
+        Happened::SuppressionLifted { cause, by, .. } => {
+            let detail = match by {
+                Some(by) => format!("{} {by}", cause.as_str()).into(),
+                None => cause.as_str().into(),
+            };
+            let author = by.is_none().then_some(CUSTOMER);
+            New { author, detail: Some(detail), ..new(EntryKind::SuppressionLifted) }.insert(db)
+        }
         Happened::BotEngaged { conversation, bot, .. } => {
             own(db, *conversation, at, &Owner::Bot(bot.clone()))?;
             let author = Author::Bot(bot.clone()).to_string();
@@ -184,7 +195,7 @@ pub(super) fn conversation(
         }
         Happened::DeliveryNoted { message, progress, .. } => match progress {
             Progress::Sent { .. } => delivery(db, party, *message, DeliveryStatus::Sent, None),
-            Progress::Failed { code, reason } => {
+            Progress::Failed { code, reason, .. } => {
                 delivery(db, party, *message, DeliveryStatus::Failed, Some(&format!("{code}: {reason}")))
             }
             Progress::Unknown => delivery(db, party, *message, DeliveryStatus::Unknown, None),
@@ -369,5 +380,6 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::Reassigned => "reassigned",
         HandOffReason::Woke => "woke",
         HandOffReason::Split => "split",
+        HandOffReason::HeldBack => "held_back",
     }
 }

@@ -247,6 +247,7 @@ fn an_agent_writes_for_the_first_time_once() {
             body: sealed(),
             thread: None,
             by_person: true,
+            signed: None,
         };
         let (conversation, message) = (conversation(1), domain::MessageId([at as u8; 16]));
         floor.said(at, What::Replied { conversation, agent: agent("ann"), message, outgoing });

@@ -50,7 +50,7 @@ async fn a_story_is_told_in_order() {
     world.say(130, [assigned(id)]).await;
     world.say(140, [replied(id, 3)]).await;
     world.say(150, [receipt(2, ReceiptKind::Read)]).await;
-    let failed = Progress::Failed { code: "551".into(), reason: "not available".into() };
+    let failed = Progress::Failed { code: "551".into(), reason: "not available".into(), dead: false };
     world.say(160, [noted(3, failed)]).await;
     let reference = What::Noted {
         party: party(1),
@@ -283,6 +283,7 @@ async fn doubtful_senders_and_postbacks_are_marked() {
             sent_at,
             authenticated,
             marks: None,
+            people_only: false,
         });
     }
     world.say(100, events).await;

@@ -233,6 +233,7 @@ pub(crate) fn received(id: ConversationId, n: u8) -> What {
         sent_at: Timestamp(1),
         authenticated: true,
         marks: None,
+        people_only: false,
     }
 }
 
@@ -245,6 +246,7 @@ pub(crate) fn outgoing(id: ConversationId) -> Outgoing {
         body: Sealed { subject: id.party, bytes: Bytes::from_static(b"sealed reply") },
         thread: None,
         by_person: false,
+        signed: None,
     }
 }
 

@@ -280,6 +280,8 @@ impl Conversations {
             | What::OptedIn { .. }
             | What::TagsNoted { .. }
             | What::MarkedSpecial { .. }
+            | What::Suppressed { .. }
+            | What::SuppressionLifted { .. }
             | What::Retired { .. }
             | What::Returned { .. }
             | What::AssignmentRefused { .. }

@@ -98,6 +98,7 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        people_only: false,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))
 }

@@ -24,6 +24,7 @@ fn outgoing(party: Party) -> Outgoing {
         body: sealed(party),
         thread: None,
         by_person: true,
+        signed: None,
     }
 }
 

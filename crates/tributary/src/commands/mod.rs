@@ -8,6 +8,7 @@ pub mod topics;
 pub mod apply;
 mod remote;
 pub mod set_aside;
+pub mod suppressed;
 pub mod watch;
 
 // What is in the data directory.
@@ -56,6 +57,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Lag(args) => lag::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
             Command::SetAside(args) => set_aside::run(args).await,
+            Command::Suppressed(args) => suppressed::run(args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,
             Command::Keys(args) => keys_copy::run(args).await,

@@ -16,7 +16,7 @@ pub use keys::{Keys, KeysAt};
 pub use objects::StoreAt;
 pub use objects::{Objects, S3};
 pub use process::{Config, Listen, LogAt, Mail, Partitions, Role, Tls, TokenConfig};
-pub use secret::{Secret, Secrets};
+pub use secret::{Secret, Secrets, secret, setting};
 pub use span::Span;
 pub use strict::{Error, Layer, read};
 pub use workspace::read_workspace;

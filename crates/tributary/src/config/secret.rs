@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context as _, anyhow, bail};
+use domain::policy::Inbox;
 use serde::Deserialize;
 
 /// The secrets that one tenant's workspace may name. The operator of the process says which they are and where
@@ -26,6 +27,17 @@ impl Secrets {
         })?;
         secret.resolve().with_context(|| format!("the secret `{name}`"))
     }
+}
+
+/// What an inbox says under a key.
+pub fn setting(inbox: &Inbox, key: &str) -> Option<String> {
+    inbox.settings.get(key).cloned()
+}
+
+/// The secret that an inbox names under a key.
+pub fn secret(secrets: &Secrets, inbox: &Inbox, key: &str) -> anyhow::Result<String> {
+    let reference = setting(inbox, key).ok_or_else(|| anyhow!("the setting `{key}` is missing"))?;
+    secrets.resolve(&reference).with_context(|| format!("the setting `{key}`"))
 }
 
 /// The NAME of `secret:NAME`.

@@ -257,6 +257,17 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
                 "relay_tls",
                 "relay_user",
                 "relay_password",
+                "relay_connections",
+                "per_minute",
+                "unknown_outcome",
+                "automatic_return_path",
+                "template",
+                "sign_with",
+                "quote_intro",
+                "dkim_selector",
+                "dkim_key",
+                "dkim_selector_2",
+                "dkim_key_2",
             ];
             own.into_iter().chain(imap::SETTINGS).collect()
         }
@@ -265,7 +276,7 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 13] = [
+const SECRETS: [&str; 16] = [
     "app_secret",
     "verify_token",
     "access_token",
@@ -279,6 +290,10 @@ const SECRETS: [&str; 13] = [
     "send_token",
     "signature_secret",
     "password",
+    "dkim_key",
+    "dkim_key_2",
+    // Not secret, but a file of this machine's: a workspace must not reach any it likes.
+    "template",
 ];
 
 fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {

@@ -2,14 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
 use anyhow::{Context as _, anyhow};
 use channels::{
     Intake, Outbound, Profile, Sender, Senders,
-    email::{self, MailboxIdentity, RelayConfig, RelayTls, SmtpSender, imap, smtp::Mailboxes},
+    email::{self, MailboxIdentity, Relay, RelayConfig, SmtpSender, imap, smtp::Mailboxes},
     generic,
     http::{HttpInbox, Inboxes},
     messenger,
@@ -21,7 +21,10 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::config::{Carrier, Config, Secrets};
+use crate::{
+    config::{Carrier, Config, Secrets, secret, setting},
+    mail,
+};
 
 /// How long one call to a provider may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +37,8 @@ pub(super) struct Directory {
     pulled: watch::Sender<imap::Mailboxes>,
     outbox: Option<Arc<Outbox>>,
     outbound: Outbound,
+    /// Mailboxes that send by the same relay share its connections.
+    relays: Mutex<Vec<Weak<Relay>>>,
     public_url: String,
     config: Config,
     /// Where inboxes that connect by themselves put what comes, and how long they do.
@@ -64,6 +69,7 @@ impl Directory {
                 Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?,
             ),
             outbound: Outbound::new(PATIENCE).context("could not set up outgoing HTTP")?,
+            relays: Mutex::default(),
             public_url: public_url.or(here.map(|here| format!("http://{here}"))).unwrap_or_default(),
             config: shared.config.clone(),
             intake: Arc::new(shared.intake()),
@@ -203,9 +209,9 @@ impl Directory {
             let outbox = self.outbox.as_ref().ok_or_else(|| anyhow!("there is no sandbox"))?;
             return Ok(match inbox.channel {
                 Channel::Email => {
-                    let mailbox = mailbox();
+                    let (mailbox, head) = (mailbox(), mail::letterhead(secrets, inbox, &self.public_url)?);
                     let compose = move |message: &_| {
-                        email::compose(message, &mailbox).map_err(|error| error.to_string())
+                        email::compose(message, &mailbox, &head).map_err(|error| error.to_string())
                     };
                     Arc::new(Sandbox::email(outbox, id.as_str(), Arc::new(compose))?)
                 }
@@ -245,8 +251,25 @@ impl Directory {
                 Arc::new(twilio::TwilioSender::new(account, outbound))
             }
             Channel::Generic => self.generic_sender(secrets, inbox)?,
-            Channel::Email => Arc::new(SmtpSender::new(relay(secrets, inbox)?, mailbox())?),
+            Channel::Email => {
+                let relay = self.relay(mail::relay(secrets, inbox)?);
+                // Where this process happens to listen is no address for customers.
+                let public_url = self.config.public_url.as_deref().unwrap_or_default();
+                let head = mail::letterhead(secrets, inbox, public_url)?;
+                Arc::new(SmtpSender::over(relay, mailbox(), head, mail::manners(inbox)?)?)
+            }
         })
+    }
+
+    fn relay(&self, config: RelayConfig) -> Arc<Relay> {
+        let relays = &mut *self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        relays.retain(|relay| relay.strong_count() > 0);
+        if let Some(known) = relays.iter().filter_map(Weak::upgrade).find(|relay| *relay.config() == config) {
+            return known;
+        }
+        let relay = Arc::new(Relay::new(config));
+        relays.push(Arc::downgrade(&relay));
+        relay
     }
 }
 
@@ -256,27 +279,6 @@ fn profile(inbox: &Inbox) -> anyhow::Result<Profile> {
 
 fn wrong((key, why): (&'static str, String)) -> anyhow::Error {
     anyhow!("the setting `{key}`: {why}")
-}
-
-fn relay(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<RelayConfig> {
-    let relay =
-        setting(inbox, "relay").ok_or_else(|| anyhow!("the setting `relay` (HOST:PORT) is missing"))?;
-    let (host, port) = relay.rsplit_once(':').ok_or_else(|| anyhow!("`relay` is HOST:PORT"))?;
-    let domain = inbox.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let mut config = RelayConfig::new(host, port.parse().context("the port of `relay`")?, domain);
-    config.tls = match setting(inbox, "relay_tls").as_deref() {
-        None | Some("starttls") => RelayTls::Required,
-        Some("if_offered") => RelayTls::IfOffered,
-        Some("tls") => RelayTls::Implicit,
-        Some("none") => RelayTls::None,
-        Some(other) => {
-            anyhow::bail!("relay_tls = {other:?}: it is `starttls`, `if_offered`, `tls` or `none`")
-        }
-    };
-    if let Some(user) = setting(inbox, "relay_user") {
-        config.credentials = Some((user, secret(secrets, inbox, "relay_password")?));
-    }
-    Ok(config)
 }
 
 fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Mailbox>> {
@@ -305,15 +307,6 @@ fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {
         Channel::Whatsapp => messenger::Kind::Whatsapp,
         other => anyhow::bail!("{} is not one of Meta's channels", other.as_str()),
     })
-}
-
-fn setting(inbox: &Inbox, key: &str) -> Option<String> {
-    inbox.settings.get(key).cloned()
-}
-
-fn secret(secrets: &Secrets, inbox: &Inbox, key: &str) -> anyhow::Result<String> {
-    let reference = setting(inbox, key).ok_or_else(|| anyhow!("the setting `{key}` is missing"))?;
-    secrets.resolve(&reference).with_context(|| format!("the setting `{key}`"))
 }
 
 impl Inboxes for Directory {

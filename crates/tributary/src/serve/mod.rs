@@ -237,7 +237,8 @@ fn start_channels(
     let intake = Arc::new(shared.intake());
     if let Some(listener) = http {
         let router =
-            channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default());
+            channels::http::router(intake.clone(), directory.clone(), channels::http::Limits::default())
+                .merge(channels::http::unsubscribe(intake.clone()));
         let serving = channels::http::serve(listener, router, stages.edges.clone());
         stages.spawn_edge("http", serving);
     }

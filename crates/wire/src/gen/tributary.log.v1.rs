@@ -76,6 +76,9 @@ pub struct Outgoing {
     pub thread: ::core::option::Option<ThreadOf>,
     #[prost(bool, tag = "7")]
     pub by_person: bool,
+    /// The person's name, for customers.
+    #[prost(string, optional, tag = "48")]
+    pub signed: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// The customer's message whose thread an answer stands in.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -108,6 +111,9 @@ pub mod progress {
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub reason: ::prost::alloc::string::String,
+        /// The address itself is dead.
+        #[prost(bool, tag = "43")]
+        pub dead: bool,
     }
     /// It may or may not have reached the provider.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -424,6 +430,7 @@ pub enum Code {
     Conflict = 9,
     Forbidden = 10,
     Internal = 11,
+    Suppressed = 52,
 }
 impl Code {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -444,6 +451,7 @@ impl Code {
             Self::Conflict => "CODE_CONFLICT",
             Self::Forbidden => "CODE_FORBIDDEN",
             Self::Internal => "CODE_INTERNAL",
+            Self::Suppressed => "CODE_SUPPRESSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -461,6 +469,7 @@ impl Code {
             "CODE_CONFLICT" => Some(Self::Conflict),
             "CODE_FORBIDDEN" => Some(Self::Forbidden),
             "CODE_INTERNAL" => Some(Self::Internal),
+            "CODE_SUPPRESSED" => Some(Self::Suppressed),
             _ => None,
         }
     }
@@ -667,6 +676,9 @@ pub struct Attachment {
     pub content_type: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// The file itself, where a message of ours brings it along.
+    #[prost(bytes = "bytes", optional, tag = "45")]
+    pub data: ::core::option::Option<::prost::bytes::Bytes>,
 }
 /// What an answer by e-mail must repeat to stand in the customer's thread.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -678,6 +690,12 @@ pub struct MailThread {
     pub message_id: ::prost::alloc::string::String,
     #[prost(string, repeated, tag = "3")]
     pub references: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How what is answered begins.
+    #[prost(string, tag = "44")]
+    pub quote: ::prost::alloc::string::String,
+    /// When that was written.
+    #[prost(int64, optional, tag = "45")]
+    pub written_at: ::core::option::Option<i64>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -998,6 +1016,9 @@ pub struct Agent {
     /// TENANT/DESK: whose conversations this agent may give to anyone.
     #[prost(string, repeated, tag = "5")]
     pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// As customers read it.
+    #[prost(string, optional, tag = "46")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// How much an agent may hold at once.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1153,7 +1174,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1198,6 +1219,30 @@ pub mod conversation_command {
         pub content: ::core::option::Option<super::Sealed>,
         #[prost(int64, tag = "5")]
         pub at: i64,
+        /// It shows that nothing should be sent there any more.
+        #[prost(enumeration = "super::Suppression", optional, tag = "46")]
+        pub suppresses: ::core::option::Option<i32>,
+    }
+    /// Nothing should be sent there any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Suppress {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Suppression", tag = "3")]
+        pub cause: i32,
+    }
+    /// An operator knows better.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct LiftSuppression {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// Who asks.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
     }
     /// A message of ours arrived, was read, or failed after the provider had taken it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1561,6 +1606,11 @@ pub mod conversation_command {
         Split(Split),
         #[prost(message, tag = "104")]
         Join(Join),
+        /// Addresses that nothing is sent to.
+        #[prost(message, tag = "123")]
+        Suppress(Suppress),
+        #[prost(message, tag = "124")]
+        LiftSuppression(LiftSuppression),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -1586,6 +1636,9 @@ pub struct Received {
     /// E-mail: the conversation that a reference of ours in it names.
     #[prost(message, optional, tag = "8")]
     pub placed: ::core::option::Option<ConversationId>,
+    /// E-mail: only a person may answer it.
+    #[prost(bool, tag = "49")]
+    pub people_only: bool,
     /// E-mail whose sender may be anyone: the party of the address, where it is known again should it come a second time.
     #[prost(bytes = "bytes", optional, tag = "29")]
     pub home: ::core::option::Option<::prost::bytes::Bytes>,
@@ -1692,7 +1745,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -1742,6 +1795,9 @@ pub mod conversation_what {
         /// E-mail: what later mails are told to belong to this one by.
         #[prost(message, optional, tag = "28")]
         pub marks: ::core::option::Option<super::MailMarks>,
+        /// Only a person may answer it.
+        #[prost(bool, tag = "48")]
+        pub people_only: bool,
     }
     /// Something that is no message happened at the customer's address.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1818,6 +1874,25 @@ pub mod conversation_what {
     pub struct OptedIn {
         #[prost(bytes = "bytes", tag = "1")]
         pub party: ::prost::bytes::Bytes,
+    }
+    /// Nothing is sent to the customer's address from here on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Suppressed {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Suppression", tag = "2")]
+        pub cause: i32,
+    }
+    /// That cause is none any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct SuppressionLifted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Suppression", tag = "2")]
+        pub cause: i32,
+        /// The operator who lifted it; absent where the customer wrote.
+        #[prost(string, optional, tag = "3")]
+        pub by: ::core::option::Option<::prost::alloc::string::String>,
     }
     /// Nothing was under way for the customer for some time: it leaves memory.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2249,6 +2324,11 @@ pub mod conversation_what {
         Split(Split),
         #[prost(message, tag = "124")]
         Joined(Joined),
+        /// Addresses that nothing is sent to.
+        #[prost(message, tag = "143")]
+        Suppressed(Suppressed),
+        #[prost(message, tag = "144")]
+        SuppressionLifted(SuppressionLifted),
     }
 }
 /// All that is known of a customer for whom nothing is under way.
@@ -2278,6 +2358,20 @@ pub struct Tombstone {
     /// Earlier conversations by mail, oldest first.
     #[prost(message, repeated, tag = "28")]
     pub earlier: ::prost::alloc::vec::Vec<ClosedConversation>,
+    /// Why nothing is sent there, in the order it came.
+    #[prost(enumeration = "Suppression", repeated, tag = "48")]
+    pub suppressed: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, optional, tag = "49")]
+    pub automatic: ::core::option::Option<AutomaticAnswers>,
+}
+/// What was sent by mail without a person, since a person last wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AutomaticAnswers {
+    /// When the last left.
+    #[prost(int64, tag = "1")]
+    pub at: i64,
+    #[prost(uint32, tag = "2")]
+    pub in_a_row: u32,
 }
 /// An agent who had a conversation with the customer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2384,6 +2478,42 @@ pub mod closer {
         Customer(Customer),
     }
 }
+/// Why nothing is sent to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Suppression {
+    Unspecified = 0,
+    /// Mail came back: there is nobody.
+    DeadAddress = 1,
+    /// The customer called a mail of ours spam.
+    Complaint = 2,
+    /// The customer wants answers only.
+    Unsubscribed = 3,
+}
+impl Suppression {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SUPPRESSION_UNSPECIFIED",
+            Self::DeadAddress => "SUPPRESSION_DEAD_ADDRESS",
+            Self::Complaint => "SUPPRESSION_COMPLAINT",
+            Self::Unsubscribed => "SUPPRESSION_UNSUBSCRIBED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SUPPRESSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "SUPPRESSION_DEAD_ADDRESS" => Some(Self::DeadAddress),
+            "SUPPRESSION_COMPLAINT" => Some(Self::Complaint),
+            "SUPPRESSION_UNSUBSCRIBED" => Some(Self::Unsubscribed),
+            _ => None,
+        }
+    }
+}
 /// Why a conversation went from a bot to people, or from one person to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2399,6 +2529,7 @@ pub enum HandOffReason {
     Reassigned = 8,
     Woke = 9,
     Split = 30,
+    HeldBack = 50,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2418,6 +2549,7 @@ impl HandOffReason {
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
             Self::Split => "HAND_OFF_REASON_SPLIT",
+            Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2434,6 +2566,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
+            "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
             _ => None,
         }
     }
@@ -2593,6 +2726,9 @@ pub mod outcome {
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
         pub reason: ::prost::alloc::string::String,
+        /// The address itself is dead.
+        #[prost(bool, tag = "43")]
+        pub dead: bool,
     }
     /// Perhaps taken.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2680,6 +2816,9 @@ pub mod delivery_event {
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "5")]
         pub reason: ::prost::alloc::string::String,
+        /// The address itself is dead.
+        #[prost(bool, tag = "46")]
+        pub dead: bool,
     }
     /// The outcome of the attempt is not known yet.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

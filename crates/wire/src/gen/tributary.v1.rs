@@ -71,6 +71,10 @@ pub struct Attachment {
     pub content_type: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// The file itself, on an agent's or bot's message by e-mail; other channels take an attachment by its `url` only. All
+    /// files of a message may be 2 MiB together. Not shown when a message is read.
+    #[prost(bytes = "bytes", optional, tag = "45")]
+    pub data: ::core::option::Option<::prost::bytes::Bytes>,
 }
 /// A message's content, as far as the caller may see it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -128,7 +132,7 @@ pub struct Accepted {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rejected {
     /// Stable, for programs: `not_found`, `not_owner`, `stale`, `closed`, `opted_out`, `offer_ended`, `not_present`,
-    /// `invalid`, `conflict`, `forbidden`, `internal`. New codes may come.
+    /// `invalid`, `conflict`, `forbidden`, `internal`, `suppressed`. New codes may come.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
     /// One sentence, for people.
@@ -1666,6 +1670,9 @@ pub mod policy {
         /// The desks (TENANT/DESK) that this agent supervises: the agent may take or reassign their conversations.
         #[prost(string, repeated, tag = "7")]
         pub supervises: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// As customers read it below a mail; empty: a mail bears the business's name alone.
+        #[prost(string, tag = "48")]
+        pub name: ::prost::alloc::string::String,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Bot {
@@ -2280,12 +2287,22 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
 pub mod event {
+    /// Nothing is sent to the customer's address from here on, or that cause is none any more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Suppressed {
+        /// `dead_address` (mail came back), `complaint` or `unsubscribed` (answers are sent all the same). More may come.
+        #[prost(string, tag = "1")]
+        pub cause: ::prost::alloc::string::String,
+        /// The operator who lifted it; empty where the customer wrote.
+        #[prost(string, tag = "2")]
+        pub by: ::prost::alloc::string::String,
+    }
     /// An agent took what the customer wrote from this message on, and what was answered since, into a conversation that was
     /// opened for it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2924,6 +2941,11 @@ pub mod event {
         Split(Split),
         #[prost(message, tag = "166")]
         Joined(Joined),
+        /// Addresses that nothing is sent to.
+        #[prost(message, tag = "185")]
+        Suppressed(Suppressed),
+        #[prost(message, tag = "186")]
+        SuppressionLifted(Suppressed),
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3023,6 +3045,8 @@ pub enum HandOffReason {
     Woke = 9,
     /// An agent split it off.
     Split = 30,
+    /// The bot may not answer by mail by itself again so soon, or only a person may.
+    HeldBack = 50,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -3042,6 +3066,7 @@ impl HandOffReason {
             Self::Reassigned => "HAND_OFF_REASON_REASSIGNED",
             Self::Woke => "HAND_OFF_REASON_WOKE",
             Self::Split => "HAND_OFF_REASON_SPLIT",
+            Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3058,6 +3083,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_REASSIGNED" => Some(Self::Reassigned),
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
+            "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
             _ => None,
         }
     }
@@ -4575,6 +4601,23 @@ pub mod desk_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftSuppressionRequest {
+    /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
+    #[prost(string, tag = "1")]
+    pub command_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub inbox: ::prost::alloc::string::String,
+    /// The customer's address on the inbox's channel.
+    #[prost(string, tag = "3")]
+    pub address: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftSuppressionResponse {
+    /// Where the decision stands in its partition of the log.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSetAsideRequest {
     /// The `next` of the page before; empty for the first.
     #[prost(string, tag = "1")]
@@ -4833,6 +4876,32 @@ pub mod operator_client {
                 .insert(GrpcMethod::new("tributary.v1.Operator", "ReplaySetAside"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sends to an address again whose mail came back, who complained, or who unsubscribed. Done once it is decided; an
+        /// address that nothing was held back from is no error, one that is not known in the inbox is refused as `not_found`.
+        pub async fn lift_suppression(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LiftSuppressionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LiftSuppressionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Operator/LiftSuppression",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Operator", "LiftSuppression"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4874,6 +4943,15 @@ pub mod operator_server {
             request: tonic::Request<super::ReplaySetAsideRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ReplaySetAsideResponse>,
+            tonic::Status,
+        >;
+        /// Sends to an address again whose mail came back, who complained, or who unsubscribed. Done once it is decided; an
+        /// address that nothing was held back from is no error, one that is not known in the inbox is refused as `not_found`.
+        async fn lift_suppression(
+            &self,
+            request: tonic::Request<super::LiftSuppressionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LiftSuppressionResponse>,
             tonic::Status,
         >;
     }
@@ -5074,6 +5152,51 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReplaySetAsideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tributary.v1.Operator/LiftSuppression" => {
+                    #[allow(non_camel_case_types)]
+                    struct LiftSuppressionSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::LiftSuppressionRequest>
+                    for LiftSuppressionSvc<T> {
+                        type Response = super::LiftSuppressionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LiftSuppressionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::lift_suppression(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LiftSuppressionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

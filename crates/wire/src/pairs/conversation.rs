@@ -1,14 +1,17 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent, Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent,
+    Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at },
+    Note { from, kind, message, content, at, suppresses },
+    Suppress { tenant, party, cause },
+    LiftSuppression { tenant, party, by },
     Receipt { party, kind, provider_id, watermark, at, reason },
     OptOut { from },
     OptIn { from },
@@ -40,7 +43,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 
 message! {
     Received => Received {
-        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers,
+        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
     }
     Marks => MailMarks { id, topic }
 }
@@ -65,7 +68,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks },
+    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
     Noted { party, kind, message, content, at },
     ReceiptNoted { conversation, kind, message, at, reason },
     ReceiptKept { party, provider_id, kind, at, reason },
@@ -73,6 +76,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedOut { party },
     OptedIn { party },
     TagsNoted { party, tags },
+    Suppressed { party, cause },
+    SuppressionLifted { party, cause, by },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -106,7 +111,10 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 }}
 
 message! {
-    Tombstone => Tombstone { channel, address, opted_out, latest, sent, early, known_by, earlier, tags }
+    Tombstone => Tombstone {
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+    }
+    Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     Mails => KnownMails { received, topic, goes_on_in }
@@ -124,7 +132,9 @@ choice! { domain::conversation::Closer => Closer, closer {
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
+        HeldBack,
     }
+    domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }

@@ -17,7 +17,7 @@ choice! { domain::delivery::Command => DeliveryCommand, delivery_command {
 choice! { domain::delivery::Outcome => Outcome, outcome {
     Sent { provider_id },
     Retry { code, reason, after },
-    Refused { code, reason },
+    Refused { code, reason, dead },
     Unknown { reason, resend },
 }}
 
@@ -26,7 +26,7 @@ choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
     SendStarted { message, attempt },
     Sent { conversation, message, attempt, provider_id },
     RetryScheduled { message, attempt, due, code, reason },
-    Failed { conversation, message, attempt, code, reason },
+    Failed { conversation, message, attempt, code, reason, dead },
     OutcomeLost { message, attempt },
     OutcomeUnknown { conversation, message, attempt, reason },
     MailboxMarked { inbox, mark },

@@ -14,14 +14,14 @@ message! {
     OfferId => OfferId { desk, number }
     Sealed => Sealed { subject, bytes }
     Correspondent => Correspondent { tenant, inbox, channel, party, address }
-    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person }
+    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     ThreadOf => ThreadOf { message, thread }
     Rejection => Rejection { code, detail }
 }
 
 choice! { domain::conversation::Progress => Progress, progress {
     Sent { provider_id },
-    Failed { code, reason },
+    Failed { code, reason, dead },
     Unknown {},
 }}
 
@@ -36,5 +36,6 @@ enumeration! {
     domain::desk::Presence => Presence { Available, Away, Offline }
     domain::Code => Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
+        Suppressed,
     }
 }

@@ -28,7 +28,7 @@ message! {
     Relaxation => Relaxation { after, needs }
     Overflow => Overflow { to, after, refusals }
     Sticky => Sticky { within, grace }
-    Agent => Agent { queues, capacity, skills, languages, supervises }
+    Agent => Agent { queues, capacity, skills, languages, supervises, name }
     Capacity => Capacity { total, per_channel, weights }
     Bot => Bot { answer_within, kind }
     Flow => Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }

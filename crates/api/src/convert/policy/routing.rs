@@ -116,6 +116,7 @@ pub(super) fn agent_message(agent: &Agent) -> doc::Agent {
         skills: agent.skills.iter().map(|(skill, level)| (skill.to_string(), (*level).into())).collect(),
         languages: agent.languages.iter().map(ToString::to_string).collect(),
         supervises: agent.supervises.iter().map(ToString::to_string).collect(),
+        name: agent.name.as_deref().unwrap_or_default().to_owned(),
     }
 }
 
@@ -131,6 +132,7 @@ pub(super) fn agent(at: &str, agent: doc::Agent) -> Result<Agent, Rejection> {
         skills: levels(&format!("{at}.skills"), agent.skills)?,
         languages: names(&format!("{at}.languages"), &agent.languages)?,
         supervises: names(&format!("{at}.supervises"), &agent.supervises)?,
+        name: (!agent.name.is_empty()).then(|| agent.name.as_str().into()),
     })
 }
 

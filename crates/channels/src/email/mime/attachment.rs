@@ -35,6 +35,7 @@ fn attachment(part: &MessagePart<'_>) -> Attachment {
         url: None,
         name: part.attachment_name().and_then(|name| file_name(&head::decode_value(name))),
         content_type,
+        data: None,
     }
 }
 

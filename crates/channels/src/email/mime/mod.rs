@@ -81,6 +81,11 @@ impl Parsed<'_> {
         DateTime::parse_rfc822(raw.rsplit_once(';')?.1.trim())
     }
 
+    /// How many servers say that they passed it on.
+    pub(super) fn hops(&self) -> usize {
+        self.message.headers().iter().filter(|field| field.name == HeaderName::Received).count()
+    }
+
     /// A field as it is written, in one line.
     pub(super) fn raw(&self, name: &'static str) -> Option<&str> {
         self.message.header_raw(HeaderName::from(name)).map(str::trim)

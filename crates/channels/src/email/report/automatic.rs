@@ -47,6 +47,9 @@ pub(super) fn reason(mail: &Parsed<'_>) -> Option<&'static str> {
     {
         return Some("an automatic answer");
     }
+    if mail.hops() > MOST_HOPS {
+        return Some("it was passed on too often: it may be going in circles");
+    }
     match first_word("Precedence").as_deref() {
         Some("auto_reply" | "auto-reply") => return Some("an automatic answer"),
         Some("bulk" | "junk") => return Some("bulk mail"),
@@ -58,6 +61,22 @@ pub(super) fn reason(mail: &Parsed<'_>) -> Option<&'static str> {
     // Of a report that is no bounce and no complaint, only notices that a mail was read are left (RFC 8098).
     let kind = mail.message.content_type()?;
     (kind.ctype() == "multipart" && kind.subtype() == Some("report")).then_some("a report")
+}
+
+/// A mail is passed on from server to server this often at most (RFC 5321 section 6.3 wants 100 or more before a server
+/// refuses one; none that is not going in circles comes near).
+const MOST_HOPS: usize = 50;
+
+/// Whether no machine may answer what a person seems to have written: it came over a list, or from an address at which nobody
+/// reads (RFC 3834 section 2).
+pub(in crate::email) fn people_only(mail: &Parsed<'_>, from: Option<&str>) -> bool {
+    let list = ["List-Id", "List-Post", "List-Unsubscribe"].iter().any(|name| mail.raw(name).is_some());
+    let precedence = mail.raw("Precedence").is_some_and(|value| value.eq_ignore_ascii_case("list"));
+    let nobody = from.is_some_and(|from| {
+        let local = from.split_once('@').map_or(from, |(local, _)| local);
+        domain::policy::is_nobody(from) || local.starts_with("owner-") || local.ends_with("-request")
+    });
+    list || precedence || nobody
 }
 
 fn is_answer(subject: &str) -> bool {

@@ -21,6 +21,7 @@ mod phrases;
 mod told;
 mod verdict;
 
+pub(super) use automatic::people_only;
 pub use cause::Cause;
 pub use verdict::Bounced;
 
@@ -310,4 +311,9 @@ fn original(mail: &Parsed<'_>, copy: &str) -> Original {
     // Some servers write it as an answer to our mail.
     found.id = found.id.or_else(|| mail.ids("In-Reply-To").into_iter().next());
     found
+}
+
+/// What a server's reply to a mail of ours says of its recipient.
+pub(super) fn of_reply(status: u16, text: &str) -> Bounced {
+    Evidence { diagnostic: Some(format!("{status} {text}")), ..Evidence::default() }.judge()
 }

@@ -1,12 +1,18 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::email::{Envelope, MailboxIdentity, compose, normalize};
+use crate::email::{Envelope, Letterhead, MailboxIdentity, SignWith, compose, normalize};
 use crate::{Attachment, Fact, FactKind, Outgoing, Thread};
 
 const REFERENCE: &str = "0123456789abcdefghijklmnopqrstuv";
 
 fn identity() -> MailboxIdentity {
     MailboxIdentity { name: Some("Example Support".into()), address: "support@example.test".into() }
+}
+
+fn letterhead() -> Letterhead {
+    let quote_intro = Some("On {date}, {address} wrote:".into());
+    Letterhead { quote_intro, public_url: Some("https://hooks.example.test".into()), ..Letterhead::default() }
 }
 
 fn outgoing(text: &str) -> Outgoing {
@@ -23,12 +29,16 @@ fn outgoing(text: &str) -> Outgoing {
             in_reply_to: Some("q1w2e3@customer.test".into()),
             references: vec!["first@customer.test".into()],
             reference: REFERENCE.into(),
+            quote: "Where is it?\n\nAna".into(),
+            written_at: Some(1_772_529_000_000),
+            signed: Some("Ann Berg".into()),
+            unsubscribe: None,
         }),
     }
 }
 
 fn written(message: &Outgoing) -> String {
-    String::from_utf8(compose(message, &identity()).unwrap()).unwrap()
+    String::from_utf8(compose(message, &identity(), &letterhead()).unwrap()).unwrap()
 }
 
 fn back(message: &Outgoing) -> Fact {
@@ -60,14 +70,81 @@ fn what_leaves_can_be_read_back() {
             vec!["first@customer.test".to_owned(), "q1w2e3@customer.test".to_owned()],
         )
     );
-    assert_eq!(compose(&message, &identity()).unwrap(), compose(&message, &identity()).unwrap());
+    assert_eq!(written(&message), written(&message));
 }
 
 #[test]
 fn a_bots_answer_says_that_it_is_one() {
     let message = Outgoing { by_person: false, ..outgoing("hi") };
     assert!(written(&message).contains("\r\nAuto-Submitted: auto-replied\r\n"));
-    assert!(!written(&outgoing("hi")).contains("Auto-Submitted"));
+    assert!(written(&message).contains("\r\nX-Auto-Response-Suppress: All\r\n"));
+    assert!(!written(&outgoing("hi")).contains("Auto-"));
+    let unasked = Outgoing { thread: None, ..message };
+    assert!(written(&unasked).contains("\r\nAuto-Submitted: auto-generated\r\n"));
+}
+
+#[test]
+fn an_agent_signs_as_the_business_wants() {
+    let signed = |sign_with| {
+        let head = Letterhead { sign_with, ..letterhead() };
+        let mail = compose(&outgoing("hi"), &identity(), &head).unwrap();
+        normalize(None, &mail, None).unwrap().remove(0).mail.unwrap().body.unwrap()
+    };
+    let begins = |body: &str, lines: &str| assert!(body.starts_with(lines), "{body}");
+    begins(&signed(SignWith::Name), "hi\n\n-- \nAnn Berg\nExample Support\n\nOn 2026-03-03 ");
+    begins(&signed(SignWith::Initials), "hi\n\n-- \nA. B.\nExample Support\n");
+    begins(&signed(SignWith::Nothing), "hi\n\n-- \nExample Support\n");
+}
+
+#[test]
+fn what_is_answered_is_quoted_and_folded() {
+    let fact = back(&outgoing("It left today."));
+    assert_eq!(fact.text.as_deref(), Some("It left today."));
+    let body = fact.mail.unwrap().body.unwrap();
+    let quote = "On 2026-03-03 09:10 UTC, ana@customer.test wrote:\n> Where is it?\n>\n> Ana";
+    assert!(body.contains(quote), "{body}");
+    let bare = Letterhead { quote_intro: None, ..letterhead() };
+    let bare = String::from_utf8(compose(&outgoing("hi"), &identity(), &bare).unwrap()).unwrap();
+    assert!(!bare.contains("Where is it?"));
+}
+
+#[test]
+fn files_are_brought_along() {
+    let file = |name: &str, kind: &str, data: &'static [u8]| Attachment {
+        kind: "file".into(),
+        content_type: Some(kind.into()),
+        name: Some(name.into()),
+        data: Some(Bytes::from_static(data)),
+        ..Attachment::default()
+    };
+    let attachments = vec![
+        file("Rechnung März.pdf", "application/pdf", b"%PDF-1.7\n\x00\xff"),
+        file("mail.eml", "message/rfc822", b"From: x@x.test\r\n\r\nhello"),
+        file("a\r\nX-Evil: 1", "no type", b"x"),
+    ];
+    let message = Outgoing { attachments, ..outgoing("See the files.") };
+    let mail = written(&message);
+    assert!(!mail.contains("\r\nX-Evil"), "{mail}");
+    let fact = back(&message);
+    assert_eq!(fact.text.as_deref(), Some("See the files."));
+    let names: Vec<_> = fact.attachments.iter().filter_map(|file| file.name.as_deref()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names[0], "Rechnung März.pdf");
+    assert_eq!(fact.attachments[0].content_type.as_deref(), Some("application/pdf"));
+}
+
+#[test]
+fn what_is_no_answer_can_be_unsubscribed_from() {
+    let thread =
+        Thread { unsubscribe: Some("abc123".into()), reference: REFERENCE.into(), ..Thread::default() };
+    let mail = written(&Outgoing { thread: Some(thread), ..outgoing("News.") });
+    for field in [
+        "List-Unsubscribe: <https://hooks.example.test/unsubscribe/abc123>\r\n",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+    ] {
+        assert!(mail.contains(field), "{mail}");
+    }
+    assert!(!written(&outgoing("An answer.")).contains("List-Unsubscribe"));
 }
 
 #[test]
@@ -128,7 +205,8 @@ fn long_lines_are_folded_for_the_way_and_come_back_whole() {
 #[test]
 fn addresses_that_are_none_are_errors() {
     for to in ["", "nobody", "a@", "a b@x.test", "a@x.test\r\nBcc: all@x.test"] {
-        let error = compose(&Outgoing { to: to.into(), ..outgoing("x") }, &identity()).unwrap_err();
+        let error =
+            compose(&Outgoing { to: to.into(), ..outgoing("x") }, &identity(), &letterhead()).unwrap_err();
         assert!(error.to_string().starts_with("cannot read the address"), "{to}");
         assert!(!error.to_string().contains('\n'));
     }
@@ -147,13 +225,16 @@ proptest! {
         subject in ".*[\\r\\n]{0,3}Bcc: x@x.test.*", id in "[a-z<>@\\r\\n :]{0,20}", name in "\\PC*[\\r\\n]?.*",
         key in "[a-z\\r\\n@<>]{0,9}", reference in "[0-9a-v]{0,70}", text in "\\PC*", at in any::<i64>(),
     ) {
-        let thread = Thread { subject, in_reply_to: Some(id.clone()), references: vec![id], reference };
+        let unsubscribe = Some(id.clone());
+        let thread = Thread {
+            subject, in_reply_to: Some(id.clone()), references: vec![id], reference, unsubscribe, ..Thread::default()
+        };
         let message = Outgoing { key, text, at, thread: Some(thread), ..outgoing("") };
-        let mail = compose(&message, &MailboxIdentity { name: Some(name), ..identity() }).unwrap();
+        let mail = compose(&message, &MailboxIdentity { name: Some(name), ..identity() }, &letterhead()).unwrap();
         let mail = String::from_utf8(mail).unwrap();
         prop_assert!(mail.is_ascii());
         let known = ["From", "To", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To", "References",
-            "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+            "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "List-Unsubscribe", "List-Unsubscribe-Post"];
         for name in header_names(&mail) {
             prop_assert!(known.contains(&name), "{} in {}", name, mail);
         }
@@ -164,6 +245,6 @@ proptest! {
     fn any_text_comes_back_whole(text in "[ -~äß日\\n]{0,300}") {
         let fact = back(&outgoing(&text));
         let body = fact.mail.unwrap().body.unwrap_or_default();
-        prop_assert_eq!(body.trim_end(), text.trim_end());
+        prop_assert!(body.starts_with(text.trim_end()), "{body:?}");
     }
 }

@@ -8,6 +8,7 @@ mod customers;
 mod mail;
 mod memory;
 mod receipts;
+mod silence;
 mod snooze;
 mod special;
 mod supervisors;

@@ -76,6 +76,16 @@ impl Story {
         self.outcome.expect("something was asked").expect("it is not refused")
     }
 
+    /// Whatever follows; the story goes on from there.
+    #[track_caller]
+    pub(super) fn and_tell(mut self) -> (Self, Vec<Event>) {
+        let events = self.outcome.take().expect("something was asked").expect("it is not refused");
+        for event in &events {
+            Decider::evolve(&mut self.state, self.now, event);
+        }
+        (self, events)
+    }
+
     /// Exactly this follows; the story goes on from there.
     #[track_caller]
     pub(super) fn then<const N: usize>(mut self, expected: [What; N]) -> Self {
@@ -135,6 +145,7 @@ pub(super) fn received(n: u128) -> Received {
         home: None,
         marks: None,
         answers: Answers::default(),
+        people_only: false,
     }
 }
 
@@ -235,6 +246,7 @@ pub(super) fn message_received(number: u32, n: u128) -> What {
         sent_at: seconds(0),
         authenticated: true,
         marks: None,
+        people_only: false,
     }
 }
 
@@ -262,6 +274,7 @@ pub(super) fn outgoing(n: u128, by_person: bool, thread: Option<ThreadOf>) -> Ou
         body: sealed(1, n),
         thread,
         by_person,
+        signed: None,
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn received(n: u8) -> What {
         sent_at: Timestamp(0),
         authenticated: true,
         marks: None,
+        people_only: false,
     }
 }
 
@@ -106,6 +107,7 @@ pub(super) fn outgoing() -> Outgoing {
         body: sealed(CUSTOMER),
         thread: None,
         by_person: false,
+        signed: None,
     }
 }
 

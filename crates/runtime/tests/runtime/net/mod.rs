@@ -184,6 +184,8 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             known_by: None,
             earlier: Vec::new(),
             tags: domain::Tags::default(),
+            suppressed: Vec::new(),
+            automatic: None,
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };

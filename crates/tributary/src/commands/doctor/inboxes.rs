@@ -5,7 +5,9 @@ use domain::{Channel, policy::Inbox};
 
 use super::{
     super::installation::{Installation, policies},
+    dns::Names,
     finding::Findings,
+    mail,
 };
 use crate::config::{Carrier, Config, Role, Secrets};
 
@@ -50,7 +52,8 @@ fn needed(inbox: &Inbox) -> &'static [(&'static str, For, bool)] {
 }
 
 /// Secrets that a channel may do without, but that must be there once they are named.
-const OPTIONAL_SECRETS: [&str; 3] = ["relay_password", "send_token", "token"];
+const OPTIONAL_SECRETS: [&str; 6] =
+    ["relay_password", "send_token", "token", "dkim_key", "dkim_key_2", "template"];
 
 pub(super) async fn examine(installation: &Installation, findings: &mut Findings) {
     if !installation.has_log() {
@@ -75,6 +78,7 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
             "`tributary apply … workspace.toml`",
         );
     }
+    let names = Names::new(installation.config.dns);
     for policy in policies.all() {
         findings
             .ok(format!("workspace {}", policy.tenant), format!("version {} is in force", policy.version));
@@ -92,6 +96,12 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
                     &error,
                     "set it in workspace.toml and apply that, or put the secret where tributary.toml says",
                 );
+            }
+            if inbox.channel == Channel::Email && !inbox.sandbox {
+                match &names {
+                    Ok(names) => mail::examine(names, &secrets, id, inbox, findings).await,
+                    Err(error) => findings.warn(&about, format!("{error:#}"), "set `dns` in tributary.toml"),
+                }
             }
         }
     }
@@ -116,6 +126,11 @@ fn problems(secrets: &Secrets, inbox: &Inbox) -> Vec<anyhow::Error> {
     }
     let optional = OPTIONAL_SECRETS.into_iter().filter_map(|key| Some((key, inbox.settings.get(key)?)));
     problems.extend(optional.filter_map(|(key, value)| unresolved(secrets, key, value)));
+    if inbox.channel == Channel::Email && problems.is_empty() {
+        problems.extend(crate::mail::letterhead(secrets, inbox, "").err());
+        problems.extend(crate::mail::manners(inbox).err());
+        problems.extend(crate::mail::relay(secrets, inbox).err().filter(|_| !inbox.sandbox));
+    }
     problems
 }
 

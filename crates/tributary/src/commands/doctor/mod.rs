@@ -2,9 +2,11 @@
 //!
 //! Looks, and changes nothing: a log or key store that is not there yet is no fault.
 
+mod dns;
 mod finding;
 mod inboxes;
 mod machine;
+mod mail;
 mod stores;
 
 use std::io::{self, Write as _};
@@ -26,7 +28,7 @@ Exit codes: 0 nothing fails (warnings are no failure), 1 something fails, 2 usag
 ///
 /// Looks at the configuration and the secrets it names, the data directory and its free space, the log and who writes
 /// it, the key store and its master key, the object stores, the read models, the ports, and the settings of every inbox
-/// in force. Prints a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing,
+/// in force; of a mailbox also what the DNS says of its domain, and whether its relay answers. Prints a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing,
 /// but that it writes a small object to each store and removes it again.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -83,6 +85,5 @@ async fn examine(installation: &Installation, findings: &mut Findings) {
     stores::read_model(installation, findings).await;
     machine::ports(config, writer.as_deref(), findings).await;
     inboxes::examine(installation, findings).await;
-    findings.skip("DNS", "the records of e-mail domains are not looked up by this version");
     findings.skip("platforms", "whether the platforms take our tokens is not asked by this version");
 }

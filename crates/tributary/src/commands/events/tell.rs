@@ -41,15 +41,23 @@ impl Tell for conversation::Decider {
             What::CustomerSeen { from, at } => seen("customer_seen", from, *at),
             What::Opened { policy_version, .. } => Told::new("opened").number("policy", *policy_version),
             What::Reopened { .. } => Told::new("reopened"),
-            What::MessageReceived { message, kind, content, thread, sent_at, authenticated, .. } => {
-                Told::new("message_received")
-                    .with("message", message)
-                    .with("kind", word(kind))
-                    .with("content", sealed(content))
-                    .maybe("thread", thread.as_ref().map(sealed))
-                    .with("sent_at", time(*sent_at))
-                    .flag("unauthenticated", !authenticated)
-            }
+            What::MessageReceived {
+                message,
+                kind,
+                content,
+                thread,
+                sent_at,
+                authenticated,
+                people_only,
+                ..
+            } => Told::new("message_received")
+                .with("message", message)
+                .with("kind", word(kind))
+                .with("content", sealed(content))
+                .maybe("thread", thread.as_ref().map(sealed))
+                .with("sent_at", time(*sent_at))
+                .flag("unauthenticated", !authenticated)
+                .flag("people_only", *people_only),
             What::Noted { party, kind, message, content, at } => Told::new("noted")
                 .with("kind", word(kind))
                 .with("party", party)
@@ -82,6 +90,13 @@ impl Tell for conversation::Decider {
             What::TagsNoted { party, tags } => {
                 Told::new("tags_noted").with("party", party).number("tags", tags.hashes().len())
             }
+            What::Suppressed { party, cause } => {
+                Told::new("suppressed").with("party", party).with("cause", cause.as_str())
+            }
+            What::SuppressionLifted { party, cause, by } => Told::new("suppression_lifted")
+                .with("party", party)
+                .with("cause", cause.as_str())
+                .maybe("by", by.as_ref()),
             What::Retired { party } => Told::new("retired").with("party", party),
             What::Returned { party, .. } => Told::new("returned").with("party", party),
             What::BotEngaged { bot, owner_epoch, .. } => {
@@ -175,8 +190,9 @@ impl Tell for conversation::Decider {
                     Progress::Sent { provider_id } => {
                         told.with("progress", "sent").with("provider_id", provider_id)
                     }
-                    Progress::Failed { code, reason } => {
-                        told.with("progress", "failed").with("code", code).with("reason", reason)
+                    Progress::Failed { code, reason, dead } => {
+                        let told = told.with("progress", "failed").flag("dead", *dead);
+                        told.with("code", code).with("reason", reason)
                     }
                     Progress::Unknown => told.with("progress", "unknown"),
                 }
@@ -229,8 +245,9 @@ impl Tell for delivery::Decider {
                 .with("due", time(*due))
                 .with("code", code)
                 .with("reason", reason),
-            Event::Failed { conversation, message, attempt, code, reason } => Told::new("failed")
+            Event::Failed { conversation, message, attempt, code, reason, dead } => Told::new("failed")
                 .on(*conversation)
+                .flag("dead", *dead)
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("code", code)
@@ -355,6 +372,7 @@ mod tests {
                 sent_at: Timestamp(0),
                 authenticated: false,
                 marks: None,
+                people_only: false,
             },
         };
         let told = conversation::Decider::tell(&event);

@@ -114,6 +114,8 @@ pub(super) struct Agent {
     languages: BTreeSet<String>,
     #[serde(default)]
     supervises: Vec<String>,
+    /// As customers read it below a mail.
+    name: Option<String>,
 }
 
 impl Queue {
@@ -187,6 +189,7 @@ impl Agent {
             skills: levels(self.skills)?,
             languages: names(self.languages)?,
             supervises: supervises?,
+            name: self.name.map(Into::into),
         })
     }
 }

@@ -20,22 +20,25 @@ structs! {
     Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
     domain::Verdict { authenticated, by, because, checks }
     domain::Check { method, result, domain, aligned, detail }
-    Attachment { kind, url, content_type, name }
-    MailThread { subject, message_id, references }
+    Attachment { kind, url, content_type, name, data }
+    MailThread { subject, message_id, references, quote, written_at }
     Announce { epoch, follows, leader, version, at }
     Point { position, epoch, seq }
     conversation::Correspondent { tenant, inbox, channel, party, address }
     conversation::Received {
-        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers,
+        from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
     }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
     conversation::Mails { received, topic, goes_on_in }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
-    conversation::Tombstone { channel, address, opted_out, latest, sent, early, known_by, earlier, tags }
+    conversation::Tombstone {
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+    }
+    conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     conversation::Sent { provider, conversation, message, at, receipt }
@@ -56,7 +59,7 @@ structs! {
     policy::Relaxation { after, needs }
     policy::Overflow { to, after, refusals }
     policy::Sticky { within, grace }
-    policy::Agent { queues, capacity, skills, languages, supervises }
+    policy::Agent { queues, capacity, skills, languages, supervises, name }
     policy::Capacity { total, per_channel, weights }
     policy::Bot { answer_within, kind }
     policy::Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
@@ -72,12 +75,15 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
+        Suppressed,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
     conversation::Command {
         Receive(received),
-        Note { from, kind, message, content, at },
+        Note { from, kind, message, content, at, suppresses },
+        Suppress { tenant, party, cause },
+        LiftSuppression { tenant, party, by },
         Receipt { party, kind, provider_id, watermark, at, reason },
         OptOut { from },
         OptIn { from },
@@ -108,7 +114,7 @@ choices! {
     }
     conversation::BotAction { Say { message, body }, HandOff { queue, special }, Close }
     conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
-    conversation::Progress { Sent { provider_id }, Failed { code, reason }, Unknown }
+    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
@@ -119,7 +125,7 @@ choices! {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
         Reopened { conversation },
-        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks },
+        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
         Noted { party, kind, message, content, at },
         ReceiptNoted { conversation, kind, message, at, reason },
         ReceiptKept { party, provider_id, kind, at, reason },
@@ -129,6 +135,8 @@ choices! {
         OptedIn { party },
         TagsNoted { party, tags },
         MarkedSpecial { conversation, special },
+        Suppressed { party, cause },
+        SuppressionLifted { party, cause, by },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
@@ -161,8 +169,10 @@ choices! {
     }
     conversation::HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
+        HeldBack,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
+    conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut, Joined }
     conversation::ConsultEnd { Said, AgentGone, Left }
 
@@ -238,7 +248,7 @@ choices! {
     delivery::Outcome {
         Sent { provider_id },
         Retry { code, reason, after },
-        Refused { code, reason },
+        Refused { code, reason, dead },
         Unknown { reason, resend },
     }
     delivery::TimerId { Retry(message) }
@@ -247,7 +257,7 @@ choices! {
         SendStarted { message, attempt },
         Sent { conversation, message, attempt, provider_id },
         RetryScheduled { message, attempt, due, code, reason },
-        Failed { conversation, message, attempt, code, reason },
+        Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
         MailboxMarked { inbox, mark },

@@ -115,6 +115,7 @@ fn an_answer_stands_in_the_thread_of_the_latest_mail() {
                     sent_at,
                     authenticated,
                     marks,
+                    people_only: false,
                 }
             }
             other => other,
@@ -151,7 +152,14 @@ fn a_mail_that_names_the_customers_own_conversation_stays() {
 fn only_what_the_customer_did_makes_the_customer_known() {
     let note = |kind| {
         let (message, content, at) = (message(1), Some(sealed(1, 1)), seconds(3));
-        let command = Command::Note { from: correspondent(1), kind, message, content: content.clone(), at };
+        let command = Command::Note {
+            from: correspondent(1),
+            kind,
+            message,
+            content: content.clone(),
+            at,
+            suppresses: None,
+        };
         (command, What::Noted { party: party(1), kind, message, content, at })
     };
     use NoteKind::*;

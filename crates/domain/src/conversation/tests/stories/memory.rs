@@ -65,8 +65,20 @@ fn all_that_is_known_is_kept() {
     let (_, returned) =
         leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }, tagged()]).at(60));
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
-    let Tombstone { channel, address, opted_out, latest, sent, early, known_by, earlier, tags } = *tombstone;
-    assert_eq!(earlier, []);
+    let Tombstone {
+        channel,
+        address,
+        opted_out,
+        latest,
+        sent,
+        early,
+        known_by,
+        earlier,
+        tags,
+        suppressed,
+        automatic,
+    } = *tombstone;
+    assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
         number: 1,

@@ -35,7 +35,7 @@ fn until(kind: ReceiptKind, second: i64) -> Command {
 
 #[test]
 fn what_became_of_a_message_is_noted() {
-    let failed = || Progress::Failed { code: "21610".into(), reason: "unsubscribed".into() };
+    let failed = || Progress::Failed { code: "21610".into(), reason: "unsubscribed".into(), dead: false };
     let what = |progress| What::DeliveryNoted { conversation: id(1), message: message(2), progress };
     with_ann()
         .when(progress(2, Progress::Sent { provider_id: "a".into() }))
@@ -49,7 +49,7 @@ fn what_became_of_a_message_is_noted() {
 
 #[test]
 fn a_customer_who_told_the_provider_to_stop_is_stopped_here_once() {
-    let failed = || Progress::Failed { code: "opted_out".into(), reason: "unsubscribed".into() };
+    let failed = || Progress::Failed { code: "opted_out".into(), reason: "unsubscribed".into(), dead: false };
     let what = |n| What::DeliveryNoted { conversation: id(1), message: message(n), progress: failed() };
     with_ann()
         .when(progress(2, failed()))
@@ -111,7 +111,7 @@ fn only_a_receipt_that_says_more_than_those_that_wait_is_kept() {
 
 #[test]
 fn a_message_that_was_not_sent_is_waited_for() {
-    let failed = Progress::Failed { code: "503".into(), reason: "try again".into() };
+    let failed = Progress::Failed { code: "503".into(), reason: "try again".into(), dead: false };
     let noted_of_2 = |progress: &Progress| What::DeliveryNoted {
         conversation: id(1),
         message: message(2),
