@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    ReceiptKind, Suppression, ThreadOf,
+    ReceiptKind, Suppression, Thread, ThreadOf,
     mails::{Earlier, Mails},
 };
 
@@ -39,6 +39,8 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// Where other applications answer, too.
+    thread: Option<Box<Thread>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -117,6 +119,7 @@ pub struct Tombstone {
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
+    pub thread: Option<Thread>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -273,6 +276,21 @@ impl Customer {
             letters: None,
             known_by: None,
             tags: None,
+            thread: None,
+        }
+    }
+
+    /// Which application answers the customer; none where no other one ever did.
+    pub fn thread(&self) -> Option<Thread> {
+        self.thread.as_deref().copied()
+    }
+
+    /// Another application has, or had, the customer's thread at that time; or this one had.
+    pub(super) fn shows_thread(&mut self, elsewhere: bool, at: Timestamp) {
+        match &mut self.thread {
+            Some(thread) => **thread = thread.shown(elsewhere, at),
+            None if elsewhere => self.thread = Some(Box::new(Thread { elsewhere, at })),
+            None => {}
         }
     }
 
@@ -355,6 +373,10 @@ impl Customer {
     pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
         let letters = self.letters.get_or_insert_default();
         letters.early.retain(|early| *early.provider_id != *provider_id);
+        if letters.sent.iter().any(|known| (known.provider, known.message) == (sent.provider, sent.message)) {
+            // It was shown to us before its sender was answered.
+            return;
+        }
         keep_newest(&mut letters.sent, sent, SENT_KEPT);
     }
 
@@ -389,6 +411,7 @@ impl Customer {
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
+            thread: self.thread(),
         })
     }
 
@@ -405,6 +428,7 @@ impl Customer {
             tags,
             suppressed,
             automatic,
+            thread,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -420,6 +444,7 @@ impl Customer {
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
+            thread: thread.map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }
