@@ -15,6 +15,7 @@ pub(crate) mod edge;
 mod item;
 mod normalize;
 mod send;
+mod shapes;
 pub mod signature;
 mod whatsapp;
 
@@ -41,6 +42,10 @@ impl Kind {
             Kind::Instagram => Channel::Instagram,
             Kind::Whatsapp => Channel::Whatsapp,
         }
+    }
+
+    pub(crate) fn of_object(object: &str) -> Option<Kind> {
+        [Kind::Messenger, Kind::Instagram, Kind::Whatsapp].into_iter().find(|kind| kind.object() == object)
     }
 
     /// What a webhook's `object` says for this kind.

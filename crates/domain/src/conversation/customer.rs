@@ -39,7 +39,7 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
-    /// Where other applications answer, too.
+    /// Where other applications may answer, too.
     thread: Option<Box<Thread>>,
 }
 
@@ -280,16 +280,17 @@ impl Customer {
         }
     }
 
-    /// Which application answers the customer; none where no other one ever did.
+    /// Which application answers the customer; none where no other one can, or ever did.
     pub fn thread(&self) -> Option<Thread> {
         self.thread.as_deref().copied()
     }
 
     /// Another application has, or had, the customer's thread at that time; or this one had.
     pub(super) fn shows_thread(&mut self, elsewhere: bool, at: Timestamp) {
+        let shared = matches!(self.endpoint.channel, Channel::Messenger | Channel::Instagram);
         match &mut self.thread {
             Some(thread) => **thread = thread.shown(elsewhere, at),
-            None if elsewhere => self.thread = Some(Box::new(Thread { elsewhere, at })),
+            None if elsewhere || shared => self.thread = Some(Box::new(Thread { elsewhere, at })),
             None => {}
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             Ok(events)
         }
         Command::HoldThread { from, elsewhere, app, note, at } => {
-            Ok(elsewhere::held(state, from, *elsewhere, app.clone(), note.clone(), *at))
+            Ok(elsewhere::held(state, context, from, *elsewhere, app.clone(), note.clone(), *at))
         }
         Command::KnowAs { from, to, moved, at } => {
             Ok(elsewhere::known_as(state, context, from, to, *moved, *at))

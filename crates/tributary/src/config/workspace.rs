@@ -236,10 +236,25 @@ fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
 pub fn known_settings(channel: Channel) -> Vec<&'static str> {
     match channel {
         Channel::Messenger | Channel::Instagram => {
-            vec!["app_secret", "verify_token", "access_token", "api_version", "base_url"]
+            vec![
+                "app_secret",
+                "app_secret_previous",
+                "verify_token",
+                "access_token",
+                "api_version",
+                "base_url",
+            ]
         }
         Channel::Whatsapp => {
-            vec!["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
+            vec![
+                "app_secret",
+                "app_secret_previous",
+                "verify_token",
+                "access_token",
+                "phone_number_id",
+                "api_version",
+                "base_url",
+            ]
         }
         Channel::Sms => {
             let twilio = ["provider", "account_sid", "auth_token", "base_url"];
@@ -276,8 +291,9 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 17] = [
     "app_secret",
+    "app_secret_previous",
     "verify_token",
     "access_token",
     "auth_token",
