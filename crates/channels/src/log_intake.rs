@@ -165,7 +165,8 @@ impl LogIntake {
             FactKind::Echo if fact.echo_of.is_some() => {
                 // Our own message, told back to us. A key of anything else is none of ours.
                 let ours = fact.echo_of.and_then(|key| key.parse().ok());
-                let (Some(message), Some(provider_id)) = (ours, fact.external_id) else { return Ok(None) };
+                let provider_id = fact.external_id.filter(|_| place.channel != Channel::Email);
+                let (Some(message), Some(provider_id)) = (ours, provider_id) else { return Ok(None) };
                 Command::Echoed { party: author.party, message, provider_id: provider_id.into() }
             }
             FactKind::Handover if fact.elsewhere.is_some() => Command::HoldThread {
