@@ -14,6 +14,7 @@
 pub(crate) mod edge;
 mod item;
 mod normalize;
+pub mod platform;
 mod send;
 pub mod signature;
 mod whatsapp;
