@@ -85,6 +85,8 @@ impl Source for conversation::Decider {
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
+            | WindowOpened { .. }
+            | ReplyHeld { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -113,6 +115,7 @@ impl Source for conversation::Decider {
             | Split { .. }
             | Joined { .. }
             | Replied { .. }
+            | HeldSent { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }

@@ -10,8 +10,9 @@ use crate::{
 };
 
 use super::{
-    ReceiptKind, Suppression, ThreadOf,
+    HeldReply, ReceiptKind, Suppression, ThreadOf, Window,
     mails::{Earlier, Mails},
+    window::Reach,
 };
 
 /// Messages of ours whose receipts can still be told apart, per customer.
@@ -39,6 +40,8 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// Chat platforms: until when the customer may be answered, and what waits for that.
+    pub(super) reach: Option<Box<Reach>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -117,6 +120,8 @@ pub struct Tombstone {
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
+    pub window: Option<Window>,
+    pub held: Vec<HeldReply>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -273,6 +278,7 @@ impl Customer {
             letters: None,
             known_by: None,
             tags: None,
+            reach: None,
         }
     }
 
@@ -389,6 +395,8 @@ impl Customer {
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
+            window: self.window(),
+            held: self.held(),
         })
     }
 
@@ -405,6 +413,8 @@ impl Customer {
             tags,
             suppressed,
             automatic,
+            window,
+            held,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -420,6 +430,7 @@ impl Customer {
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
+            reach: Reach::returned(*window, held),
             ..Customer::new(endpoint, address)
         }
     }

@@ -26,6 +26,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod window;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
@@ -39,6 +40,7 @@ pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing,
 pub use mails::{KnownMail, Mails};
 pub use special::special_problem;
 pub use state::Conversations;
+pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};
 
 use crate::{
     Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,

@@ -12,3 +12,4 @@ mod silence;
 mod snooze;
 mod special;
 mod supervisors;
+mod window;

@@ -146,6 +146,7 @@ pub(super) fn received(n: u128) -> Received {
         marks: None,
         answers: Answers::default(),
         people_only: false,
+        window: None,
     }
 }
 
@@ -178,6 +179,7 @@ pub(super) fn reply(number: u32, name: &str, assignment: u64, n: u128) -> Comman
         assignment: offer(assignment),
         message: message(n),
         body: sealed(1, n),
+        by: None,
     }
 }
 
@@ -275,6 +277,7 @@ pub(super) fn outgoing(n: u128, by_person: bool, thread: Option<ThreadOf>) -> Ou
         thread,
         by_person,
         signed: None,
+        window: None,
     }
 }
 
