@@ -1,8 +1,8 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent,
-    Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, OtherAddress,
+    Received, Sent, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -27,6 +27,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
+    NoteOthers { tenant, party, others },
+    NoteAddress { party, of },
     Consult { conversation, agent, assignment, whom, note },
     EndConsult { conversation, agent },
     Remark { conversation, agent, message, body },
@@ -76,6 +78,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedOut { party },
     OptedIn { party },
     TagsNoted { party, tags },
+    OthersNoted { party, others },
+    AddressTold { to, of },
+    AddressNoted { party, of },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
     Retired { party },
@@ -112,8 +117,10 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        others, addresses
     }
+    OtherAddress => OtherAddress { from, writable }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }

@@ -36,8 +36,10 @@ structs! {
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        others, addresses
     }
+    conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -99,6 +101,8 @@ choices! {
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
+        NoteOthers { tenant, party, others },
+        NoteAddress { party, of },
         Consult { conversation, agent, assignment, whom, note },
         EndConsult { conversation, agent },
         Remark { conversation, agent, message, body },
@@ -134,6 +138,9 @@ choices! {
         OptedOut { party },
         OptedIn { party },
         TagsNoted { party, tags },
+        OthersNoted { party, others },
+        AddressTold { to, of },
+        AddressNoted { party, of },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
@@ -275,6 +282,7 @@ choices! {
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
+        OthersTold { tenant, party, others },
     }
 
     workspace::Command { Apply(policy) }
