@@ -34,6 +34,8 @@ pub(super) fn by(number: i32, shown: Option<&pb::Rich>) -> Result<Option<ReplyBy
     match reply::By::try_from(number) {
         Ok(reply::By::Unspecified) => Ok(None),
         Ok(reply::By::Hold) => Ok(Some(ReplyBy::Hold)),
+        Ok(reply::By::Email) => Ok(Some(ReplyBy::Email)),
+        Ok(reply::By::Sms) => Ok(Some(ReplyBy::Sms)),
         Err(_) => Err(invalid(format!("`by`: {number} is none"))),
     }
 }

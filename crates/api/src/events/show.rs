@@ -101,6 +101,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Retired { .. }
                 | Returned { .. }
                 | TagsNoted { .. }
+                | OthersNoted { .. }
+                | AddressTold { .. }
+                | AddressNoted { .. }
                 | ConsultAsked { .. }
                 | ConsultFailed { .. } => return None,
                 ConsultBegan { .. } => "consult_began",
@@ -174,7 +177,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Linked { .. } => "contact_linked",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } => return None,
+            contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -200,6 +203,9 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Retired { .. }
         | Returned { .. }
         | TagsNoted { .. }
+        | OthersNoted { .. }
+        | AddressTold { .. }
+        | AddressNoted { .. }
         | ConsultAsked { .. }
         | ConsultFailed { .. } => return Ok(None),
         ConsultBegan { conversation, by, agent, note, .. } => {
@@ -398,7 +404,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         tag: tag.to_owned(),
     };
     Ok(Some(match event {
-        TagsTold { .. } => return Ok(None),
+        TagsTold { .. } | OthersTold { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),

@@ -58,10 +58,11 @@ pub(super) fn reply(
     by: Option<ReplyBy>,
 ) -> Decided {
     let (found, _) = held(state, id, agent, assignment)?;
-    if found.customer.opted_out {
+    let elsewhere = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
+    if found.customer.opted_out && !elsewhere {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
-    if let Some(rejection) = suppression::refusal(&found) {
+    if let Some(rejection) = suppression::refusal(&found).filter(|_| !elsewhere) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);
@@ -70,6 +71,18 @@ pub(super) fn reply(
     let what = match window::way(context, &found, by)? {
         Way::Send => {
             let outgoing = Outgoing { signed, ..found.outgoing(body, true) };
+            What::Replied { conversation: id, agent, message, outgoing }
+        }
+        Way::Elsewhere(other) => {
+            let outgoing = Outgoing {
+                inbox: other.inbox().clone(),
+                channel: other.channel(),
+                to: other.address(),
+                thread: None,
+                window: None,
+                signed,
+                ..found.outgoing(body, true)
+            };
             What::Replied { conversation: id, agent, message, outgoing }
         }
         Way::Hold => What::ReplyHeld { conversation: id, reply: HeldReply { agent, message, body, signed } },

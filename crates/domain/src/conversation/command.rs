@@ -10,6 +10,8 @@ use crate::{
     Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
 };
 
+use super::OtherAddress;
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
     // Facts, from the channels.
@@ -217,6 +219,17 @@ pub enum Command {
         party: Party,
         tags: Tags,
     },
+    /// Relay, from the ledger: which other addresses the customer's contact has, as a whole.
+    NoteOthers {
+        tenant: TenantId,
+        party: Party,
+        others: Vec<Party>,
+    },
+    /// Relay, from the conversations of another address of the same contact.
+    NoteAddress {
+        party: Party,
+        of: OtherAddress,
+    },
     /// What the customer is told of that; the first answer counts.
     AwayText {
         conversation: ConversationId,
@@ -242,6 +255,8 @@ impl Command {
             | Command::Unreadable { from, .. } => Some(from.party),
             Command::Receipt { party, .. }
             | Command::NoteTags { party, .. }
+            | Command::NoteOthers { party, .. }
+            | Command::NoteAddress { party, .. }
             | Command::Suppress { party, .. }
             | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),

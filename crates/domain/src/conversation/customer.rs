@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
-    TenantId, Timestamp, policy::Special, relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, Party, QueueId, Sealed,
+    Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{
     HeldReply, ReceiptKind, Suppression, ThreadOf, Window,
     mails::{Earlier, Mails},
+    others::{OtherAddress, Others},
     window::Reach,
 };
 
@@ -42,6 +43,8 @@ pub struct Customer {
     tags: Option<Box<Tags>>,
     /// Chat platforms: until when the customer may be answered, and what waits for that.
     pub(super) reach: Option<Box<Reach>>,
+    /// Other addresses of the same contact. Most have none.
+    pub(super) others: Option<Box<Others>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -122,6 +125,10 @@ pub struct Tombstone {
     pub automatic: Option<Automatic>,
     pub window: Option<Window>,
     pub held: Vec<HeldReply>,
+    /// The other addresses of the same contact.
+    pub others: Vec<Party>,
+    /// What is known of addresses that are, or were, or will be the contact's.
+    pub addresses: Vec<OtherAddress>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -279,6 +286,7 @@ impl Customer {
             known_by: None,
             tags: None,
             reach: None,
+            others: None,
         }
     }
 
@@ -397,6 +405,8 @@ impl Customer {
             automatic: self.automatic(),
             window: self.window(),
             held: self.held(),
+            others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
+            addresses: self.others.iter().flat_map(|others| others.told()).collect(),
         })
     }
 
@@ -415,6 +425,8 @@ impl Customer {
             automatic,
             window,
             held,
+            others,
+            addresses,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -431,6 +443,7 @@ impl Customer {
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             reach: Reach::returned(*window, held),
+            others: Others::returned(others, addresses).map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

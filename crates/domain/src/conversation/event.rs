@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, HeldReply, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone,
-    Transfer, Window,
+    Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Progress, ReceiptKind, Received,
+    Suppression, Tombstone, Transfer, Window,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -96,6 +96,21 @@ pub enum What {
     TagsNoted {
         party: Party,
         tags: Tags,
+    },
+    /// The customer's contact has these other addresses, and no others.
+    OthersNoted {
+        party: Party,
+        others: Vec<Party>,
+    },
+    /// The conversations of another address of the same contact learn what this one is, and whether it may be written to.
+    AddressTold {
+        to: Party,
+        of: OtherAddress,
+    },
+    /// What another address of the same contact is, and whether it may be written to, by its own word.
+    AddressNoted {
+        party: Party,
+        of: OtherAddress,
     },
     /// Nothing is sent to the customer's address from here on.
     Suppressed {
@@ -412,6 +427,9 @@ impl Event {
             | OptedOut { .. }
             | OptedIn { .. }
             | TagsNoted { .. }
+            | OthersNoted { .. }
+            | AddressTold { .. }
+            | AddressNoted { .. }
             | Suppressed { .. }
             | SuppressionLifted { .. }
             | Retired { .. }
@@ -461,6 +479,9 @@ impl Event {
             | What::OptedOut { party }
             | What::OptedIn { party }
             | What::TagsNoted { party, .. }
+            | What::OthersNoted { party, .. }
+            | What::AddressTold { of: OtherAddress { from: Correspondent { party, .. }, .. }, .. }
+            | What::AddressNoted { party, .. }
             | What::Suppressed { party, .. }
             | What::SuppressionLifted { party, .. }
             | What::Retired { party }
@@ -490,6 +511,10 @@ impl Event {
             )),
             What::Redirected { to, received } => {
                 Some((Route::Party(*to), Relay::Conversation(super::Command::Receive(received.clone()))))
+            }
+            What::AddressTold { to, of } => {
+                let command = super::Command::NoteAddress { party: *to, of: of.clone() };
+                Some((Route::Party(*to), Relay::Conversation(command)))
             }
             What::AgentWanted {
                 conversation,

@@ -17,6 +17,7 @@ mod event;
 mod facts;
 mod mails;
 mod names;
+mod others;
 mod receipts;
 mod snooze;
 mod special;
@@ -38,6 +39,7 @@ pub use customer::{
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
+pub use others::{Other, OtherAddress};
 pub use special::special_problem;
 pub use state::Conversations;
 pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};

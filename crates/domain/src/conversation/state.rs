@@ -113,6 +113,18 @@ impl Conversations {
             What::TagsNoted { party, tags } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
             }
+            What::OthersNoted { party, others } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.others_mut().are(others))
+            }
+            What::AddressNoted { party, of } => {
+                let from = &of.from;
+                let (tenant, inbox, channel) = (from.tenant.clone(), from.inbox.clone(), from.channel);
+                let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
+                self.customers
+                    .get_mut(*party)
+                    .into_iter()
+                    .for_each(|c| c.others_mut().know(endpoint.clone(), of))
+            }
             What::MarkedSpecial { conversation, special } => {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.special = Some(special.clone());
@@ -278,6 +290,7 @@ impl Conversations {
                 customer.joins(other.number, conversation.number);
             }
             What::Reopened { .. }
+            | What::AddressTold { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }

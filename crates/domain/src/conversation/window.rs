@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Customer, Outgoing, What,
+    Customer, Other, Outgoing, What,
     draft::{Draft, Found},
 };
 
@@ -49,6 +49,9 @@ pub enum ReplyBy {
     Template,
     /// Once the customer has written again.
     Hold,
+    /// To another address of the same contact.
+    Email,
+    Sms,
 }
 
 /// An answer that waits until the customer writes.
@@ -145,19 +148,27 @@ impl AfterWindow {
         match word {
             "hold" => Ok(AfterWindow::Hold),
             "template" => Ok(AfterWindow::Offer(ReplyBy::Template)),
-            other => Err(format!("`{other}` is none of `hold`, `template`")),
+            "email" => Ok(AfterWindow::Offer(ReplyBy::Email)),
+            "sms" => Ok(AfterWindow::Offer(ReplyBy::Sms)),
+            other => Err(format!("`{other}` is none of `email`, `sms`, `template`, `hold`")),
         }
     }
 }
 
 /// What is done with an agent's answer.
-pub(super) enum Way {
+pub(super) enum Way<'a> {
     Send,
+    /// To this address, by its own inbox.
+    Elsewhere(&'a Other),
     Hold,
 }
 
 /// Whether an answer may leave now, and what becomes of it otherwise.
-pub(super) fn way(context: &Context, found: &Found, by: Option<ReplyBy>) -> Result<Way, Rejection> {
+pub(super) fn way<'a>(
+    context: &Context,
+    found: &Found<'a>,
+    by: Option<ReplyBy>,
+) -> Result<Way<'a>, Rejection> {
     let channel = found.customer.endpoint.channel;
     let late = found.customer.window().filter(|window| window.person_until < context.now);
     let has_templates = channel == Channel::Whatsapp;
@@ -166,6 +177,10 @@ pub(super) fn way(context: &Context, found: &Found, by: Option<ReplyBy>) -> Resu
         Some(ReplyBy::Template) => {
             Err(Rejection::new(Code::Invalid, "this channel has no templates that a platform approves"))
         }
+        Some(by @ (ReplyBy::Email | ReplyBy::Sms)) => other(found, by).map(Way::Elsewhere).ok_or_else(|| {
+            let detail = "the ledger knows no such address of this contact that may be written to";
+            Rejection::new(Code::NotFound, detail)
+        }),
         Some(ReplyBy::Hold) if late.is_some() => hold(found),
         None | Some(ReplyBy::Hold) if late.is_none() => Ok(Way::Send),
         None | Some(ReplyBy::Hold) => {
@@ -173,23 +188,39 @@ pub(super) fn way(context: &Context, found: &Found, by: Option<ReplyBy>) -> Resu
             if rule == Some(AfterWindow::Hold) {
                 return hold(found);
             }
-            let mut options = vec!["by = hold: it leaves once the customer has written again"];
-            if has_templates {
-                options.push("by = template: with a template that the platform approved");
-            }
-            if rule == Some(AfterWindow::Offer(ReplyBy::Template)) {
-                options.reverse();
-            }
-            let detail = format!(
-                "the platform lets nobody answer this customer any more before the customer writes again; {}",
-                options.join("; ")
-            );
-            Err(Rejection::new(Code::WindowClosed, detail))
+            Err(Rejection::new(Code::WindowClosed, options(found, rule)))
         }
     }
 }
 
-fn hold(found: &Found) -> Result<Way, Rejection> {
+/// The newest of the contact's other addresses of that kind.
+fn other<'a>(found: &Found<'a>, by: ReplyBy) -> Option<&'a Other> {
+    let channel = if by == ReplyBy::Email { Channel::Email } else { Channel::Sms };
+    found.customer.others().filter(|other| other.channel() == channel).last()
+}
+
+/// What can be done instead, for the agent; first what the inbox's rule names.
+fn options(found: &Found, rule: Option<AfterWindow>) -> String {
+    let mut options = vec![
+        (ReplyBy::Email, "by = email: to the contact's address"),
+        (ReplyBy::Sms, "by = sms: to the contact's number"),
+        (ReplyBy::Template, "a template that the platform approved"),
+        (ReplyBy::Hold, "by = hold: it leaves once the customer has written again"),
+    ];
+    options.retain(|(by, _)| match by {
+        ReplyBy::Email | ReplyBy::Sms => other(found, *by).is_some(),
+        ReplyBy::Template => found.customer.endpoint.channel == Channel::Whatsapp,
+        ReplyBy::Hold => true,
+    });
+    options.sort_by_key(|(by, _)| rule != Some(AfterWindow::Offer(*by)));
+    let options: Vec<_> = options.into_iter().map(|(_, option)| option).collect();
+    format!(
+        "the platform lets nobody answer this customer any more before the customer writes again; what can be done: {}",
+        options.join("; ")
+    )
+}
+
+fn hold<'a>(found: &Found<'a>) -> Result<Way<'a>, Rejection> {
     let held = found.customer.reach.as_ref().map_or(0, |reach| reach.held.len());
     if held < MOST_HELD {
         return Ok(Way::Hold);

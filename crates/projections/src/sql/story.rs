@@ -227,6 +227,9 @@ pub(super) fn conversation(
         }
         Happened::Redirected { .. }
         | Happened::TagsNoted { .. }
+        | Happened::OthersNoted { .. }
+        | Happened::AddressTold { .. }
+        | Happened::AddressNoted { .. }
         | Happened::MarkedSpecial { .. }
         | Happened::ConsultAsked { .. }
         | Happened::ConsultFailed { .. }

@@ -279,6 +279,9 @@ impl Conversations {
             | What::OptedOut { .. }
             | What::OptedIn { .. }
             | What::TagsNoted { .. }
+            | What::OthersNoted { .. }
+            | What::AddressTold { .. }
+            | What::AddressNoted { .. }
             | What::MarkedSpecial { .. }
             | What::Suppressed { .. }
             | What::SuppressionLifted { .. }

@@ -551,7 +551,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 6")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -609,6 +609,17 @@ pub mod contact_event {
         #[prost(fixed64, repeated, tag = "3")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// The conversations of this address learn which other addresses its contact has. Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OthersTold {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order; of a contact with very many, some.
+        #[prost(bytes = "bytes", repeated, tag = "3")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -621,6 +632,8 @@ pub mod contact_event {
         Untagged(Untagged),
         #[prost(message, tag = "5")]
         TagsTold(TagsTold),
+        #[prost(message, tag = "6")]
+        OthersTold(OthersTold),
     }
 }
 /// What someone wrote.
@@ -1310,7 +1323,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 125, 126"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1602,6 +1615,25 @@ pub mod conversation_command {
         #[prost(fixed64, repeated, tag = "3")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// Which other addresses the customer's contact has, as a whole.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteOthers {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order.
+        #[prost(bytes = "bytes", repeated, tag = "3")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
+    /// What another address of the same contact is, by its own word.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteAddress {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
     /// An agent accepted the offer of this conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Assign {
@@ -1750,6 +1782,11 @@ pub mod conversation_command {
         Suppress(Suppress),
         #[prost(message, tag = "124")]
         LiftSuppression(LiftSuppression),
+        /// Relays, from the ledger and from other addresses of the same contact.
+        #[prost(message, tag = "125")]
+        NoteOthers(NoteOthers),
+        #[prost(message, tag = "126")]
+        NoteAddress(NoteAddress),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -1887,7 +1924,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 225, 226, 227"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 225, 226, 227, 145, 146, 147"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2204,6 +2241,32 @@ pub mod conversation_what {
         #[prost(fixed64, repeated, tag = "2")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// The customer's contact has these other addresses, and no others.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OthersNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order.
+        #[prost(bytes = "bytes", repeated, tag = "2")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
+    /// The conversations of another address of the same contact learn what this one is, and whether it may be written to.
+    /// Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressTold {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub to: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
+    /// What another address of the same contact is, by its own word.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
     /// A bot said what is special about the conversation, for as long as it is open.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct MarkedSpecial {
@@ -2507,6 +2570,13 @@ pub mod conversation_what {
         ReplyHeld(ReplyHeld),
         #[prost(message, tag = "227")]
         HeldSent(HeldSent),
+        /// Other addresses of the same contact.
+        #[prost(message, tag = "145")]
+        OthersNoted(OthersNoted),
+        #[prost(message, tag = "146")]
+        AddressTold(AddressTold),
+        #[prost(message, tag = "147")]
+        AddressNoted(AddressNoted),
     }
 }
 /// All that is known of a customer for whom nothing is under way.
@@ -2541,6 +2611,12 @@ pub struct Tombstone {
     pub suppressed: ::prost::alloc::vec::Vec<i32>,
     #[prost(message, optional, tag = "49")]
     pub automatic: ::core::option::Option<AutomaticAnswers>,
+    /// The other addresses of the same contact, in order.
+    #[prost(bytes = "bytes", repeated, tag = "50")]
+    pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// What is known of addresses that are, or were, or will be the contact's, the newest word last.
+    #[prost(message, repeated, tag = "51")]
+    pub addresses: ::prost::alloc::vec::Vec<OtherAddress>,
     /// Until when the customer may be answered.
     #[prost(message, optional, tag = "130")]
     pub window: ::core::option::Option<Window>,
@@ -2562,6 +2638,15 @@ pub struct HeldReply {
     /// The agent's name, for customers.
     #[prost(string, optional, tag = "4")]
     pub signed: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What an address tells the others of its contact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OtherAddress {
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<Correspondent>,
+    /// Its customer has not asked for silence there, and nothing sent there came back.
+    #[prost(bool, tag = "2")]
+    pub writable: bool,
 }
 /// What was sent by mail without a person, since a person last wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2686,6 +2771,9 @@ pub enum ReplyBy {
     Template = 1,
     /// Once the customer has written again.
     Hold = 2,
+    /// To another address of the same contact.
+    Email = 3,
+    Sms = 4,
 }
 impl ReplyBy {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2697,6 +2785,8 @@ impl ReplyBy {
             Self::Unspecified => "REPLY_BY_UNSPECIFIED",
             Self::Template => "REPLY_BY_TEMPLATE",
             Self::Hold => "REPLY_BY_HOLD",
+            Self::Email => "REPLY_BY_EMAIL",
+            Self::Sms => "REPLY_BY_SMS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2705,6 +2795,8 @@ impl ReplyBy {
             "REPLY_BY_UNSPECIFIED" => Some(Self::Unspecified),
             "REPLY_BY_TEMPLATE" => Some(Self::Template),
             "REPLY_BY_HOLD" => Some(Self::Hold),
+            "REPLY_BY_EMAIL" => Some(Self::Email),
+            "REPLY_BY_SMS" => Some(Self::Sms),
             _ => None,
         }
     }

@@ -3657,6 +3657,10 @@ pub mod agent_message {
             Unspecified = 0,
             /// Held until the customer writes, and sent then; at once while the window is open.
             Hold = 1,
+            /// To the newest e-mail address, or number, of the same contact that may be written to, by the inbox it belongs to;
+            /// also while the window is open. Refused as `not_found` where the ledger knows none.
+            Email = 2,
+            Sms = 3,
         }
         impl By {
             /// String value of the enum field names used in the ProtoBuf definition.
@@ -3667,6 +3671,8 @@ pub mod agent_message {
                 match self {
                     Self::Unspecified => "BY_UNSPECIFIED",
                     Self::Hold => "BY_HOLD",
+                    Self::Email => "BY_EMAIL",
+                    Self::Sms => "BY_SMS",
                 }
             }
             /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3674,6 +3680,8 @@ pub mod agent_message {
                 match value {
                     "BY_UNSPECIFIED" => Some(Self::Unspecified),
                     "BY_HOLD" => Some(Self::Hold),
+                    "BY_EMAIL" => Some(Self::Email),
+                    "BY_SMS" => Some(Self::Sms),
                     _ => None,
                 }
             }

@@ -1,8 +1,8 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, HeldReply, KnownBy, KnownMail, Mails, Marks, Received, Sent,
-    Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Event, HeldReply, KnownBy, KnownMail, Mails, Marks,
+    OtherAddress, Received, Sent, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -27,6 +27,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
+    NoteOthers { tenant, party, others },
+    NoteAddress { party, of },
     Consult { conversation, agent, assignment, whom, note },
     EndConsult { conversation, agent },
     Remark { conversation, agent, message, body },
@@ -77,6 +79,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedOut { party },
     OptedIn { party },
     TagsNoted { party, tags },
+    OthersNoted { party, others },
+    AddressTold { to, of },
+    AddressNoted { party, of },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
     Retired { party },
@@ -117,8 +122,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held,
+        window, held, others, addresses
     }
+    OtherAddress => OtherAddress { from, writable }
     HeldReply => HeldReply { agent, message, body, signed }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
@@ -140,7 +146,7 @@ enumeration! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack,
     }
-    domain::conversation::ReplyBy => ReplyBy { Template, Hold }
+    domain::conversation::ReplyBy => ReplyBy { Template, Hold, Email, Sms }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }

@@ -7,6 +7,7 @@ mod consult;
 mod customers;
 mod mail;
 mod memory;
+mod others;
 mod receipts;
 mod silence;
 mod snooze;

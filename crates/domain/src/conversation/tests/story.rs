@@ -105,6 +105,14 @@ impl Story {
         self
     }
 
+    /// It is refused, in these words.
+    #[track_caller]
+    pub(super) fn rejected(mut self, code: Code) -> String {
+        let rejection = self.outcome.take().expect("something was asked").expect_err("it is refused");
+        assert_eq!(rejection.code, code, "{rejection}");
+        rejection.detail
+    }
+
     /// The first timer comes due and is fired.
     #[track_caller]
     pub(super) fn when_time_comes(mut self) -> Self {

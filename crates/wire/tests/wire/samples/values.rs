@@ -46,8 +46,9 @@ structs! {
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held
+        window, held, others, addresses
     }
+    conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -109,6 +110,8 @@ choices! {
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
+        NoteOthers { tenant, party, others },
+        NoteAddress { party, of },
         Consult { conversation, agent, assignment, whom, note },
         EndConsult { conversation, agent },
         Remark { conversation, agent, message, body },
@@ -144,6 +147,9 @@ choices! {
         OptedOut { party },
         OptedIn { party },
         TagsNoted { party, tags },
+        OthersNoted { party, others },
+        AddressTold { to, of },
+        AddressNoted { party, of },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
@@ -185,7 +191,7 @@ choices! {
         HeldBack,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
-    conversation::ReplyBy { Template, Hold }
+    conversation::ReplyBy { Template, Hold, Email, Sms }
     domain::ButtonDoes { Open(url), Post(payload), Call(number) }
     domain::AskFor { Email, Phone }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
@@ -291,6 +297,7 @@ choices! {
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
+        OthersTold { tenant, party, others },
     }
 
     workspace::Command { Apply(policy) }

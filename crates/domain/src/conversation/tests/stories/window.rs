@@ -3,7 +3,9 @@
 use super::super::{story::*, *};
 use crate::{
     Code,
-    conversation::{AFTER_WINDOW, Command, HeldReply, Outgoing, Received, ReplyBy, What, Window},
+    conversation::{
+        AFTER_WINDOW, Command, Correspondent, HeldReply, OtherAddress, Outgoing, Received, ReplyBy, What, Window,
+    },
 };
 
 fn until(second: i64) -> Window {
@@ -155,4 +157,45 @@ fn a_bot_says_nothing_after_the_window_and_a_person_takes_over() {
     let events = story.at(20).when(answer(turn(id(1), 1, 1), &[say(2)])).events();
     assert!(!events.iter().any(|event| matches!(event.what, What::BotReplied { .. })), "{events:?}");
     assert!(events.iter().any(|event| matches!(event.what, What::AgentWanted { .. })), "{events:?}");
+}
+
+/// The contact has another address, which may be written to.
+fn also(channel: Channel, writable: bool) -> [What; 2] {
+    let inbox = format!("{}-inbox", channel.as_str()).parse().unwrap();
+    let from = Correspondent { channel, inbox, ..correspondent(2) };
+    let of = OtherAddress { from, writable };
+    [
+        What::OthersNoted { party: party(1), others: vec![party(2)] },
+        What::AddressNoted { party: party(1), of },
+    ]
+}
+
+#[test]
+fn after_the_window_the_contacts_own_address_is_a_field_away() {
+    let events = held().and(also(Channel::Email, true)).at(200).when(by(2, ReplyBy::Email)).events();
+    let [What::Replied { outgoing, .. }] = [&events[0].what] else { panic!("{events:?}") };
+    assert_eq!((outgoing.channel, outgoing.inbox.as_str()), (Channel::Email, "email-inbox"));
+    assert_eq!((outgoing.to.subject, outgoing.window), (party(2), None));
+    // The conversation stays where it is.
+    assert_eq!(events[0].inbox, inbox());
+}
+
+#[test]
+fn who_may_not_be_written_to_is_not() {
+    held().and(also(Channel::Email, false)).at(200).when(by(2, ReplyBy::Email)).then_rejected(Code::NotFound);
+    held().and(also(Channel::Email, true)).at(200).when(by(2, ReplyBy::Sms)).then_rejected(Code::NotFound);
+    held().at(200).when(by(2, ReplyBy::Sms)).then_rejected(Code::NotFound);
+}
+
+#[test]
+fn the_agent_is_told_what_can_be_done_and_the_rules_choice_first() {
+    let refused = |rule: &str, story: Story| {
+        let story = story.under(ruled(rule)).at(200);
+        story.when(reply(1, "ann", 1, 2)).rejected(Code::WindowClosed)
+    };
+    let told = refused("email", held().and(also(Channel::Email, true)));
+    let first = |what: &str| told.find(what).unwrap_or(usize::MAX);
+    assert!(first("by = email") < first("by = hold") && first("by = sms") == usize::MAX, "{told}");
+    let told = refused("email", held());
+    assert!(told.contains("by = hold") && !told.contains("by = email"), "{told}");
 }
