@@ -206,7 +206,8 @@ pub struct Referral {
 impl Referral {
     /// An advertisement led the customer here.
     pub(crate) fn is_ad(&self) -> bool {
-        let says_so = |source: &String| source.eq_ignore_ascii_case("ads") || source.eq_ignore_ascii_case("ad");
+        let says_so =
+            |source: &String| source.eq_ignore_ascii_case("ads") || source.eq_ignore_ascii_case("ad");
         self.ad_id.is_some() || self.source.as_ref().is_some_and(says_so)
     }
 }

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer, Policies,
-    Route, Sealed, TenantId, Timestamp, Verdict,
+    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
+    Policies, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
         Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
         Suppression, Window,
@@ -136,7 +136,8 @@ impl Place {
             Some(from_ad) if by_ad => from_ad.is,
             _ => windows.anyone.is,
         };
-        let person = windows.person.filter(|_| self.human_agent).map_or(anyone, |person| person.is.max(anyone));
+        let person =
+            windows.person.filter(|_| self.human_agent).map_or(anyone, |person| person.is.max(anyone));
         Some(Window { until: wrote + Millis(anyone), person_until: wrote + Millis(person) })
     }
 }

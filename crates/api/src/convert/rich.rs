@@ -17,11 +17,8 @@ pub(crate) fn read(shown: Option<pb::Rich>) -> Result<Option<Box<Rich>>, Rejecti
         let row = |rich::Choice { id, title, description }| Choice { id, title, description };
         ChoiceList { button, rows: rows.into_iter().map(row).collect() }
     });
-    let template = template.map(|rich::Template { name, language, parameters }| Template {
-        name,
-        language,
-        parameters,
-    });
+    let template =
+        template.map(|rich::Template { name, language, parameters }| Template { name, language, parameters });
     let asks = [(ask_email, AskFor::Email), (ask_phone, AskFor::Phone)];
     let rich = Rich {
         buttons: self::buttons(buttons)?,

@@ -223,13 +223,13 @@ impl Session {
                 let ask = ask("reply", said.encode_to_vec());
                 let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
                 let by = read::by(said.by, said.rich.as_ref())?;
-                let content =
-                    convert::written(said.text, said.attachments, said.quick_replies, said.rich)?;
+                let content = convert::written(said.text, said.attachments, said.quick_replies, said.rich)?;
                 let message = ask.message(0);
                 let body =
                     content::seal(&self.shared.vault, &tenant, conversation.party, message, &content).await?;
                 let agent = agent.clone();
-                let reply = conversation::Command::Reply { conversation, agent, assignment, message, body, by };
+                let reply =
+                    conversation::Command::Reply { conversation, agent, assignment, message, body, by };
                 to_conversation(ask, conversation, reply)
             }
             Some(Said::Transfer(said)) => {

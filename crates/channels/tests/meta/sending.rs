@@ -120,10 +120,16 @@ async fn messenger_takes_everything_that_a_message_may_show() {
     let keys: Vec<_> = taken.iter().filter_map(|taken| taken.metadata.clone()).collect();
     assert_eq!(keys, ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"]);
     let asked = &taken[1].body["message"]["quick_replies"];
-    assert_eq!(asked[0], json!({ "content_type": "text", "title": "Yes, as fast as you ", "payload": "Yes, as fast as you can" }));
+    assert_eq!(
+        asked[0],
+        json!({ "content_type": "text", "title": "Yes, as fast as you ", "payload": "Yes, as fast as you can" })
+    );
     assert_eq!(asked[3], json!({ "content_type": "user_phone_number" }));
     assert!(taken[5].body["message"]["attachment"]["payload"]["attachment_id"].is_string());
-    assert_eq!(fake.personas(), [("Ada Lovelace".to_owned(), "https://x.example.test/Ada+Lovelace.png".to_owned())]);
+    assert_eq!(
+        fake.personas(),
+        [("Ada Lovelace".to_owned(), "https://x.example.test/Ada+Lovelace.png".to_owned())]
+    );
     assert_eq!(taken[6].body["persona_id"], taken[7].body["persona_id"]);
     assert!(taken[6].body["persona_id"].is_string());
     let seen = fake.calls().iter().filter(|(_, body)| body["sender_action"] == "mark_seen").count();
@@ -134,7 +140,11 @@ async fn messenger_takes_everything_that_a_message_may_show() {
     let list = ChoiceList { button: "Choose".into(), rows: vec![Choice::default()] };
     for message in [
         text("x", "ada", &"x".repeat(2001)),
-        showing("x", "Well?", Rich { buttons: vec![post("1"), post("2"), post("3"), post("4")], ..Rich::default() }),
+        showing(
+            "x",
+            "Well?",
+            Rich { buttons: vec![post("1"), post("2"), post("3"), post("4")], ..Rich::default() },
+        ),
         showing("x", "Well?", Rich { list: Some(list), ..Rich::default() }),
         Outgoing { attachments: vec![file("image", false)], ..text("x", "ada", "beside a text") },
     ] {
@@ -257,9 +267,15 @@ async fn whatever_goes_wrong_only_what_nobody_knows_may_be_twice_or_not_at_all()
             let key = format!("k{n:02}");
             loop {
                 match sender.send(&text(&key, "ada", "Hello")).await {
-                    Outcome::Sent { .. } => break drop(sent.insert(key)),
+                    Outcome::Sent { .. } => {
+                        sent.insert(key);
+                        break;
+                    }
                     // By default it is not sent again.
-                    Outcome::Unknown { .. } => break drop(unknown.insert(key)),
+                    Outcome::Unknown { .. } => {
+                        unknown.insert(key);
+                        break;
+                    }
                     Outcome::Retry { .. } => {}
                     other => panic!("seed {seed}: {other:?}"),
                 }

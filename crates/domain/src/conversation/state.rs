@@ -98,9 +98,11 @@ impl Conversations {
                 c.opted_out = true;
                 c.release(None);
             }),
-            What::WindowOpened { conversation, window } => {
-                self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.may_be_answered(*window))
-            }
+            What::WindowOpened { conversation, window } => self
+                .customers
+                .get_mut(conversation.party)
+                .into_iter()
+                .for_each(|c| c.may_be_answered(*window)),
             What::ReplyHeld { conversation, reply } => {
                 self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.hold(reply))
             }

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AgentId, Channel, Code, Context, ConversationId, Kept, MessageId, Rejection, Sealed, Timestamp,
-};
+use crate::{AgentId, Channel, Code, Context, ConversationId, Kept, MessageId, Rejection, Sealed, Timestamp};
 
 use super::{
     Customer, Other, Outgoing, What,
@@ -35,10 +33,7 @@ pub struct Window {
 impl Window {
     fn or_later(self, other: Option<Window>) -> Window {
         let Some(other) = other else { return self };
-        Window {
-            until: self.until.max(other.until),
-            person_until: self.person_until.max(other.person_until),
-        }
+        Window { until: self.until.max(other.until), person_until: self.person_until.max(other.person_until) }
     }
 }
 

@@ -77,8 +77,7 @@ fn refusal(error: GraphError, reply: &Reply) -> Told {
         code: code.to_owned(),
         reason: format!("{numbers}: {reason}").trim_end().to_owned(),
     };
-    let is_transient =
-        error.is_transient || reply.status.is_server_error() || reply.status.as_u16() == 429;
+    let is_transient = error.is_transient || reply.status.is_server_error() || reply.status.as_u16() == 429;
     Told::Outcome(match class_of(error.code, error.error_subcode) {
         Some(Class::Window) => refused("window"),
         Some(Class::OptedOut) => refused("opted_out"),

@@ -115,7 +115,9 @@ impl MetaSender {
                 Ok(reply) if reply.status.is_success() => {
                     known.insert(name.clone(), reply.json::<Made>()?.id);
                 }
-                told => tracing::warn!(why = %why(told), "an agent has no persona, and writes in the Page's name"),
+                told => {
+                    tracing::warn!(why = %why(told), "an agent has no persona, and writes in the Page's name")
+                }
             }
         }
         let id = known.get(name).cloned();

@@ -24,8 +24,8 @@ use async_trait::async_trait;
 use log::clock;
 use tokio::time::Instant;
 
-use self::{answer::Told, call::Graph, extras::Personas, pace::Pace, pause::Pause};
 pub use self::manners::{HUMAN_AGENT, Manners, SETTINGS};
+use self::{answer::Told, call::Graph, extras::Personas, pace::Pace, pause::Pause};
 use super::Kind;
 use crate::outbound::Outbound;
 use crate::{Outcome, Outgoing, Sender};

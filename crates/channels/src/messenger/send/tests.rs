@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Attachment, Chat};
 use crate::testing::{FakeProvider, NOBODY, hanging_up, impatient, outbound, outgoing};
+use crate::{Attachment, Chat};
 
 fn sender(kind: Kind, base_url: &str) -> MetaSender {
     sender_over(kind, base_url, outbound())
@@ -85,10 +85,7 @@ async fn whatsapp_shows_answers_as_buttons_where_they_fit() {
         ..outgoing()
     };
     let body = request(Kind::Whatsapp, &replies(&["Yes", "No"])).await;
-    assert_eq!(
-        body["interactive"]["action"]["buttons"][1]["reply"],
-        json!({ "id": "No", "title": "No" })
-    );
+    assert_eq!(body["interactive"]["action"]["buttons"][1]["reply"], json!({ "id": "No", "title": "No" }));
     for many in [&["1", "2", "3", "4"][..], &["a title of more than 20 characters"]] {
         assert_eq!(request(Kind::Whatsapp, &replies(many)).await["type"], "text");
     }
@@ -129,10 +126,7 @@ async fn graph_errors_are_refused_or_retried_by_their_class() {
     ];
     for (status, body, expected) in refused {
         let outcome = attempt(status, body).await;
-        assert!(
-            matches!(&outcome, Outcome::Refused { code, .. } if code == expected),
-            "{body} {outcome:?}"
-        );
+        assert!(matches!(&outcome, Outcome::Refused { code, .. } if code == expected), "{body} {outcome:?}");
     }
     let retried = [
         (400, r#"{"error": {"code": 4, "message": "app limit"}}"#, "4"),
@@ -187,7 +181,10 @@ async fn who_is_gone_is_dead_and_a_dead_token_pauses_the_inbox() {
     let provider = FakeProvider::answering(400, expired).await;
     let sender = sender(Kind::Messenger, &provider.url);
     let outcome = sender.send(&outgoing()).await;
-    assert!(matches!(&outcome, Outcome::Retry { code, after: Some(60_000), .. } if code == "190/463"), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Retry { code, after: Some(60_000), .. } if code == "190/463"),
+        "{outcome:?}"
+    );
     let outcome = sender.send(&outgoing()).await;
     assert!(matches!(&outcome, Outcome::Retry { code, .. } if code == "paused"), "{outcome:?}");
     assert_eq!(provider.received().len(), 1, "nothing is tried meanwhile");

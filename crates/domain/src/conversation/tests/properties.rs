@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{story::received, world::World, *};
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, ReplyBy, TimerId,
-    Transfer, What, Window,
+    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, ReplyBy,
+    TimerId, Transfer, What, Window,
 };
 use crate::{
     Aggregate, Code,
@@ -374,7 +374,14 @@ fn act(world: &mut World, version: u64, action: &Action) {
             let agent = by.map_or(owner, |by| agent(AGENTS[by]));
             let message = world.new_message();
             let body = Sealed { subject: conversation.party, bytes: vec![3].into() };
-            world.command(Command::Reply { conversation, agent, assignment, message, body, by: Some(ReplyBy::Hold) });
+            world.command(Command::Reply {
+                conversation,
+                agent,
+                assignment,
+                message,
+                body,
+                by: Some(ReplyBy::Hold),
+            });
         }
         Action::Transfer { assignment, to } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {

@@ -327,7 +327,10 @@ impl World {
         let source = TOPOLOGY.peer(&Route::Desk(queue.desk));
         let assign = Command::Assign { conversation, owner_epoch, offer, agent, command };
         let answers = self.relay(source, assign);
-        assert!(answers == 1 || answers == 2, "an acceptance is confirmed, with the window where there is one, or refused");
+        assert!(
+            answers == 1 || answers == 2,
+            "an acceptance is confirmed, with the window where there is one, or refused"
+        );
     }
 
     /// The desk has nobody for it: from here on it waits elsewhere, if it waits as it did.

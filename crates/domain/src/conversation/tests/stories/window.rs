@@ -4,7 +4,8 @@ use super::super::{story::*, *};
 use crate::{
     Code,
     conversation::{
-        AFTER_WINDOW, Command, Correspondent, HeldReply, OtherAddress, Outgoing, Received, ReplyBy, What, Window,
+        AFTER_WINDOW, Command, Correspondent, HeldReply, OtherAddress, Outgoing, Received, ReplyBy, What,
+        Window,
     },
 };
 
@@ -147,8 +148,8 @@ fn only_whatsapp_has_templates() {
 fn whoever_gets_the_conversation_is_told_until_when_it_may_be_answered() {
     waiting()
         .and([opened_until(until(100))])
-        .when(assign(1, 2, "ann", 1))
-        .then([assigned(1, 3, "ann", 1), opened_until(until(100))]);
+        .when(assign(1, 1, "ann", 1))
+        .then([assigned(1, 2, "ann", 1), opened_until(until(100))]);
 }
 
 #[test]

@@ -65,7 +65,10 @@ impl World {
                 assert!(outgoing.by_person && outgoing.window == window, "{event:?}");
                 is_within(true, message);
                 let held = self.held.entry(event.party()).or_default();
-                assert!(!held.is_empty() && held.remove(0) == *message, "not the next of {held:?}: {event:?}");
+                assert!(
+                    !held.is_empty() && held.remove(0) == *message,
+                    "not the next of {held:?}: {event:?}"
+                );
             }
             What::ReplyHeld { reply, .. } => {
                 let is_late = window.is_some_and(|window| window.person_until < self.now);
