@@ -17,6 +17,10 @@ pub fn describe() {
         "What Meta's webhooks said, by channel and kind; `nobodys`: of a Page that is no inbox here, `ahead`: from the future"
     );
     metrics::describe_counter!("tributary_attempts_total", "Attempts to send, by channel and outcome");
+    metrics::describe_gauge!(
+        "tributary_inboxes_paused",
+        "Inboxes that send nothing because the platform refuses their token, by channel"
+    );
 }
 
 /// A webhook was answered.
@@ -36,6 +40,12 @@ pub(crate) fn nobodys(channel: &'static str, count: usize) {
         metrics::counter!("tributary_facts_total", "channel" => channel, "kind" => "nobodys")
             .increment(count as u64);
     }
+}
+
+/// An inbox stops sending because its token is refused, or sends again.
+pub(crate) fn paused(channel: &'static str, paused: bool) {
+    let gauge = metrics::gauge!("tributary_inboxes_paused", "channel" => channel);
+    if paused { gauge.increment(1.0) } else { gauge.decrement(1.0) }
 }
 
 /// An attempt to send came to an end.

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 62] = [
+pub(super) const KINDS: [&str; 65] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -85,6 +85,9 @@ pub(super) const KINDS: [&str; 62] = [
     "answered_elsewhere",
     "thread_held",
     "known_as",
+    "window_opened",
+    "reply_held",
+    "held_sent",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -101,6 +104,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Retired { .. }
                 | Returned { .. }
                 | TagsNoted { .. }
+                | OthersNoted { .. }
+                | AddressTold { .. }
+                | AddressNoted { .. }
                 | ConsultAsked { .. }
                 | ConsultFailed { .. } => return None,
                 ConsultBegan { .. } => "consult_began",
@@ -137,6 +143,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Snoozed { .. } => "snoozed",
                 Split { .. } => "split",
                 Joined { .. } => "joined",
+                WindowOpened { .. } => "window_opened",
+                ReplyHeld { .. } => "reply_held",
+                HeldSent { .. } => "held_sent",
             }
         }
         AnyEvent::Desk(event) => {
@@ -174,7 +183,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Linked { .. } => "contact_linked",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } => return None,
+            contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -200,6 +209,9 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Retired { .. }
         | Returned { .. }
         | TagsNoted { .. }
+        | OthersNoted { .. }
+        | AddressTold { .. }
+        | AddressNoted { .. }
         | ConsultAsked { .. }
         | ConsultFailed { .. } => return Ok(None),
         ConsultBegan { conversation, by, agent, note, .. } => {
@@ -371,6 +383,20 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
+        WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
+            until: time(window.until),
+            person_until: time(window.person_until),
+        }),
+        ReplyHeld { reply, .. } => Kind::ReplyHeld(event::Replied {
+            agent: reply.agent.to_string(),
+            message: reply.message.to_string(),
+            body: Some(opener.body(reply.message, &reply.body).await?),
+        }),
+        HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {
             by: Some(match by {
@@ -415,7 +441,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         tag: tag.to_owned(),
     };
     Ok(Some(match event {
-        TagsTold { .. } => return Ok(None),
+        TagsTold { .. } | OthersTold { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),
