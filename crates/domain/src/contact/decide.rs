@@ -62,11 +62,7 @@ fn follow(state: &Contacts, party: Party, to: &Correspondent, moved: bool, at: T
     };
     let Some(found) = state.get(tenant, contact) else { return events };
     if was != contact && found.parties.len() < MOST_ADDRESSES {
-        events.push(Event::Linked { tenant: tenant.clone(), contact, party: to.party, was });
-        let tags = tags_of(found);
-        if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
-            events.push(Event::TagsTold { tenant: tenant.clone(), party: to.party, tags });
-        }
+        events.extend(linked(state, tenant, contact, found, to.party, was));
     }
     events
 }
@@ -88,9 +84,21 @@ fn link(
         let detail = format!("a contact has at most {MOST_ADDRESSES} addresses");
         return Err(Rejection::new(Code::Invalid, detail));
     }
+    Ok(linked(state, tenant, contact, found, party, was))
+}
+
+/// The address is this contact's from here on; `was` had it.
+fn linked(
+    state: &Contacts,
+    tenant: &TenantId,
+    contact: ContactId,
+    found: &Contact,
+    party: Party,
+    was: ContactId,
+) -> Vec<Event> {
     let mut events = vec![Event::Linked { tenant: tenant.clone(), contact, party, was }];
     let tags = tags_of(found);
-    if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
+    if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
     // Whose others are not as they were: all of the contact that has it now, and of the one that had it.
@@ -102,7 +110,7 @@ fn link(
     for parties in [joined, left] {
         events.extend(parties.iter().map(|party| others_told(tenant, &parties, *party)));
     }
-    Ok(events)
+    events
 }
 
 /// One address of a contact learns of the others.

@@ -123,8 +123,9 @@ impl World {
             entry.away = false;
         };
         // Whoever has the thread answers, and nobody else: but another address is another thread.
-        if let What::BotReplied { outgoing, .. } | What::AwaySaid { outgoing, .. } | What::Replied { outgoing, .. } =
-            &event.what
+        if let What::BotReplied { outgoing, .. }
+        | What::AwaySaid { outgoing, .. }
+        | What::Replied { outgoing, .. } = &event.what
         {
             let customer = self.partition.state().customer(id.party).expect("who is answered is known");
             let elsewhere = customer.thread().is_some_and(|thread| thread.elsewhere);
