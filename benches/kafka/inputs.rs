@@ -119,6 +119,7 @@ impl Series {
                 home: None,
                 marks: None,
                 answers: Answers::default(),
+                entry: None,
             })),
         })
     }

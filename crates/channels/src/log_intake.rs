@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies,
-    Route, Sealed, TenantId, Timestamp, Verdict,
+    Policy, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
-        Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
-        Suppression,
+        Answers, Command, Correspondent, Decider, Entry, Marks, MessageKind, NoteKind, ReceiptKind, Received,
+        ShownToken, Suppression, Token,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,10 +20,12 @@ use log::clock;
 use runtime::Post;
 use tokio::sync::watch;
 use vault::{Subject, Vault};
+use wire::LinkToken;
 
 use crate::{
     Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    entry::{self, Way},
     withhold::withhold,
 };
 
@@ -84,7 +86,7 @@ impl Intake for LogIntake {
             let (policy, inbox) = policies.inbox(&id).ok_or_else(unknown)?;
             Place {
                 tenant: policy.tenant.clone(),
-                version: policy.version,
+                policy: policy.clone(),
                 channel: inbox.channel,
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
                 authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
@@ -116,7 +118,7 @@ impl Intake for LogIntake {
 /// The inbox that facts came in by, as configured now.
 struct Place {
     tenant: TenantId,
-    version: u64,
+    policy: Arc<Policy>,
     id: InboxId,
     channel: Channel,
     /// E-mail: whose word counts of who wrote.
@@ -158,6 +160,7 @@ impl LogIntake {
         let at = Timestamp(clock::now());
         let sent_at = fact.sent_at.map_or(at, Timestamp);
         let message = MessageId(id.0);
+        let entry = self.entry(place, author.party, message, &mut fact).await?;
         let command = match fact.kind {
             FactKind::Message | FactKind::Postback if !fact.standby => {
                 let kind = match fact.kind {
@@ -194,6 +197,7 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
+                    entry,
                 }))
             }
             FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
@@ -226,7 +230,7 @@ impl LogIntake {
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
                 let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
-                Command::Note { from, kind, message, content, at: sent_at, suppresses }
+                Command::Note { from, kind, message, content, at: sent_at, suppresses, entry }
             }
         };
         // A message is known again where its address is at home, whatever is told of its sender the second time.
@@ -239,7 +243,7 @@ impl LogIntake {
             origin: Origin::Fact(id),
             at,
             tenant: place.tenant.clone(),
-            policy_version: place.version,
+            policy_version: place.policy.version,
             command,
         };
         Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
@@ -326,6 +330,47 @@ impl LogIntake {
         let ours = answered_of_ours(reply_to, mail);
         let ours = ours.into_iter().filter(|(reference, _)| of_author(reference)).map(|(_, message)| message);
         (marks, Answers { mails, ours: ours.collect() })
+    }
+
+    /// By which link the customer came, and with what in it. A token is for once: it stays out of what is kept.
+    async fn entry(
+        &self,
+        place: &Place,
+        party: Party,
+        message: MessageId,
+        fact: &mut Fact,
+    ) -> Result<Option<Box<Entry>>, Refused> {
+        let Some(Way { link, token }) = entry::way(&place.policy, &place.id, fact) else { return Ok(None) };
+        let token = match token {
+            None => None,
+            Some(text) => Some(self.shown(place, party, message, &text).await?),
+        };
+        Ok(Some(Box::new(Entry { link, token })))
+    }
+
+    async fn shown(
+        &self,
+        place: &Place,
+        party: Party,
+        message: MessageId,
+        text: &str,
+    ) -> Result<ShownToken, Refused> {
+        let read = self.vault.read_reference(&LinkToken::purpose(&place.tenant), text);
+        let Some(LinkToken { id, contact, expires_at, about }) =
+            read.and_then(|bytes| LinkToken::decode(&bytes))
+        else {
+            return Ok(ShownToken::Unknown);
+        };
+        // An item of its own, beside what was said.
+        let item = MessageId(self.vault.fact(place.id.as_str(), "token", &message.0));
+        let about = match about.is_empty() {
+            true => None,
+            false => {
+                let content = wire::encode_content(&Content { text: about, ..Content::default() });
+                Some(self.seal(place, party, item, &content).await?)
+            }
+        };
+        Ok(ShownToken::Ours(Box::new(Token { id, contact, expires_at, message: item, about })))
     }
 
     async fn correspondent(

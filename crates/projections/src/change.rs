@@ -79,6 +79,7 @@ impl Source for conversation::Decider {
             | Retired { .. }
             | Returned { .. }
             | TagsNoted { .. }
+            | TokenShown { .. }
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
@@ -99,6 +100,9 @@ impl Source for conversation::Decider {
             | OptedIn { .. }
             | Suppressed { .. }
             | SuppressionLifted { .. }
+            | Entered { .. }
+            | Tied { .. }
+            | NotTied { .. }
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }
@@ -121,8 +125,8 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        // For the conversations, not for readers, who have the tags themselves.
-        let told = matches!(event, contact::Event::TagsTold { .. });
+        // For the conversations, not for readers, who have the tags themselves, and the conversations' word of tokens.
+        let told = matches!(event, contact::Event::TagsTold { .. } | contact::Event::TokenTaken { .. });
         (!told).then(|| What::Contact(event))
     }
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod entries;
 mod strangers;
 
 use std::sync::Arc;
@@ -33,6 +34,10 @@ struct World {
 /// A mailbox whose mail is checked by nobody (`open`), one whose server vouches for senders (`trusted`), one that tells by
 /// what that server wrote (`header`), and a number.
 fn world() -> World {
+    world_of(policy())
+}
+
+fn world_of(policy: domain::Policy) -> World {
     let dir = tempfile::tempdir().unwrap();
     let log = MemoryLog::new(&[
         (Topic(Kind::Conversation.intake_topic()), TOPOLOGY.conversation),
@@ -40,7 +45,7 @@ fn world() -> World {
     ]);
     let vault = Vault::open(vault::Config::new(dir.path(), MasterKey::from_bytes([7; 32]))).unwrap();
     let mut known = Policies::default();
-    known.put(Arc::new(policy()));
+    known.put(Arc::new(policy));
     let (publish, policies) = watch::channel(known);
     let post = Post { log: Arc::new(log.clone()), topology: TOPOLOGY };
     let intake =
@@ -79,6 +84,7 @@ fn policy() -> domain::Policy {
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),
+        links: [].into(),
     }
 }
 

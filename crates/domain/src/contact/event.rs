@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     ContactId, Party, Relay, Route, Tags, TenantId, Timestamp,
-    conversation::{self, Correspondent},
+    conversation::{self, Correspondent, Token, Untied},
 };
 
 #[derive(Clone, PartialEq, Debug)]
@@ -38,13 +38,29 @@ pub enum Event {
         party: Party,
         tags: Tags,
     },
+    /// A token of ours was shown at this address, and is of no more use. `refused`: why the address is not the contact's by
+    /// it. Its conversations learn of it.
+    TokenTaken {
+        tenant: TenantId,
+        party: Party,
+        token: Box<Token>,
+        refused: Option<Untied>,
+    },
 }
 
 impl Event {
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
-        let Event::TagsTold { tenant, party, tags } = self else { return None };
-        let (tenant, party, tags) = (tenant.clone(), *party, tags.clone());
-        let command = conversation::Command::NoteTags { tenant, party, tags };
+        let (party, command) = match self {
+            Event::TagsTold { tenant, party, tags } => {
+                let (tenant, party, tags) = (tenant.clone(), *party, tags.clone());
+                (party, conversation::Command::NoteTags { tenant, party, tags })
+            }
+            Event::TokenTaken { tenant, party, token, refused } => {
+                let (tenant, party, token) = (tenant.clone(), *party, token.clone());
+                (party, conversation::Command::NoteTie { tenant, party, token, refused: *refused })
+            }
+            _ => return None,
+        };
         Some((Route::Party(party), Relay::Conversation(command)))
     }
 }

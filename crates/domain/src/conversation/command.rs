@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
-    Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
+    AgentId, BotId, Channel, CommandId, ContactId, ConversationId, DeskId, InboxId, LinkId, MessageId,
+    OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId, policy::Special,
 };
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Command {
         at: Timestamp,
         /// It shows, beyond doubt, that nothing should be sent there any more.
         suppresses: Option<Suppression>,
+        /// The customer followed a link.
+        entry: Option<Box<Entry>>,
     },
     /// Nothing should be sent there any more, and there is nothing else to note.
     Suppress {
@@ -214,6 +216,13 @@ pub enum Command {
         party: Party,
         tags: Tags,
     },
+    /// What the ledger made of a token that was shown here; `refused`: why the customer is not its contact by it.
+    NoteTie {
+        tenant: TenantId,
+        party: Party,
+        token: Box<Token>,
+        refused: Option<Untied>,
+    },
     /// What the customer is told of that; the first answer counts.
     AwayText {
         conversation: ConversationId,
@@ -239,6 +248,7 @@ impl Command {
             | Command::Unreadable { from, .. } => Some(from.party),
             Command::Receipt { party, .. }
             | Command::NoteTags { party, .. }
+            | Command::NoteTie { party, .. }
             | Command::Suppress { party, .. }
             | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
@@ -314,6 +324,63 @@ pub struct Received {
     pub marks: Option<Marks>,
     /// E-mail: what it answers.
     pub answers: Answers,
+    /// The customer came by a link.
+    pub entry: Option<Box<Entry>>,
+}
+
+/// How a customer came in, as far as the edge can tell: what else a platform says of it is part of the content.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// A link of the workspace.
+    pub link: Option<LinkId>,
+    pub token: Option<ShownToken>,
+}
+
+/// What stood in a link where a token stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ShownToken {
+    /// We made it, for this tenant.
+    Ours(Box<Token>),
+    /// Nobody knows who made it: it was altered, or is another business's.
+    Unknown,
+}
+
+/// A token that we made: whoever shows it first, and in time, is the contact. What it says stands in it, encrypted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Token {
+    pub id: TokenId,
+    pub contact: ContactId,
+    pub expires_at: Timestamp,
+    /// The item that `about` is sealed under.
+    pub message: MessageId,
+    /// What the customer comes about, an order say: a sealed [`crate::Content`], of the party that showed it.
+    pub about: Option<Sealed>,
+}
+
+/// Why a token that was shown makes nobody a contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Untied {
+    /// It was altered, or is another business's.
+    Unknown,
+    Expired,
+    /// It was shown before.
+    Used,
+    /// The contact is gone, or has no room for an address more.
+    NoContact,
+    /// The address is known to be another contact's.
+    AnothersAddress,
+}
+
+impl Untied {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Untied::Unknown => "unknown",
+            Untied::Expired => "expired",
+            Untied::Used => "used",
+            Untied::NoContact => "no_contact",
+            Untied::AnothersAddress => "anothers_address",
+        }
+    }
 }
 
 /// What a mail is known by, as keyed hashes.

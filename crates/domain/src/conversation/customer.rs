@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
-    TenantId, Timestamp, policy::Special, relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, LinkId, MessageId, OfferId, QueueId, Sealed,
+    Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{
@@ -39,6 +39,15 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// The link that the customer followed, and has not written since.
+    pub(super) entered: Option<Box<Entered>>,
+}
+
+/// A link that was followed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entered {
+    pub link: LinkId,
+    pub at: Timestamp,
 }
 
 /// An agent who had a conversation with the customer.
@@ -117,6 +126,7 @@ pub struct Tombstone {
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
+    pub entered: Option<Entered>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -145,6 +155,8 @@ pub struct Conversation {
     pub(super) special: Option<Box<Special>>,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
+    /// The link that the customer came by, as long as it is open.
+    pub(super) link: Option<Box<LinkId>>,
 }
 
 /// See [`ThreadOf`].
@@ -234,6 +246,8 @@ pub struct Turn {
     pub message: MessageId,
     /// For a bot that answers beside the leader; see [`What::TurnAsked`](super::What::TurnAsked).
     pub content: Option<Kept>,
+    /// See there.
+    pub link: Option<LinkId>,
     /// The newest message that came while the bot was thinking: the next turn.
     pub next: Option<Box<Next>>,
 }
@@ -273,6 +287,7 @@ impl Customer {
             letters: None,
             known_by: None,
             tags: None,
+            entered: None,
         }
     }
 
@@ -389,6 +404,7 @@ impl Customer {
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
+            entered: self.entered.as_deref().cloned(),
         })
     }
 
@@ -405,6 +421,7 @@ impl Customer {
             tags,
             suppressed,
             automatic,
+            entered,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -420,6 +437,7 @@ impl Customer {
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
+            entered: entered.clone().map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }
@@ -448,6 +466,7 @@ impl Conversation {
             mails: None,
             special: None,
             people_only: false,
+            link: None,
         }
     }
 
@@ -476,6 +495,7 @@ impl Conversation {
             special: None,
             // The message that brings it back says so.
             people_only: false,
+            link: None,
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::{Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, receipts, snooze, special,
-    supervisors, suppression, threads,
+    Command, Conversations, Event, TimerId, agents, away, bots, consult, entry, facts, receipts, snooze,
+    special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -14,8 +14,11 @@ pub(super) const NOTHING: Decided = Ok(Vec::new());
 pub(super) fn decide(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
-        Command::Note { from, kind, message, content, at, suppresses } => {
+        Command::Note { from, kind, message, content, at, suppresses, entry } => {
             let mut events = facts::note(state, context, from, *kind, *message, content.clone(), *at);
+            if let Some(entry) = entry {
+                events.extend(entry::follow(state, context, from, *message, content.as_ref(), entry));
+            }
             events
                 .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
             Ok(events)
@@ -34,6 +37,9 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
             Ok(receipts::progress(state, *conversation, *message, progress))
         }
 
+        Command::NoteTie { tenant, party, token, refused } => {
+            Ok(entry::tied(state, tenant, *party, token, *refused))
+        }
         Command::NoteTags { tenant, party, tags } => Ok(special::note_tags(state, tenant, *party, tags)),
 
         Command::BotAnswer { turn, tenant, bot, actions } => {

@@ -13,6 +13,7 @@ mod customer;
 mod customers;
 mod decide;
 mod draft;
+mod entry;
 mod event;
 mod facts;
 mod mails;
@@ -28,12 +29,12 @@ mod tests;
 mod threads;
 
 pub use command::{
-    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, Suppression, TimerId, Transfer,
+    Answers, BotAction, Command, Correspondent, Entry, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
+    Received, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
 };
 pub use customer::{
-    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
-    Owner, Sent, Stage, Tombstone, Turn,
+    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
+    Next, Owner, Sent, Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};

@@ -280,6 +280,10 @@ impl Conversations {
             | What::OptedIn { .. }
             | What::TagsNoted { .. }
             | What::MarkedSpecial { .. }
+            | What::Entered { .. }
+            | What::TokenShown { .. }
+            | What::Tied { .. }
+            | What::NotTied { .. }
             | What::Suppressed { .. }
             | What::SuppressionLifted { .. }
             | What::Retired { .. }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::{
     config::{Carrier, Config, Secrets, secret, setting},
-    mail,
+    mail, meta,
 };
 
 /// How long one call to a provider may take.
@@ -155,7 +155,7 @@ impl Directory {
     fn http_of(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<HttpInbox>> {
         Ok(Some(match inbox.channel {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => HttpInbox::Meta {
-                kind: meta_kind(inbox.channel)?,
+                kind: meta::kind(inbox.channel).context("it is not at Meta")?,
                 app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
                 verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
@@ -223,9 +223,9 @@ impl Directory {
         Ok(match inbox.channel {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => {
                 let account = messenger::Account {
-                    kind: meta_kind(inbox.channel)?,
-                    base_url: base("https://graph.facebook.com"),
-                    version: setting(inbox, "api_version").unwrap_or_else(|| "v23.0".into()),
+                    kind: meta::kind(inbox.channel).context("it is not at Meta")?,
+                    base_url: base(meta::GRAPH),
+                    version: setting(inbox, "api_version").unwrap_or_else(|| meta::VERSION.into()),
                     sender: setting(inbox, "phone_number_id").unwrap_or_else(|| "me".into()),
                     token: secret(secrets, inbox, "access_token")?,
                 };
@@ -298,15 +298,6 @@ fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Ma
         imap::Access::Password(secret(secrets, inbox, "imap_password")?)
     };
     Ok(Some(imap::Mailbox { place, access, roots: None }))
-}
-
-fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {
-    Ok(match channel {
-        Channel::Messenger => messenger::Kind::Messenger,
-        Channel::Instagram => messenger::Kind::Instagram,
-        Channel::Whatsapp => messenger::Kind::Whatsapp,
-        other => anyhow::bail!("{} is not one of Meta's channels", other.as_str()),
-    })
 }
 
 impl Inboxes for Directory {

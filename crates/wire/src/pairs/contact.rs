@@ -7,6 +7,8 @@ choice! { domain::contact::Command => ContactCommand, contact_command {
     Link { tenant, contact, party },
     Tag { tenant, contact, tag },
     Untag { tenant, contact, tag },
+    TagAddress { tenant, party, tags },
+    Tie { tenant, party, token },
 }}
 
 choice! { domain::contact::Event => ContactEvent, contact_event {
@@ -15,6 +17,7 @@ choice! { domain::contact::Event => ContactEvent, contact_event {
     Tagged { tenant, contact, tag },
     Untagged { tenant, contact, tag },
     TagsTold { tenant, party, tags },
+    TokenTaken { tenant, party, token, refused },
 }}
 
 timers! { domain::contact::TimerId => Contact {} }

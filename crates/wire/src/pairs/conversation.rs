@@ -1,15 +1,15 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent,
-    Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Entered, Entry, Event, KnownBy, KnownMail, Mails, Marks,
+    Received, Sent, Token, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at, suppresses },
+    Note { from, kind, message, content, at, suppresses, entry },
     Suppress { tenant, party, cause },
     LiftSuppression { tenant, party, by },
     Receipt { party, kind, provider_id, watermark, at, reason },
@@ -27,6 +27,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
+    NoteTie { tenant, party, token, refused },
     Consult { conversation, agent, assignment, whom, note },
     EndConsult { conversation, agent },
     Remark { conversation, agent, message, body },
@@ -44,6 +45,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 message! {
     Received => Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        entry,
     }
     Marks => MailMarks { id, topic }
 }
@@ -78,11 +80,15 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     TagsNoted { party, tags },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
+    Entered { party, conversation, link, tags },
+    TokenShown { party, token },
+    Tied { party, conversation, contact, message, about },
+    NotTied { party, conversation, because },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
     BotEngaged { conversation, bot, owner_epoch, queue },
-    TurnAsked { turn, bot, content, message, answer_by },
+    TurnAsked { turn, bot, content, message, answer_by, link },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
     MarkedSpecial { conversation, special },
@@ -112,8 +118,11 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic, entered
     }
+    Entered => FollowedLink { link, at }
+    Entry => Entry { link, token }
+    Token => Token { id, contact, expires_at, message, about }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -122,6 +131,11 @@ message! {
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }
 }
+
+choice! { domain::conversation::ShownToken => ShownToken, shown_token {
+    Ours(token),
+    Unknown {},
+}}
 
 choice! { domain::conversation::Closer => Closer, closer {
     Bot(bot),
@@ -132,9 +146,10 @@ choice! { domain::conversation::Closer => Closer, closer {
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
-        HeldBack,
+        HeldBack, Entered,
     }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
+    domain::conversation::Untied => Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }

@@ -322,7 +322,15 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Note { customer, by_customer } => {
             let kind = if *by_customer { NoteKind::Referral } else { NoteKind::Bounce };
             let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
-            world.fact(Command::Note { from, kind, message, content: None, at, suppresses: None });
+            world.fact(Command::Note {
+                from,
+                kind,
+                message,
+                content: None,
+                at,
+                suppresses: None,
+                entry: None,
+            });
         }
         Action::Receipt { message, kind } => {
             if let Some((party, message)) = pick(&world.written, *message) {

@@ -145,6 +145,7 @@ pub(super) fn received(n: u128) -> Received {
         home: None,
         marks: None,
         answers: Answers::default(),
+        entry: None,
         people_only: false,
     }
 }
@@ -258,6 +259,7 @@ pub(super) fn asked(turn: TurnId, n: u128, at: i64) -> What {
         content: None,
         message: message(n),
         answer_by: seconds(at) + PATIENCE,
+        link: None,
     }
 }
 

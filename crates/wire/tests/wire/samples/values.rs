@@ -27,6 +27,7 @@ structs! {
     conversation::Correspondent { tenant, inbox, channel, party, address }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        entry,
     }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
@@ -36,14 +37,19 @@ structs! {
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        entered,
     }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }
-    Policy { tenant, version, inboxes, queues, agents, bots, hours }
+    Policy { tenant, version, inboxes, queues, agents, bots, hours, links }
+    policy::Link { inbox, reference, campaign, queue, bot, people_only, first_message, text, tags }
+    conversation::Entry { link, token }
+    conversation::Token { id, contact, expires_at, message, about }
+    conversation::Entered { link, at }
     policy::Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     desk::Why { policy, selection, stage, waited, wanted, considered }
     desk::Considered { free, refused, full, away, offline, unable }
@@ -81,7 +87,7 @@ choices! {
 
     conversation::Command {
         Receive(received),
-        Note { from, kind, message, content, at, suppresses },
+        Note { from, kind, message, content, at, suppresses, entry },
         Suppress { tenant, party, cause },
         LiftSuppression { tenant, party, by },
         Receipt { party, kind, provider_id, watermark, at, reason },
@@ -99,6 +105,7 @@ choices! {
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
+    NoteTie { tenant, party, token, refused },
         Consult { conversation, agent, assignment, whom, note },
         EndConsult { conversation, agent },
         Remark { conversation, agent, message, body },
@@ -137,10 +144,14 @@ choices! {
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
+    Entered { party, conversation, link, tags },
+    TokenShown { party, token },
+    Tied { party, conversation, contact, message, about },
+    NotTied { party, conversation, because },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
-        TurnAsked { turn, bot, content, message, answer_by },
+        TurnAsked { turn, bot, content, message, answer_by, link },
         TurnAnswered { turn },
         BotReplied { conversation, message, outgoing },
         AgentWanted {
@@ -169,8 +180,10 @@ choices! {
     }
     conversation::HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
-        HeldBack,
+        HeldBack, Entered,
     }
+    conversation::ShownToken { Ours(token), Unknown }
+    conversation::Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut, Joined }
@@ -265,6 +278,8 @@ choices! {
 
     contact::Command {
         See { from, at },
+        TagAddress { tenant, party, tags },
+        Tie { tenant, party, token },
         Link { tenant, contact, party },
         Tag { tenant, contact, tag },
         Untag { tenant, contact, tag },
@@ -275,6 +290,7 @@ choices! {
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
+        TokenTaken { tenant, party, token, refused },
     }
 
     workspace::Command { Apply(policy) }

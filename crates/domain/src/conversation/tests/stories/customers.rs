@@ -159,6 +159,7 @@ fn only_what_the_customer_did_makes_the_customer_known() {
             content: content.clone(),
             at,
             suppresses: None,
+            entry: None,
         };
         (command, What::Noted { party: party(1), kind, message, content, at })
     };

@@ -66,8 +66,15 @@ fn whoever_only_claims_to_be_the_customer_lifts_nothing() {
 #[test]
 fn a_report_that_is_ours_beyond_doubt_suppresses_whom_we_know() {
     let (kind, message, at) = (NoteKind::Complaint, message(9), seconds(3));
-    let report =
-        |suppresses| Command::Note { from: correspondent(1), kind, message, content: None, at, suppresses };
+    let report = |suppresses| Command::Note {
+        from: correspondent(1),
+        kind,
+        message,
+        content: None,
+        at,
+        suppresses,
+        entry: None,
+    };
     let noted = What::Noted { party: party(1), kind, message, content: None, at };
     given([]).when(report(Some(Complaint))).then([noted.clone()]);
     with_ann().when(report(None)).then([noted.clone()]);

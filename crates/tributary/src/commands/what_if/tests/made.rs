@@ -407,6 +407,7 @@ fn received(customer: u32) -> Received {
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        entry: None,
         people_only: false,
     }
 }
