@@ -186,6 +186,8 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         answers: conversation::Answers::default(),
         entry: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }))
 }
 

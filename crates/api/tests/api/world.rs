@@ -165,6 +165,8 @@ impl World {
             answers: conversation::Answers::default(),
             entry: None,
             people_only: false,
+            reply_to: None,
+            referral: None,
         }
     }
 

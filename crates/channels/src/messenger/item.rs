@@ -366,6 +366,7 @@ impl From<Referred<'_>> for Referral {
             source: present(referred.source),
             kind: present(referred.kind),
             ad_id: present(referred.ad_id),
+            ..Referral::default()
         }
     }
 }

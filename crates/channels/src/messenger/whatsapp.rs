@@ -153,6 +153,10 @@ struct Referred<'a> {
     #[serde(borrow)]
     source_id: Option<Text<'a>>,
     #[serde(borrow)]
+    source_url: Option<Text<'a>>,
+    #[serde(borrow)]
+    headline: Option<Text<'a>>,
+    #[serde(borrow)]
     ctwa_clid: Option<Text<'a>>,
 }
 
@@ -313,10 +317,17 @@ fn read_status(source: &Source, raw: &str) -> Option<Fact> {
 impl From<Referred<'_>> for Referral {
     fn from(referred: Referred<'_>) -> Self {
         Referral {
-            reference: present(referred.ctwa_clid),
-            source: present(referred.source_type),
+            reference: None,
+            // In Messenger's words.
+            source: present(referred.source_type).map(|source| match &*source {
+                "ad" => domain::conversation::Referral::ADS.to_owned(),
+                _ => source.to_ascii_uppercase(),
+            }),
             kind: None,
             ad_id: present(referred.source_id),
+            title: present(referred.headline),
+            url: present(referred.source_url),
+            click: present(referred.ctwa_clid),
         }
     }
 }

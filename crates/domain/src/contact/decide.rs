@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Code, ContactId, Context, Party, Rejection, Tags, TenantId};
+use crate::{
+    Code, ContactId, Context, Party, Rejection, Tags, TenantId, Timestamp, conversation::Correspondent,
+};
 
 use super::{Command, Contact, Contacts, Event, tie};
 
@@ -29,6 +31,7 @@ pub(super) fn decide(
             }
             None => vec![Event::Created { contact: first_seen_as(from.party), from: from.clone(), at: *at }],
         }),
+        Command::Follow { party, to, moved, at } => Ok(follow(state, *party, to, *moved, *at)),
         Command::Link { tenant, contact, party } => link(state, tenant, *contact, *party),
         Command::Tag { tenant, contact, tag } => add_tag(state, tenant, *contact, tag),
         Command::Untag { tenant, contact, tag } => remove_tag(state, tenant, *contact, tag),
@@ -41,6 +44,27 @@ pub(super) fn decide(
 /// the first time only once, so no two contacts of a tenant get the same.
 pub(super) fn first_seen_as(party: Party) -> ContactId {
     ContactId(party.0)
+}
+
+/// A relay is never refused: what cannot be linked stays a contact of its own.
+fn follow(state: &Contacts, party: Party, to: &Correspondent, moved: bool, at: Timestamp) -> Vec<Event> {
+    let tenant = &to.tenant;
+    let Some(contact) = state.owner(tenant, party) else { return Vec::new() };
+    let own = first_seen_as(to.party);
+    let (mut events, was) = match state.owner(tenant, to.party) {
+        Some(_) if moved => return Vec::new(),
+        Some(was) => (Vec::new(), was),
+        None => (vec![Event::Created { contact: own, from: to.clone(), at }], own),
+    };
+    let Some(found) = state.get(tenant, contact) else { return events };
+    if was != contact && found.parties.len() < MOST_ADDRESSES {
+        events.push(Event::Linked { tenant: tenant.clone(), contact, party: to.party, was });
+        let tags = tags_of(found);
+        if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
+            events.push(Event::TagsTold { tenant: tenant.clone(), party: to.party, tags });
+        }
+    }
+    events
 }
 
 fn link(

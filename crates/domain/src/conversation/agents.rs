@@ -9,7 +9,7 @@ use super::{
     CloseReason, Closer, Conversations, HandOffReason, Outgoing, Owner, Transfer, What,
     decide::{Decided, NOTHING},
     draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
-    snooze, suppression,
+    elsewhere, snooze, suppression,
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -53,7 +53,7 @@ pub(super) fn reply(
     if found.customer.opted_out {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
-    if let Some(rejection) = suppression::refusal(&found) {
+    if let Some(rejection) = suppression::refusal(&found).or_else(|| elsewhere::refusal(&found)) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    ReceiptKind, Suppression, ThreadOf,
+    ReceiptKind, Suppression, Thread, ThreadOf,
     mails::{Earlier, Mails},
 };
 
@@ -39,6 +39,8 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// Where other applications answer, too.
+    thread: Option<Box<Thread>>,
     /// The link that the customer followed, and has not written since.
     pub(super) entered: Option<Box<Entered>>,
 }
@@ -127,6 +129,7 @@ pub struct Tombstone {
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
     pub entered: Option<Entered>,
+    pub thread: Option<Thread>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -288,6 +291,21 @@ impl Customer {
             known_by: None,
             tags: None,
             entered: None,
+            thread: None,
+        }
+    }
+
+    /// Which application answers the customer; none where no other one ever did.
+    pub fn thread(&self) -> Option<Thread> {
+        self.thread.as_deref().copied()
+    }
+
+    /// Another application has, or had, the customer's thread at that time; or this one had.
+    pub(super) fn shows_thread(&mut self, elsewhere: bool, at: Timestamp) {
+        match &mut self.thread {
+            Some(thread) => **thread = thread.shown(elsewhere, at),
+            None if elsewhere => self.thread = Some(Box::new(Thread { elsewhere, at })),
+            None => {}
         }
     }
 
@@ -370,6 +388,10 @@ impl Customer {
     pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
         let letters = self.letters.get_or_insert_default();
         letters.early.retain(|early| *early.provider_id != *provider_id);
+        if letters.sent.iter().any(|known| (known.provider, known.message) == (sent.provider, sent.message)) {
+            // It was shown to us before its sender was answered.
+            return;
+        }
         keep_newest(&mut letters.sent, sent, SENT_KEPT);
     }
 
@@ -405,6 +427,7 @@ impl Customer {
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
             entered: self.entered.as_deref().cloned(),
+            thread: self.thread(),
         })
     }
 
@@ -422,6 +445,7 @@ impl Customer {
             suppressed,
             automatic,
             entered,
+            thread,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -438,6 +462,7 @@ impl Customer {
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             entered: entered.clone().map(Box::new),
+            thread: thread.map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

@@ -3,8 +3,8 @@
 use crate::{Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, agents, away, bots, consult, entry, facts, receipts, snooze,
-    special, supervisors, suppression, threads,
+    Command, Conversations, Event, NoteKind, TimerId, What, agents, away, bots, consult, elsewhere, entry,
+    facts, receipts, snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -14,14 +14,37 @@ pub(super) const NOTHING: Decided = Ok(Vec::new());
 pub(super) fn decide(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
-        Command::Note { from, kind, message, content, at, suppresses, entry } => {
-            let mut events = facts::note(state, context, from, *kind, *message, content.clone(), *at);
+        Command::Note { from, kind: NoteKind::Echo, message, content, at, .. } => {
+            Ok(elsewhere::answered(state, from, *message, content.clone(), *at))
+        }
+        Command::Note { from, kind, message, content, at, suppresses, about, referral, entry } => {
+            let mut events = facts::note(
+                state,
+                context,
+                from,
+                What::Noted {
+                    party: from.party,
+                    kind: *kind,
+                    message: *message,
+                    content: content.clone(),
+                    at: *at,
+                    conversation: facts::belongs_to(state, from.party),
+                    about: about.map(|mention| facts::mentioned(state, from.party, mention)),
+                    referral: referral.clone(),
+                },
+            );
             if let Some(entry) = entry {
                 events.extend(entry::follow(state, context, from, *message, content.as_ref(), entry));
             }
             events
                 .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
             Ok(events)
+        }
+        Command::HoldThread { from, elsewhere, app, note, at } => {
+            Ok(elsewhere::held(state, from, *elsewhere, app.clone(), note.clone(), *at))
+        }
+        Command::KnowAs { from, to, moved, at } => {
+            Ok(elsewhere::known_as(state, context, from, to, *moved, *at))
         }
         Command::Suppress { tenant, party, cause } => suppression::ask(state, tenant, *party, *cause),
         Command::LiftSuppression { tenant, party, by } => suppression::lift(state, tenant, *party, by),
@@ -30,8 +53,11 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         }
         Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
         Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
-        Command::Receipt { party, kind, provider_id, watermark, at, reason } => {
-            Ok(receipts::receipt(state, *party, *kind, provider_id.as_ref(), *watermark, *at, reason))
+        Command::Receipt { party, kind, provider_id, watermark, at, reason, pricing } => Ok(
+            receipts::receipt(state, *party, *kind, provider_id.as_ref(), *watermark, *at, reason, pricing),
+        ),
+        Command::Echoed { party, message, provider_id } => {
+            Ok(receipts::echoed(state, *party, *message, provider_id))
         }
         Command::Progress { conversation, message, progress } => {
             Ok(receipts::progress(state, *conversation, *message, progress))

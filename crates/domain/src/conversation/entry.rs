@@ -139,7 +139,9 @@ pub(super) fn follow(
                 let usual = policy.inboxes.get(&from.inbox);
                 let greeter = way.greeter(usual.and_then(|inbox| inbox.bot.as_ref()));
                 let greeter = greeter.filter(|bot| is_built_in(policy, bot));
-                let wants_it = customer.is_none_or(|customer| !customer.opted_out);
+                let is_elsewhere =
+                    |customer: &Customer| customer.thread().is_some_and(|thread| thread.elsewhere);
+                let wants_it = customer.is_none_or(|customer| !customer.opted_out && !is_elsewhere(customer));
                 match (greeter, says, usual) {
                     (Some(bot), Some((link, content)), Some(inbox)) if wants_it => {
                         let latest = customer.and_then(|customer| customer.latest.as_ref());

@@ -13,6 +13,7 @@ mod customer;
 mod customers;
 mod decide;
 mod draft;
+mod elsewhere;
 mod entry;
 mod event;
 mod facts;
@@ -29,13 +30,14 @@ mod tests;
 mod threads;
 
 pub use command::{
-    Answers, BotAction, Command, Correspondent, Entry, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
+    Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
+    Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
     Next, Owner, Sent, Stage, Tombstone, Turn,
 };
+pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use special::special_problem;

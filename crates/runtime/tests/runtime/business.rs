@@ -101,6 +101,8 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         answers: conversation::Answers::default(),
         entry: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))
 }

@@ -9,6 +9,7 @@ choice! { domain::contact::Command => ContactCommand, contact_command {
     Untag { tenant, contact, tag },
     TagAddress { tenant, party, tags },
     Tie { tenant, party, token },
+    Follow { party, to, moved, at },
 }}
 
 choice! { domain::contact::Event => ContactEvent, contact_event {

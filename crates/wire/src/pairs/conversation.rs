@@ -2,17 +2,20 @@
 
 use domain::conversation::{
     Answers, Automatic, ClosedConversation, Early, Entered, Entry, Event, KnownBy, KnownMail, Mails, Marks,
-    Received, Sent, Token, Tombstone,
+    Mention, Pricing, Received, Referral, Sent, Thread, Token, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at, suppresses, entry },
+    Note { from, kind, message, content, at, suppresses, about, referral, entry },
+    HoldThread { from, elsewhere, app, note, at },
+    KnowAs { from, to, moved, at },
     Suppress { tenant, party, cause },
     LiftSuppression { tenant, party, by },
-    Receipt { party, kind, provider_id, watermark, at, reason },
+    Receipt { party, kind, provider_id, watermark, at, reason, pricing },
+    Echoed { party, message, provider_id },
     OptOut { from },
     OptIn { from },
     Unreadable { from, message, content, reason, at },
@@ -46,7 +49,11 @@ message! {
     Received => Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
         entry,
+        reply_to, referral,
     }
+    Mention => Mention { provider, message }
+    Pricing => Pricing { billable, category, model }
+    Referral => Referral { reference, source, kind, ad, title, url }
     Marks => MailMarks { id, topic }
 }
 
@@ -70,9 +77,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
-    Noted { party, kind, message, content, at },
-    ReceiptNoted { conversation, kind, message, at, reason },
+    MessageReceived {
+        conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only, reply_to, referral
+    },
+    Noted { party, kind, message, content, at, conversation, about, referral },
+    AnsweredElsewhere { party, conversation, message, content, at },
+    ThreadHeld { party, conversation, elsewhere, app, note, at },
+    KnownAs { party, to, moved, at },
+    ReceiptNoted { conversation, kind, message, at, reason, pricing },
     ReceiptKept { party, provider_id, kind, at, reason },
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
@@ -118,8 +130,10 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic, entered
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        thread, entered,
     }
+    Thread => Thread { elsewhere, at }
     Entered => FollowedLink { link, at }
     Entry => Entry { link, token }
     Token => Token { id, contact, expires_at, message, about }

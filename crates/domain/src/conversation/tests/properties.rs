@@ -3,7 +3,11 @@
 
 use proptest::prelude::*;
 
-use super::{story::received, world::World, *};
+use super::{
+    story::{note, received},
+    world::World,
+    *,
+};
 use crate::conversation::{
     BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, TimerId,
     Transfer, What,
@@ -322,15 +326,7 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Note { customer, by_customer } => {
             let kind = if *by_customer { NoteKind::Referral } else { NoteKind::Bounce };
             let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
-            world.fact(Command::Note {
-                from,
-                kind,
-                message,
-                content: None,
-                at,
-                suppresses: None,
-                entry: None,
-            });
+            world.fact(note(from, kind, message, None, at, None));
         }
         Action::Receipt { message, kind } => {
             if let Some((party, message)) = pick(&world.written, *message) {
@@ -343,7 +339,15 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Watermark { customer, kind } => {
             let (party, kind, at) = (party(*customer), *kind, world.now());
             let watermark = Some(at);
-            world.fact(Command::Receipt { party, kind, provider_id: None, watermark, at, reason: None });
+            world.fact(Command::Receipt {
+                party,
+                kind,
+                provider_id: None,
+                watermark,
+                at,
+                reason: None,
+                pricing: None,
+            });
         }
         Action::Opt { customer, out } => {
             let from = correspondent(*customer);

@@ -1,6 +1,9 @@
 //! Customers who come by a link.
 
-use super::super::{story::*, *};
+use super::super::{
+    story::{noted as story_noted, *},
+    *,
+};
 use crate::{
     Aggregate, LinkId, TokenId,
     conversation::{
@@ -67,6 +70,8 @@ fn follow_with(n: u128, entry: Option<Box<Entry>>) -> Command {
         content: Some(sealed(1, n)),
         at: seconds(0),
         suppresses: None,
+        about: None,
+        referral: None,
         entry,
     }
 }
@@ -76,13 +81,12 @@ fn follow(n: u128, name: &str) -> Command {
 }
 
 fn noted(n: u128) -> What {
-    What::Noted {
-        party: party(1),
-        kind: NoteKind::Referral,
-        message: message(n),
-        content: Some(sealed(1, n)),
-        at: seconds(0),
-    }
+    story_noted(None, NoteKind::Referral, message(n), Some(sealed(1, n)), seconds(0))
+}
+
+/// The same, in a conversation.
+fn noted_within(n: u128) -> What {
+    story_noted(Some(id(1)), NoteKind::Referral, message(n), Some(sealed(1, n)), seconds(0))
 }
 
 fn entered(number: Option<u32>, name: &str) -> What {
@@ -198,6 +202,11 @@ fn who_only_follows_a_link_is_spoken_to_where_there_is_something_to_say() {
 fn who_wants_no_messages_is_not_spoken_to() {
     let story = greeted().and([seen(0), What::OptedOut { party: party(1) }]);
     story.when(follow(1, "offer")).then([noted(1), entered(None, "offer")]);
+    // Nor who is answered by another application of the business.
+    let (party, conversation, at) = (party(1), None, seconds(0));
+    let held = What::ThreadHeld { party, conversation, elsewhere: true, app: None, note: None, at };
+    let story = greeted().and([seen(0), held]);
+    story.when(follow(1, "offer")).then([noted(1), entered(None, "offer")]);
 }
 
 #[test]
@@ -205,7 +214,7 @@ fn a_link_leads_on_what_a_bot_has() {
     let (first, second) = (turn(id(1), 1, 1), turn(id(1), 1, 2));
     let with_bot = || greeted().and([seen(0), opened_2(1), engaged(1, 1), message_received(1, 1)]);
     with_bot().when(follow(2, "offer")).then([
-        noted(2),
+        noted_within(2),
         entered(Some(1), "offer"),
         asked_about(first, "greeter", 2, Some("offer"), 0),
     ]);
@@ -236,7 +245,7 @@ fn who_waits_waits_where_the_link_leads_and_an_agent_keeps_what_the_agent_has() 
     let withdrawn = What::Withdrawn { conversation: id(1), queue: queue("support"), owner_epoch: 1 };
     let moved = || waiting().under(business(None)).at(30);
     moved().when(follow(2, "offer")).then([
-        noted(2),
+        noted_within(2),
         entered(Some(1), "offer"),
         withdrawn,
         wanted(1, 2, "sales", Entered, 0),

@@ -91,8 +91,9 @@ fn all_that_is_known_is_kept() {
         suppressed,
         automatic,
         entered,
+        thread,
     } = *tombstone;
-    assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
+    assert_eq!((earlier, suppressed, automatic, thread), (vec![], vec![], None, None));
     assert_eq!(entered, Some(Entered { link: "summer".parse().unwrap(), at: seconds(50) }));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
@@ -155,6 +156,7 @@ fn a_late_receipt_finds_its_message() {
         message: message(2),
         at: seconds(50),
         reason: None,
+        pricing: None,
     }]);
 }
 

@@ -409,6 +409,8 @@ fn received(customer: u32) -> Received {
         answers: conversation::Answers::default(),
         entry: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }
 }
 
