@@ -15,6 +15,7 @@ pub(crate) mod edge;
 pub mod health;
 mod item;
 mod normalize;
+pub mod platform;
 mod send;
 pub mod signature;
 mod whatsapp;
