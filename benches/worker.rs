@@ -385,6 +385,7 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             people_only: false,
             reply_to: None,
             referral: None,
+            window: None,
             home: None,
             marks: None,
             answers: conversation::Answers::default(),

@@ -118,6 +118,7 @@ impl Series {
                 people_only: false,
                 reply_to: None,
                 referral: None,
+                window: None,
                 home: None,
                 marks: None,
                 answers: Answers::default(),

@@ -188,6 +188,7 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         people_only: false,
         reply_to: None,
         referral: None,
+        window: None,
     }))
 }
 

@@ -80,12 +80,17 @@ impl Source for conversation::Decider {
             | Returned { .. }
             | TagsNoted { .. }
             | TokenShown { .. }
+            | OthersNoted { .. }
+            | AddressTold { .. }
+            | AddressNoted { .. }
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
+            | WindowOpened { .. }
+            | ReplyHeld { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -120,6 +125,7 @@ impl Source for conversation::Decider {
             | Split { .. }
             | Joined { .. }
             | Replied { .. }
+            | HeldSent { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }
@@ -128,8 +134,10 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        // For the conversations, not for readers, who have the tags themselves, and the conversations' word of tokens.
-        let told = matches!(event, contact::Event::TagsTold { .. } | contact::Event::TokenTaken { .. });
+        // For the conversations, not for readers, who have the tags and the addresses themselves, and the conversations'
+        // word of tokens.
+        use contact::Event::{OthersTold, TagsTold, TokenTaken};
+        let told = matches!(event, TagsTold { .. } | OthersTold { .. } | TokenTaken { .. });
         (!told).then(|| What::Contact(event))
     }
 }

@@ -10,7 +10,7 @@ use channels::{
         health::{self, Checked},
     },
 };
-use domain::{Channel, Policies, policy::Inbox};
+use domain::{Policies, policy::Inbox};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -23,18 +23,9 @@ const EVERY: Duration = Duration::from_secs(15 * 60);
 pub const GRAPH: &str = "https://graph.facebook.com";
 pub const VERSION: &str = "v23.0";
 
-pub fn kind(channel: Channel) -> Option<messenger::Kind> {
-    match channel {
-        Channel::Messenger => Some(messenger::Kind::Messenger),
-        Channel::Instagram => Some(messenger::Kind::Instagram),
-        Channel::Whatsapp => Some(messenger::Kind::Whatsapp),
-        Channel::Email | Channel::Sms | Channel::Generic => None,
-    }
-}
-
 /// What is asked of an inbox with all of its secrets.
 pub fn checked(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Checked> {
-    let kind = kind(inbox.channel).context("it is not at Meta")?;
+    let kind = messenger::Kind::of(inbox.channel).context("it is not at Meta")?;
     Ok(Checked {
         kind,
         base_url: setting(inbox, "base_url").unwrap_or_else(|| GRAPH.into()),
@@ -61,8 +52,10 @@ pub async fn watch_over(
         let known = policies.borrow_and_update().clone();
         for policy in known.all() {
             let secrets = config.secrets_of(&policy.tenant);
-            let at_meta =
-                policy.inboxes.iter().filter(|(_, inbox)| !inbox.sandbox && kind(inbox.channel).is_some());
+            let at_meta = policy
+                .inboxes
+                .iter()
+                .filter(|(_, inbox)| !inbox.sandbox && messenger::Kind::of(inbox.channel).is_some());
             for (id, inbox) in at_meta {
                 // What is missing of its settings is told where it is set up.
                 let Ok(checked) = checked(&secrets, inbox) else { continue };

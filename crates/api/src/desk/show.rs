@@ -82,6 +82,10 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             body: Some(opener.body(message, &body).await?),
             at: convert::time(at),
         }),
+        Update::AnswerUntil { conversation, until } => Item::AnswerUntil(desk_message::AnswerUntil {
+            conversation: conversation.to_string(),
+            until: convert::time(until),
+        }),
         Update::Noted { conversation, kind, message, about, body, at } => Item::Noted(desk_message::Noted {
             conversation: conversation.to_string(),
             note: kind.as_str().to_owned(),
@@ -174,6 +178,7 @@ pub(super) async fn assigned(
         inbox: assignment.inbox.to_string(),
         channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
         note,
+        answer_until: assignment.answer_until.and_then(convert::time),
     })
 }
 

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 65] = [
+pub(super) const KINDS: [&str; 68] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -88,6 +88,9 @@ pub(super) const KINDS: [&str; 65] = [
     "answered_elsewhere",
     "thread_held",
     "known_as",
+    "window_opened",
+    "reply_held",
+    "held_sent",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -105,6 +108,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Returned { .. }
                 | TagsNoted { .. }
                 | TokenShown { .. }
+                | OthersNoted { .. }
+                | AddressTold { .. }
+                | AddressNoted { .. }
                 | ConsultAsked { .. }
                 | ConsultFailed { .. } => return None,
                 ConsultBegan { .. } => "consult_began",
@@ -144,6 +150,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Snoozed { .. } => "snoozed",
                 Split { .. } => "split",
                 Joined { .. } => "joined",
+                WindowOpened { .. } => "window_opened",
+                ReplyHeld { .. } => "reply_held",
+                HeldSent { .. } => "held_sent",
             }
         }
         AnyEvent::Desk(event) => {
@@ -181,7 +190,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Linked { .. } => "contact_linked",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } | contact::Event::TokenTaken { .. } => return None,
+            contact::Event::TagsTold { .. }
+            | contact::Event::OthersTold { .. }
+            | contact::Event::TokenTaken { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -208,6 +219,9 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Returned { .. }
         | TagsNoted { .. }
         | TokenShown { .. }
+        | OthersNoted { .. }
+        | AddressTold { .. }
+        | AddressNoted { .. }
         | ConsultAsked { .. }
         | ConsultFailed { .. } => return Ok(None),
         ConsultBegan { conversation, by, agent, note, .. } => {
@@ -391,6 +405,20 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
+        WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
+            until: time(window.until),
+            person_until: time(window.person_until),
+        }),
+        ReplyHeld { reply, .. } => Kind::ReplyHeld(event::Replied {
+            agent: reply.agent.to_string(),
+            message: reply.message.to_string(),
+            body: Some(opener.body(reply.message, &reply.body).await?),
+        }),
+        HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {
             by: Some(match by {
@@ -436,7 +464,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
     };
     Ok(Some(match event {
         // What comes of a token stands with the conversations.
-        TagsTold { .. } | TokenTaken { .. } => return Ok(None),
+        TagsTold { .. } | OthersTold { .. } | TokenTaken { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),

@@ -167,6 +167,7 @@ impl World {
             people_only: false,
             reply_to: None,
             referral: None,
+            window: None,
         }
     }
 

@@ -46,18 +46,29 @@ pub enum Event {
         token: Box<Token>,
         refused: Option<Untied>,
     },
+    /// The conversations of this address learn which other addresses its contact has.
+    OthersTold {
+        tenant: TenantId,
+        party: Party,
+        /// In order; of a contact with very many, some.
+        others: Vec<Party>,
+    },
 }
 
 impl Event {
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
         let (party, command) = match self {
             Event::TagsTold { tenant, party, tags } => {
-                let (tenant, party, tags) = (tenant.clone(), *party, tags.clone());
-                (party, conversation::Command::NoteTags { tenant, party, tags })
+                let (tenant, tags) = (tenant.clone(), tags.clone());
+                (*party, conversation::Command::NoteTags { tenant, party: *party, tags })
+            }
+            Event::OthersTold { tenant, party, others } => {
+                let (tenant, others) = (tenant.clone(), others.clone());
+                (*party, conversation::Command::NoteOthers { tenant, party: *party, others })
             }
             Event::TokenTaken { tenant, party, token, refused } => {
-                let (tenant, party, token) = (tenant.clone(), *party, token.clone());
-                (party, conversation::Command::NoteTie { tenant, party, token, refused: *refused })
+                let (tenant, token) = (tenant.clone(), token.clone());
+                (*party, conversation::Command::NoteTie { tenant, party: *party, token, refused: *refused })
             }
             _ => return None,
         };

@@ -74,7 +74,7 @@ impl Contacts {
                     contact.tags.remove(tag);
                 }
             }
-            Event::TagsTold { .. } => {}
+            Event::TagsTold { .. } | Event::OthersTold { .. } => {}
             Event::TokenTaken { tenant, token, .. } => {
                 let taken = &mut self.ledgers.entry(tenant.clone()).or_default().taken;
                 // One that has expired is refused for that.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ReplyBy, Window};
 use crate::{
     AgentId, BotId, Channel, CommandId, ContactId, ConversationId, DeskId, InboxId, LinkId, MessageId,
     OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId, policy::Special,
 };
+
+use super::OtherAddress;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -103,6 +106,8 @@ pub enum Command {
         assignment: OfferId,
         message: MessageId,
         body: Sealed,
+        /// None: as usual.
+        by: Option<ReplyBy>,
     },
     /// An agent gives the conversation to someone else.
     Transfer {
@@ -252,6 +257,17 @@ pub enum Command {
         token: Box<Token>,
         refused: Option<Untied>,
     },
+    /// Relay, from the ledger: which other addresses the customer's contact has, as a whole.
+    NoteOthers {
+        tenant: TenantId,
+        party: Party,
+        others: Vec<Party>,
+    },
+    /// Relay, from the conversations of another address of the same contact.
+    NoteAddress {
+        party: Party,
+        of: OtherAddress,
+    },
     /// What the customer is told of that; the first answer counts.
     AwayText {
         conversation: ConversationId,
@@ -281,6 +297,8 @@ impl Command {
             | Command::Echoed { party, .. }
             | Command::NoteTags { party, .. }
             | Command::NoteTie { party, .. }
+            | Command::NoteOthers { party, .. }
+            | Command::NoteAddress { party, .. }
             | Command::Suppress { party, .. }
             | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
@@ -356,6 +374,8 @@ pub struct Received {
     pub marks: Option<Marks>,
     /// E-mail: what it answers.
     pub answers: Answers,
+    /// Until when the platform lets the customer be answered, by this message; none where it sets no bounds.
+    pub window: Option<Window>,
     /// The customer came by a link.
     pub entry: Option<Box<Entry>>,
     /// Other channels: the message it answers.

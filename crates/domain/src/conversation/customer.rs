@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, LinkId, MessageId, OfferId, QueueId, Sealed,
-    Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, LinkId, MessageId, OfferId, Party, QueueId,
+    Sealed, Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{
-    ReceiptKind, Suppression, Thread, ThreadOf,
+    HeldReply, ReceiptKind, Suppression, Thread, ThreadOf, Window,
     mails::{Earlier, Mails},
+    others::{OtherAddress, Others},
+    window::Reach,
 };
 
 /// Messages of ours whose receipts can still be told apart, per customer.
@@ -39,6 +41,10 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// Chat platforms: until when the customer may be answered, and what waits for that.
+    pub(super) reach: Option<Box<Reach>>,
+    /// Other addresses of the same contact. Most have none.
+    pub(super) others: Option<Box<Others>>,
     /// Where other applications answer, too.
     thread: Option<Box<Thread>>,
     /// The link that the customer followed, and has not written since.
@@ -130,6 +136,12 @@ pub struct Tombstone {
     pub automatic: Option<Automatic>,
     pub entered: Option<Entered>,
     pub thread: Option<Thread>,
+    pub window: Option<Window>,
+    pub held: Vec<HeldReply>,
+    /// The other addresses of the same contact.
+    pub others: Vec<Party>,
+    /// What is known of addresses that are, or were, or will be the contact's.
+    pub addresses: Vec<OtherAddress>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -290,6 +302,8 @@ impl Customer {
             letters: None,
             known_by: None,
             tags: None,
+            reach: None,
+            others: None,
             entered: None,
             thread: None,
         }
@@ -428,6 +442,10 @@ impl Customer {
             automatic: self.automatic(),
             entered: self.entered.as_deref().cloned(),
             thread: self.thread(),
+            window: self.window(),
+            held: self.held(),
+            others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
+            addresses: self.others.iter().flat_map(|others| others.told()).collect(),
         })
     }
 
@@ -446,6 +464,10 @@ impl Customer {
             automatic,
             entered,
             thread,
+            window,
+            held,
+            others,
+            addresses,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -463,6 +485,8 @@ impl Customer {
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             entered: entered.clone().map(Box::new),
             thread: thread.map(Box::new),
+            reach: Reach::returned(*window, held),
+            others: Others::returned(others, addresses).map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

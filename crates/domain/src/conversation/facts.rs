@@ -10,7 +10,7 @@ use super::{
     decide::Decided,
     draft::{Draft, Found, Wish, inbox, policy, queue_of_inbox, wanted},
     entry::{self, Way},
-    snooze, special, suppression, threads,
+    snooze, special, suppression, threads, window,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -144,6 +144,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         reply_to: received.reply_to.map(|mention| mentioned(state, from.party, mention)),
         referral: received.referral.clone(),
     });
+    window::opens(&mut draft, customer, id, received.window);
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
         let content = Some(received.content.clone());

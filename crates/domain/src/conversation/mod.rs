@@ -19,6 +19,7 @@ mod event;
 mod facts;
 mod mails;
 mod names;
+mod others;
 mod receipts;
 mod snooze;
 mod special;
@@ -28,6 +29,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod window;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
@@ -40,8 +42,10 @@ pub use customer::{
 pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
+pub use others::{Other, OtherAddress};
 pub use special::special_problem;
 pub use state::Conversations;
+pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};
 
 use crate::{
     Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,

@@ -155,7 +155,7 @@ impl Directory {
     fn http_of(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<HttpInbox>> {
         Ok(Some(match inbox.channel {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => HttpInbox::Meta {
-                kind: meta::kind(inbox.channel).context("it is not at Meta")?,
+                kind: meta_kind(inbox.channel)?,
                 app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
                 verify_token: secret(secrets, inbox, "verify_token")?.into(),
             },
@@ -223,11 +223,13 @@ impl Directory {
         Ok(match inbox.channel {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => {
                 let account = messenger::Account {
-                    kind: meta::kind(inbox.channel).context("it is not at Meta")?,
+                    kind: meta_kind(inbox.channel)?,
                     base_url: base(meta::GRAPH),
                     version: setting(inbox, "api_version").unwrap_or_else(|| meta::VERSION.into()),
                     sender: setting(inbox, "phone_number_id").unwrap_or_else(|| "me".into()),
                     token: secret(secrets, inbox, "access_token")?,
+                    app_secret: Some(secret(secrets, inbox, "app_secret")?),
+                    manners: messenger::Manners::read(&inbox.settings).map_err(wrong)?,
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
@@ -298,6 +300,11 @@ fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Ma
         imap::Access::Password(secret(secrets, inbox, "imap_password")?)
     };
     Ok(Some(imap::Mailbox { place, access, roots: None }))
+}
+
+fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {
+    let kind = messenger::Kind::of(channel);
+    kind.ok_or_else(|| anyhow!("{} is not one of Meta's channels", channel.as_str()))
 }
 
 impl Inboxes for Directory {

@@ -19,6 +19,7 @@ choice! { domain::contact::Event => ContactEvent, contact_event {
     Untagged { tenant, contact, tag },
     TagsTold { tenant, party, tags },
     TokenTaken { tenant, party, token, refused },
+    OthersTold { tenant, party, others },
 }}
 
 timers! { domain::contact::TimerId => Contact {} }

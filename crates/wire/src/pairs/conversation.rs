@@ -1,8 +1,8 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Entered, Entry, Event, KnownBy, KnownMail, Mails, Marks,
-    Mention, Pricing, Received, Referral, Sent, Thread, Token, Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Entered, Entry, Event, HeldReply, KnownBy, KnownMail,
+    Mails, Marks, Mention, OtherAddress, Pricing, Received, Referral, Sent, Thread, Token, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -20,7 +20,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     OptIn { from },
     Unreadable { from, message, content, reason, at },
     BotAnswer { turn, tenant, bot, actions },
-    Reply { conversation, agent, assignment, message, body },
+    Reply { conversation, agent, assignment, message, body, by },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },
     Snooze { conversation, agent, assignment, until },
@@ -31,6 +31,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
     NoteTie { tenant, party, token, refused },
+    NoteOthers { tenant, party, others },
+    NoteAddress { party, of },
     Consult { conversation, agent, assignment, whom, note },
     EndConsult { conversation, agent },
     Remark { conversation, agent, message, body },
@@ -50,6 +52,7 @@ message! {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
         entry,
         reply_to, referral,
+        window,
     }
     Mention => Mention { provider, message }
     Pricing => Pricing { billable, category, model }
@@ -90,6 +93,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedOut { party },
     OptedIn { party },
     TagsNoted { party, tags },
+    OthersNoted { party, others },
+    AddressTold { to, of },
+    AddressNoted { party, of },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
     Entered { party, conversation, link, tags },
@@ -122,6 +128,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     ConsultEnded { conversation, consult, desk, agent, because },
     Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
+    WindowOpened { conversation, window },
+    ReplyHeld { conversation, reply },
+    HeldSent { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     AwayAsked { conversation, owner_epoch, queue, until, again_at },
     AwaySaid { conversation, message, outgoing },
@@ -131,12 +140,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        thread, entered,
+        thread, entered, window, held, others, addresses
     }
     Thread => Thread { elsewhere, at }
     Entered => FollowedLink { link, at }
     Entry => Entry { link, token }
     Token => Token { id, contact, expires_at, message, about }
+    OtherAddress => OtherAddress { from, writable }
+    HeldReply => HeldReply { agent, message, body, signed }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -162,6 +173,7 @@ enumeration! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack, Entered,
     }
+    domain::conversation::ReplyBy => ReplyBy { Template, Hold, Email, Sms }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::Untied => Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }

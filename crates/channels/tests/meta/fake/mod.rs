@@ -9,7 +9,7 @@
 //!
 //! It has a clock of its own, which a test may move: by that clock it knows a customer's window.
 
-#![allow(dead_code, reason = "shared by several tests, each of which needs a part of it")]
+#![allow(dead_code, unused_imports, reason = "shared by several tests, each of which needs a part of it")]
 
 mod calls;
 mod graph;

@@ -44,7 +44,11 @@ fn who_shows_a_token_first_is_the_contact_and_brings_along_what_was_known() {
     let good = token(9, id(1), later());
     let tagged = Event::Tagged { tenant: acme(), contact: id(1), tag: "leaflet".into() };
     let both = ["leaflet", "vip"];
-    let expected = vec![linked(2, 1), told(1, &both), tagged, told(2, &both), taken(2, &good, None)];
+    let other =
+        |n: u8, other: u8| Event::OthersTold { tenant: acme(), party: party(n), others: vec![party(other)] };
+    let (first, second) = (other(1, 2), other(2, 1));
+    let expected =
+        vec![linked(2, 1), told(1, &both), tagged, told(2, &both), first, second, taken(2, &good, None)];
     assert_eq!(story.when(show(2, &good)), Ok(expected));
     assert_eq!(story.0.owner(&acme(), party(2)), Some(id(1)));
     assert_eq!(story.when(show(2, &good)), Ok(vec![]), "who follows the link twice stays who it is");

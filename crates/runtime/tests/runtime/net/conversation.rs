@@ -111,6 +111,7 @@ pub(super) fn outgoing() -> Outgoing {
         thread: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

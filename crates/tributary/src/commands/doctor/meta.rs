@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use channels::{Outbound, messenger::health};
+use channels::{
+    Outbound,
+    messenger::{self, health},
+};
 use domain::{InboxId, policy::Inbox};
 
 use super::finding::Findings;
@@ -12,7 +15,7 @@ use crate::{config::Secrets, meta};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn is_at_meta(inbox: &Inbox) -> bool {
-    meta::kind(inbox.channel).is_some()
+    messenger::Kind::of(inbox.channel).is_some()
 }
 
 pub(super) async fn examine(secrets: &Secrets, id: &InboxId, inbox: &Inbox, findings: &mut Findings) {

@@ -17,7 +17,13 @@ structs! {
     Rejection { code, detail }
     Answer { command, content, result }
     SetAside { bytes, reason }
-    Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
+    Content { text, payload, attachments, quick_replies, subject, body, raw, verdict, rich }
+    domain::Rich { buttons, cards, list, template, asks }
+    domain::Button { title, does }
+    domain::Card { title, subtitle, image, buttons }
+    domain::ChoiceList { button, rows }
+    domain::Choice { id, title, description }
+    domain::Template { name, language, parameters }
     domain::Verdict { authenticated, by, because, checks }
     domain::Check { method, result, domain, aligned, detail }
     Attachment { kind, url, content_type, name, data }
@@ -29,6 +35,7 @@ structs! {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
         entry,
         reply_to, referral,
+        window,
     }
     conversation::Pricing { billable, category, model }
     conversation::Mention { provider, message }
@@ -39,13 +46,15 @@ structs! {
     conversation::Mails { received, topic, goes_on_in }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, window }
+    conversation::Window { until, person_until }
+    conversation::HeldReply { agent, message, body, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        entered,
-        thread
+        entered, thread, window, held, others, addresses
     }
+    conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -87,7 +96,7 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed,
+        Suppressed, WindowClosed,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
@@ -104,7 +113,7 @@ choices! {
         OptIn { from },
         Unreadable { from, message, content, reason, at },
         BotAnswer { turn, tenant, bot, actions },
-        Reply { conversation, agent, assignment, message, body },
+        Reply { conversation, agent, assignment, message, body, by },
         Transfer { conversation, agent, assignment, to, note },
         Close { conversation, agent, assignment },
         Snooze { conversation, agent, assignment, until },
@@ -115,6 +124,8 @@ choices! {
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
     NoteTie { tenant, party, token, refused },
+        NoteOthers { tenant, party, others },
+        NoteAddress { party, of },
         Consult { conversation, agent, assignment, whom, note },
         EndConsult { conversation, agent },
         Remark { conversation, agent, message, body },
@@ -156,6 +167,9 @@ choices! {
         OptedOut { party },
         OptedIn { party },
         TagsNoted { party, tags },
+        OthersNoted { party, others },
+        AddressTold { to, of },
+        AddressNoted { party, of },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
@@ -188,6 +202,9 @@ choices! {
         ConsultEnded { conversation, consult, desk, agent, because },
         Remarked { conversation, by, message, body },
         Replied { conversation, agent, message, outgoing },
+        WindowOpened { conversation, window },
+        ReplyHeld { conversation, reply },
+        HeldSent { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
         AwayAsked { conversation, owner_epoch, queue, until, again_at },
         AwaySaid { conversation, message, outgoing },
@@ -200,6 +217,9 @@ choices! {
     conversation::ShownToken { Ours(token), Unknown }
     conversation::Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
+    conversation::ReplyBy { Template, Hold, Email, Sms }
+    domain::ButtonDoes { Open(url), Post(payload), Call(number) }
+    domain::AskFor { Email, Phone }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut, Joined }
     conversation::ConsultEnd { Said, AgentGone, Left }
@@ -307,6 +327,7 @@ choices! {
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
         TokenTaken { tenant, party, token, refused },
+        OthersTold { tenant, party, others },
     }
 
     workspace::Command { Apply(policy) }

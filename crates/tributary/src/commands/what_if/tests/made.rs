@@ -259,7 +259,8 @@ impl Day {
                 let Some(conversation) = self.held.get(&assignment).copied() else { return };
                 let message = MessageId((u128::from(assignment.number) << 32).to_be_bytes());
                 let body = Sealed { subject: conversation.party, bytes: Bytes::from_static(b"hello") };
-                let command = conversation::Command::Reply { conversation, agent, assignment, message, body };
+                let command =
+                    conversation::Command::Reply { conversation, agent, assignment, message, body, by: None };
                 self.command(command);
             }
             Next::Finishes { agent, assignment } => {
@@ -411,6 +412,7 @@ fn received(customer: u32) -> Received {
         people_only: false,
         reply_to: None,
         referral: None,
+        window: None,
     }
 }
 
