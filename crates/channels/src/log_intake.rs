@@ -12,7 +12,7 @@ use domain::{
     Policies, Policy, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
         Answers, Command, Correspondent, Decider, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
-        ReceiptKind, Received, Referral, Sent, ShownToken, Suppression, Token, Window,
+        ReceiptKind, Received, Referral as Referred, Sent, ShownToken, Suppression, Token, Window,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,7 +23,7 @@ use vault::{Subject, Vault};
 use wire::LinkToken;
 
 use crate::{
-    Fact, FactKind, Intake, KnownAs, Mail, Refused, Unsubscribe,
+    Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     entry::{self, Way},
     messenger::{HUMAN_AGENT, Kind},
@@ -133,7 +133,7 @@ impl Place {
     /// Until when the customer may be answered who wrote this then, by the platform's rules.
     fn window(&self, fact: &Fact, wrote: Timestamp) -> Option<Window> {
         let windows = Kind::of(self.channel)?.platform().windows;
-        let by_ad = fact.referral.as_ref().is_some_and(crate::Referral::is_ad);
+        let by_ad = fact.referral.as_ref().is_some_and(Referral::is_ad);
         let anyone = match windows.from_ad {
             Some(from_ad) if by_ad => from_ad.is,
             _ => windows.anyone.is,
@@ -187,7 +187,8 @@ impl LogIntake {
             FactKind::Echo if fact.echo_of.is_some() => {
                 // Our own message, told back to us. A key of anything else is none of ours.
                 let ours = fact.echo_of.and_then(|key| key.parse().ok());
-                let (Some(message), Some(provider_id)) = (ours, fact.external_id) else { return Ok(None) };
+                let provider_id = fact.external_id.filter(|_| place.channel != Channel::Email);
+                let (Some(message), Some(provider_id)) = (ours, provider_id) else { return Ok(None) };
                 Command::Echoed { party: author.party, message, provider_id: provider_id.into() }
             }
             FactKind::Handover if fact.elsewhere.is_some() => Command::HoldThread {
@@ -597,14 +598,14 @@ fn quote(text: &str) -> String {
 const LONGEST_PART: usize = 300;
 
 /// What the business made itself may stand in the log as it is; what could not be a ref of anyone's may not.
-fn referral(fact: &Fact) -> Option<Box<Referral>> {
+fn referral(fact: &Fact) -> Option<Box<Referred>> {
     let referral = fact.referral.as_ref()?;
     let part = |text: &Option<String>| {
         text.as_deref().filter(|text| !text.is_empty() && text.len() <= LONGEST_PART).map(Arc::from)
     };
     let is_ref =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || REF_SIGNS.contains(&byte));
-    Some(Box::new(Referral {
+    Some(Box::new(Referred {
         reference: part(&referral.reference).filter(|text: &Arc<str>| is_ref(text)),
         source: part(&referral.source),
         kind: part(&referral.kind),

@@ -58,12 +58,12 @@ pub(super) fn reply(
     by: Option<ReplyBy>,
 ) -> Decided {
     let (found, _) = held(state, id, agent, assignment)?;
-    let elsewhere = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
-    if found.customer.opted_out && !elsewhere {
+    let by_other_address = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
+    if found.customer.opted_out && !by_other_address {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
     let refusal = suppression::refusal(&found).or_else(|| elsewhere::refusal(&found));
-    if let Some(rejection) = refusal.filter(|_| !elsewhere) {
+    if let Some(rejection) = refusal.filter(|_| !by_other_address) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);

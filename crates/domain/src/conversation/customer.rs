@@ -135,13 +135,13 @@ pub struct Tombstone {
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
     pub entered: Option<Entered>,
-    pub thread: Option<Thread>,
     pub window: Option<Window>,
     pub held: Vec<HeldReply>,
     /// The other addresses of the same contact.
     pub others: Vec<Party>,
     /// What is known of addresses that are, or were, or will be the contact's.
     pub addresses: Vec<OtherAddress>,
+    pub thread: Option<Thread>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -309,16 +309,17 @@ impl Customer {
         }
     }
 
-    /// Which application answers the customer; none where no other one ever did.
+    /// Which application answers the customer; none where no other one can, or ever did.
     pub fn thread(&self) -> Option<Thread> {
         self.thread.as_deref().copied()
     }
 
     /// Another application has, or had, the customer's thread at that time; or this one had.
     pub(super) fn shows_thread(&mut self, elsewhere: bool, at: Timestamp) {
+        let shared = matches!(self.endpoint.channel, Channel::Messenger | Channel::Instagram);
         match &mut self.thread {
             Some(thread) => **thread = thread.shown(elsewhere, at),
-            None if elsewhere => self.thread = Some(Box::new(Thread { elsewhere, at })),
+            None if elsewhere || shared => self.thread = Some(Box::new(Thread { elsewhere, at })),
             None => {}
         }
     }
@@ -441,11 +442,11 @@ impl Customer {
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
             entered: self.entered.as_deref().cloned(),
-            thread: self.thread(),
             window: self.window(),
             held: self.held(),
             others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
             addresses: self.others.iter().flat_map(|others| others.told()).collect(),
+            thread: self.thread(),
         })
     }
 
@@ -463,11 +464,11 @@ impl Customer {
             suppressed,
             automatic,
             entered,
-            thread,
             window,
             held,
             others,
             addresses,
+            thread,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -484,9 +485,9 @@ impl Customer {
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             entered: entered.clone().map(Box::new),
-            thread: thread.map(Box::new),
             reach: Reach::returned(*window, held),
             others: Others::returned(others, addresses).map(Box::new),
+            thread: thread.map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

@@ -1,6 +1,6 @@
 //! The rules of a conversation, command by command.
 
-use crate::{Context, Rejection};
+use crate::{Channel, Context, Rejection};
 
 use super::{
     Command, Conversations, Event, NoteKind, TimerId, What, agents, away, bots, consult, elsewhere, entry,
@@ -18,7 +18,10 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
 fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
-        Command::Note { from, kind: NoteKind::Echo, message, content, at, .. } => {
+        // By mail it is our own, brought back by a list.
+        Command::Note { from, kind: NoteKind::Echo, message, content, at, .. }
+            if from.channel != Channel::Email =>
+        {
             Ok(elsewhere::answered(state, from, *message, content.clone(), *at))
         }
         Command::Note { from, kind, message, content, at, suppresses, about, referral, entry } => {
@@ -45,7 +48,7 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
             Ok(events)
         }
         Command::HoldThread { from, elsewhere, app, note, at } => {
-            Ok(elsewhere::held(state, from, *elsewhere, app.clone(), note.clone(), *at))
+            Ok(elsewhere::held(state, context, from, *elsewhere, app.clone(), note.clone(), *at))
         }
         Command::KnowAs { from, to, moved, at } => {
             Ok(elsewhere::known_as(state, context, from, to, *moved, *at))

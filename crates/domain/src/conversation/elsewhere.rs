@@ -32,6 +32,7 @@ impl Thread {
 
 pub(super) fn held(
     state: &Conversations,
+    context: &Context,
     from: &Correspondent,
     elsewhere: bool,
     app: Option<Arc<str>>,
@@ -39,7 +40,7 @@ pub(super) fn held(
     at: Timestamp,
 ) -> Vec<Event> {
     let (party, conversation) = (from.party, facts::belongs_to(state, from.party));
-    let mut draft = Draft::at(from);
+    let mut draft = Draft::seen(state, context, from);
     draft.push(What::ThreadHeld { party, conversation, elsewhere, app, note, at });
     let thread = state.customer(party).and_then(Customer::thread);
     // A bot that is thinking has nothing to say any more.

@@ -73,11 +73,10 @@ pub(super) fn receipt(
     let mut is_early = true;
     let provider = provider_id.map(|id| Sent::hash(id));
     for sent in customer.sent() {
-        let meant = match provider {
-            Some(provider) => sent.provider == provider,
-            None => watermark.is_some_and(|watermark| sent.at <= watermark),
-        };
-        is_early &= !meant;
+        let named = provider == Some(sent.provider);
+        // Whoever has one message has those before it.
+        let meant = named || watermark.is_some_and(|watermark| sent.at <= watermark);
+        is_early &= !named;
         if meant && sent.receipt.is_none_or(|known| known < kind) {
             draft.push(What::ReceiptNoted {
                 conversation: ConversationId { party, number: sent.conversation },

@@ -243,6 +243,7 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
         Channel::Messenger | Channel::Instagram => {
             let own = [
                 "app_secret",
+                "app_secret_previous",
                 "verify_token",
                 "access_token",
                 "api_version",
@@ -253,7 +254,8 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
             own.into_iter().chain(messenger::SETTINGS).collect()
         }
         Channel::Whatsapp => {
-            let own = ["app_secret", "verify_token", "access_token", "phone_number_id"];
+            let own =
+                ["app_secret", "app_secret_previous", "verify_token", "access_token", "phone_number_id"];
             own.into_iter()
                 .chain(["api_version", "base_url", "link_name", "app_id", "business_account_id"])
                 .chain(messenger::SETTINGS)
@@ -294,8 +296,9 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 17] = [
     "app_secret",
+    "app_secret_previous",
     "verify_token",
     "access_token",
     "auth_token",

@@ -1483,7 +1483,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 125, 126, 225, 185, 186, 187"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 225, 185, 186, 187, 125, 126"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -2005,11 +2005,6 @@ pub mod conversation_command {
         Suppress(Suppress),
         #[prost(message, tag = "124")]
         LiftSuppression(LiftSuppression),
-        /// Relays, from the ledger and from other addresses of the same contact.
-        #[prost(message, tag = "125")]
-        NoteOthers(NoteOthers),
-        #[prost(message, tag = "126")]
-        NoteAddress(NoteAddress),
         /// What the ledger made of a token in a link.
         #[prost(message, tag = "225")]
         NoteTie(NoteTie),
@@ -2020,6 +2015,11 @@ pub mod conversation_command {
         KnowAs(KnowAs),
         #[prost(message, tag = "187")]
         Echoed(Echoed),
+        /// Relays, from the ledger and from other addresses of the same contact.
+        #[prost(message, tag = "125")]
+        NoteOthers(NoteOthers),
+        #[prost(message, tag = "126")]
+        NoteAddress(NoteAddress),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -2057,9 +2057,6 @@ pub struct Received {
     /// E-mail: what it answers. Absent in what was kept before that was.
     #[prost(message, optional, tag = "31")]
     pub answers: ::core::option::Option<MailAnswers>,
-    /// Until when the platform lets the customer be answered, by this message.
-    #[prost(message, optional, tag = "130")]
-    pub window: ::core::option::Option<Window>,
     /// The customer came by a link.
     #[prost(message, optional, tag = "150")]
     pub entry: ::core::option::Option<Entry>,
@@ -2068,6 +2065,9 @@ pub struct Received {
     pub reply_to: ::core::option::Option<Mention>,
     #[prost(message, optional, tag = "111")]
     pub referral: ::core::option::Option<Referral>,
+    /// Until when the platform lets the customer be answered, by this message.
+    #[prost(message, optional, tag = "130")]
+    pub window: ::core::option::Option<Window>,
 }
 /// What a platform charges for a message of ours.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2208,7 +2208,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 225, 226, 227, 145, 146, 147, 245, 246, 247, 248, 205, 206, 207"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 245, 246, 247, 248, 205, 206, 207, 225, 226, 227, 145, 146, 147"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2957,20 +2957,6 @@ pub mod conversation_what {
         Suppressed(Suppressed),
         #[prost(message, tag = "144")]
         SuppressionLifted(SuppressionLifted),
-        /// Until when a customer may be answered, and what waits for that.
-        #[prost(message, tag = "225")]
-        WindowOpened(WindowOpened),
-        #[prost(message, tag = "226")]
-        ReplyHeld(ReplyHeld),
-        #[prost(message, tag = "227")]
-        HeldSent(HeldSent),
-        /// Other addresses of the same contact.
-        #[prost(message, tag = "145")]
-        OthersNoted(OthersNoted),
-        #[prost(message, tag = "146")]
-        AddressTold(AddressTold),
-        #[prost(message, tag = "147")]
-        AddressNoted(AddressNoted),
         /// Links that customers come in by.
         #[prost(message, tag = "245")]
         Entered(Entered),
@@ -2987,6 +2973,20 @@ pub mod conversation_what {
         ThreadHeld(ThreadHeld),
         #[prost(message, tag = "207")]
         KnownAs(KnownAs),
+        /// Until when a customer may be answered, and what waits for that.
+        #[prost(message, tag = "225")]
+        WindowOpened(WindowOpened),
+        #[prost(message, tag = "226")]
+        ReplyHeld(ReplyHeld),
+        #[prost(message, tag = "227")]
+        HeldSent(HeldSent),
+        /// Other addresses of the same contact.
+        #[prost(message, tag = "145")]
+        OthersNoted(OthersNoted),
+        #[prost(message, tag = "146")]
+        AddressTold(AddressTold),
+        #[prost(message, tag = "147")]
+        AddressNoted(AddressNoted),
     }
 }
 /// How a customer came in.
@@ -3076,6 +3076,16 @@ pub struct Tombstone {
     #[prost(message, repeated, tag = "131")]
     pub held: ::prost::alloc::vec::Vec<HeldReply>,
 }
+/// Which application answers a customer, as far as the platform has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Thread {
+    /// Another one than this.
+    #[prost(bool, tag = "1")]
+    pub elsewhere: bool,
+    /// When that was last seen, by the platform's clock.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+}
 /// An answer that waits until the customer writes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HeldReply {
@@ -3099,16 +3109,6 @@ pub struct OtherAddress {
     /// Its customer has not asked for silence there, and nothing sent there came back.
     #[prost(bool, tag = "2")]
     pub writable: bool,
-}
-/// Which application answers a customer, as far as the platform has shown.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Thread {
-    /// Another one than this.
-    #[prost(bool, tag = "1")]
-    pub elsewhere: bool,
-    /// When that was last seen, by the platform's clock.
-    #[prost(int64, tag = "2")]
-    pub at: i64,
 }
 /// What was sent by mail without a person, since a person last wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4169,15 +4169,6 @@ pub struct DeskMessage {
 }
 /// Nested message and enum types in `DeskMessage`.
 pub mod desk_message {
-    /// Until when the customer of a conversation of this agent's may be answered, by the platform's rules: said when it
-    /// becomes the agent's, and whenever the customer writes. Never said where there is no such bound.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct AnswerUntil {
-        #[prost(string, tag = "1")]
-        pub conversation: ::prost::alloc::string::String,
-        #[prost(message, optional, tag = "2")]
-        pub until: ::core::option::Option<::prost_types::Timestamp>,
-    }
     /// Another application answers the customer of a conversation that is this agent's: nobody can from here, until it gives
     /// the conversation back. Or it has.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4212,6 +4203,15 @@ pub mod desk_message {
         pub body: ::core::option::Option<super::Body>,
         #[prost(message, optional, tag = "6")]
         pub at: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// Until when the customer of a conversation of this agent's may be answered, by the platform's rules: said when it
+    /// becomes the agent's, and whenever the customer writes. Never said where there is no such bound.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AnswerUntil {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// So many offers in a row expired that the agent is away now: offered nothing until the agent says `available`.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -140,14 +140,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        thread, entered, window, held, others, addresses
+        window, held, others, addresses, thread, entered
     }
+    OtherAddress => OtherAddress { from, writable }
+    HeldReply => HeldReply { agent, message, body, signed }
     Thread => Thread { elsewhere, at }
     Entered => FollowedLink { link, at }
     Entry => Entry { link, token }
     Token => Token { id, contact, expires_at, message, about }
-    OtherAddress => OtherAddress { from, writable }
-    HeldReply => HeldReply { agent, message, body, signed }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }

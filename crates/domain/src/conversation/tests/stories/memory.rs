@@ -91,16 +91,16 @@ fn all_that_is_known_is_kept() {
         suppressed,
         automatic,
         entered,
-        thread,
         window,
         held,
         others,
         addresses,
+        thread,
     } = *tombstone;
     assert_eq!(thread, None);
     assert_eq!(entered, Some(Entered { link: "summer".parse().unwrap(), at: seconds(50) }));
     assert_eq!((others, addresses), (vec![], vec![]));
-    assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
+    assert_eq!((earlier, suppressed, automatic, thread), (vec![], vec![], None, None));
     assert_eq!((window, held), (None, vec![]));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
