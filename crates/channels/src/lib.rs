@@ -12,6 +12,7 @@
 mod compliance;
 mod delivery;
 pub mod email;
+mod entry;
 mod fact;
 pub mod generic;
 pub mod http;

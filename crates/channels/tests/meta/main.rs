@@ -4,4 +4,5 @@
 
 mod fake;
 mod foreign;
+mod health;
 mod sending;

@@ -83,7 +83,9 @@ fn contact(db: &Connection, event: &contact::Event) -> rusqlite::Result<()> {
             execute(db, sql, params![tenant.as_str(), contact.0, &**tag])?;
             Ok(())
         }
-        contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => Ok(()),
+        contact::Event::TagsTold { .. }
+        | contact::Event::OthersTold { .. }
+        | contact::Event::TokenTaken { .. } => Ok(()),
     }
 }
 
