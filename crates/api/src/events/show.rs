@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 59] = [
+pub(super) const KINDS: [&str; 62] = [
     "customer_seen",
     "opened",
     "reopened",

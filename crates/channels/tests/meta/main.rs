@@ -5,3 +5,4 @@
 mod fake;
 mod foreign;
 mod sending;
+mod webhooks;
