@@ -6,3 +6,4 @@ mod fake;
 mod foreign;
 mod health;
 mod sending;
+mod webhooks;

@@ -64,11 +64,7 @@ fn follow(state: &Contacts, party: Party, to: &Correspondent, moved: bool, at: T
     };
     let Some(found) = state.get(tenant, contact) else { return events };
     if was != contact && found.parties.len() < MOST_ADDRESSES {
-        events.push(Event::Linked { tenant: tenant.clone(), contact, party: to.party, was });
-        let tags = tags_of(found);
-        if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
-            events.push(Event::TagsTold { tenant: tenant.clone(), party: to.party, tags });
-        }
+        events.extend(linked(state, tenant, contact, found, to.party, was));
     }
     events
 }
@@ -90,13 +86,25 @@ fn link(
         let detail = format!("a contact has at most {MOST_ADDRESSES} addresses");
         return Err(Rejection::new(Code::Invalid, detail));
     }
+    Ok(linked(state, tenant, contact, found, party, was))
+}
+
+/// The address is this contact's from here on; `was` had it.
+fn linked(
+    state: &Contacts,
+    tenant: &TenantId,
+    contact: ContactId,
+    found: &Contact,
+    party: Party,
+    was: ContactId,
+) -> Vec<Event> {
     let mut events = vec![Event::Linked { tenant: tenant.clone(), contact, party, was }];
     let tags = tags_of(found);
-    if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
+    if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
     events.extend(others_after(state, tenant, found, was, party));
-    Ok(events)
+    events
 }
 
 /// Whose others are not as they were when an address is linked: all of the contact that has it then, and of the one that

@@ -108,10 +108,12 @@ fn whoever_has_a_new_address_stays_the_same_contact() {
     let events = story.when(follow(1, 2, true)).unwrap();
     let linked = Event::Linked { tenant: acme(), contact: id(1), party: party(2), was: id(2) };
     assert!(
-        matches!(&events[..], [Event::Created { .. }, it, Event::TagsTold { .. }] if *it == linked),
+        matches!(&events[..], [Event::Created { .. }, it, Event::TagsTold { .. }, ..] if *it == linked),
         "{events:?}"
     );
     assert_eq!(story.0.owner(&acme(), party(2)), Some(id(1)));
+    let learns = |event: &&Event| matches!(event, Event::OthersTold { others, .. } if others.len() == 1);
+    assert_eq!(events.iter().filter(learns).count(), 2, "both addresses learn of each other: {events:?}");
     assert_eq!(story.when(follow(1, 2, false)), Ok(vec![]), "it is no news");
 }
 

@@ -57,6 +57,7 @@ pub(super) fn echoed(
     progress(state, conversation, message, &Progress::Sent { provider_id: provider_id.clone() })
 }
 
+#[expect(clippy::too_many_arguments, reason = "as the command has it")]
 pub(super) fn receipt(
     state: &Conversations,
     party: Party,

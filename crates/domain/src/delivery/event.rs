@@ -9,6 +9,10 @@ use crate::{
 
 use super::MailboxMark;
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is delivered is the large one, and every message is that once"
+)]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// The message is to leave; it waits behind earlier ones to the same party.
