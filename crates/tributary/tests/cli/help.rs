@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 33] = [
     &[],
     &["dev"],
     &["serve"],
@@ -12,6 +12,9 @@ const COMMANDS: [&[&str]; 30] = [
     &["topics", "create"],
     &["topics", "check"],
     &["apply"],
+    &["links"],
+    &["links", "make"],
+    &["links", "token"],
     &["normalize"],
     &["events"],
     &["why"],
