@@ -146,7 +146,12 @@ impl Deliverer {
         if brings_files && decided.channel != Channel::Email {
             return Err(refused("attachment", "this channel takes attachments by their address only"));
         }
-        let reference = || log_intake::reference(&self.vault, attempt.conversation);
+        // To another address of the same contact: what comes back from there belongs there.
+        let party = decided.to.subject;
+        let reference = || match party == attempt.conversation.party {
+            true => log_intake::reference(&self.vault, attempt.conversation),
+            false => log_intake::reference(&self.vault, ConversationId { party, number: 0 }),
+        };
         let signed = decided.signed.as_deref().map(str::to_owned);
         let thread = match &decided.thread {
             Some(of) => {
@@ -167,11 +172,7 @@ impl Deliverer {
             None if decided.channel == Channel::Email => Some(Thread {
                 reference: reference(),
                 signed,
-                unsubscribe: Some(log_intake::unsubscribe_reference(
-                    &self.vault,
-                    &decided.inbox,
-                    attempt.conversation.party,
-                )),
+                unsubscribe: Some(log_intake::unsubscribe_reference(&self.vault, &decided.inbox, party)),
                 ..Thread::default()
             }),
             None => None,

@@ -58,7 +58,7 @@ pub(super) fn reply(
     }
     let policy = context.policies.of(&agent.desk.tenant);
     let signed = policy.and_then(|policy| policy.agents.get(agent)?.name.clone());
-    let outgoing = Outgoing { signed, ..found.outgoing(body, true) };
+    let outgoing = Outgoing { signed, ..found.answer(body) };
     let replied = What::Replied { conversation: id, agent: agent.clone(), message, outgoing };
     Ok(found.draft().and(replied).finish())
 }

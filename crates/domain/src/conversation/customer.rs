@@ -152,6 +152,8 @@ pub struct Conversation {
     pub(super) special: Option<Box<Special>>,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
+    /// The answer comes by mail, as long as it is open.
+    pub(super) promised: Option<Box<Promised>>,
 }
 
 /// See [`ThreadOf`].
@@ -232,6 +234,17 @@ pub struct Away {
     pub asked_at: Timestamp,
     /// When it is asked again.
     pub again_at: Timestamp,
+    /// The customer is to be told that the answer comes from this e-mail inbox.
+    pub callback: Option<InboxId>,
+}
+
+/// The customer was told that the answer comes by mail.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Promised {
+    /// From this inbox.
+    pub inbox: InboxId,
+    /// Who writes here from then on is there for an answer here.
+    pub until: Option<Timestamp>,
 }
 
 /// The turn that the bot has not answered yet.
@@ -461,6 +474,7 @@ impl Conversation {
             mails: None,
             special: None,
             people_only: false,
+            promised: None,
         }
     }
 
@@ -489,6 +503,7 @@ impl Conversation {
             special: None,
             // The message that brings it back says so.
             people_only: false,
+            promised: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What,
+    Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Other, Outgoing, What,
     customer::KeptThread, special,
 };
 
@@ -121,6 +121,20 @@ impl<'a> Found<'a> {
             to: self.customer.address.sealed(),
             body,
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
+            by_person,
+            signed: None,
+        }
+    }
+
+    /// The same, to another address of the same contact: in no thread, since nothing there is answered.
+    pub(super) fn outgoing_to(&self, other: &Other, body: Sealed, by_person: bool) -> Outgoing {
+        Outgoing {
+            tenant: self.customer.endpoint.tenant.clone(),
+            inbox: other.inbox().clone(),
+            channel: other.channel(),
+            to: other.address(),
+            body,
+            thread: None,
             by_person,
             signed: None,
         }

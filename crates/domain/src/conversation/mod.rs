@@ -34,11 +34,12 @@ pub use command::{
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
-    Owner, Sent, Stage, Tombstone, Turn,
+    Owner, Promised, Sent, Stage, Tombstone, Turn,
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};
+pub use snooze::SNOOZE_GRACE;
 pub use special::special_problem;
 pub use state::Conversations;
 

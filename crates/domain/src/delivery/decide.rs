@@ -73,6 +73,8 @@ fn report(
     outcome: &Outcome,
 ) -> Vec<Event> {
     let conversation = delivery.conversation;
+    // Another address of the same contact is told by itself.
+    let elsewhere = Some(delivery.outgoing.to.subject).filter(|to| *to != conversation.party);
     let patience = Patience::of(delivery.outgoing.channel);
     let is_last = patience.is_over(attempt, now - delivery.begun);
     let end = match outcome {
@@ -80,8 +82,8 @@ fn report(
             Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
         }
         Outcome::Refused { code, reason, dead } => {
-            let (code, reason, dead) = (code.clone(), reason.clone(), *dead);
-            Event::Failed { conversation, message, attempt, code, reason, dead }
+            let (code, reason) = (code.clone(), reason.clone());
+            Event::Failed { conversation, message, attempt, code, reason, dead: *dead && elsewhere.is_none() }
         }
         Outcome::Retry { code, reason, .. } if is_last => {
             let reason = format!("no success in {patience}; the last attempt: {code}: {reason}").into();
@@ -108,6 +110,14 @@ fn report(
             return vec![Event::RetryScheduled { message, attempt, due, code, reason }];
         }
     };
+    let dead = matches!(outcome, Outcome::Refused { dead: true, .. });
+    let of_another = elsewhere.filter(|_| dead).map(|party| {
+        let tenant = delivery.outgoing.tenant.clone();
+        Event::AddressDead { tenant, party }
+    });
     let next = state.next(conversation.party);
-    std::iter::once(end).chain(next.map(|message| Event::SendStarted { message, attempt: 1 })).collect()
+    std::iter::once(end)
+        .chain(of_another)
+        .chain(next.map(|message| Event::SendStarted { message, attempt: 1 }))
+        .collect()
 }

@@ -110,7 +110,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
-    AwayAsked { conversation, owner_epoch, queue, until, again_at },
+    AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
     AwaySaid { conversation, message, outgoing },
     Closed { conversation, by, reason },
 }}

@@ -54,6 +54,7 @@ structs! {
         answer_within, default, hours, when_closed, away_after_expired, vip,
     }
     policy::Vip { tag, priority }
+    policy::Callback { inbox, promise, say }
     policy::Special { priority, needs }
     delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
@@ -170,7 +171,7 @@ choices! {
         Remarked { conversation, by, message, body },
         Replied { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
-        AwayAsked { conversation, owner_epoch, queue, until, again_at },
+        AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
         AwaySaid { conversation, message, outgoing },
         Closed { conversation, by, reason },
     }
@@ -267,6 +268,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        AddressDead { tenant, party },
         MailboxMarked { inbox, mark },
     }
 
@@ -288,6 +290,6 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
-    policy::WhenClosed { Say(text), Overflow(queue) }
+    policy::WhenClosed { Say(text), Overflow(queue), Callback(callback) }
     policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }
