@@ -88,6 +88,8 @@ impl Source for conversation::Decider {
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
+            | WindowOpened { .. }
+            | ReplyHeld { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -116,6 +118,7 @@ impl Source for conversation::Decider {
             | Split { .. }
             | Joined { .. }
             | Replied { .. }
+            | HeldSent { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }

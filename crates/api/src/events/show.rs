@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 59] = [
+pub(super) const KINDS: [&str; 62] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -82,6 +82,9 @@ pub(super) const KINDS: [&str; 59] = [
     "joined",
     "suppressed",
     "suppression_lifted",
+    "window_opened",
+    "reply_held",
+    "held_sent",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -134,6 +137,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Snoozed { .. } => "snoozed",
                 Split { .. } => "split",
                 Joined { .. } => "joined",
+                WindowOpened { .. } => "window_opened",
+                ReplyHeld { .. } => "reply_held",
+                HeldSent { .. } => "held_sent",
             }
         }
         AnyEvent::Desk(event) => {
@@ -338,6 +344,22 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             Kind::Joined(event::Joined { other: other.to_string(), by: by.to_string() })
         }
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+            by_inbox: outgoing.inbox.to_string(),
+        }),
+        WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
+            until: time(window.until),
+            person_until: time(window.person_until),
+        }),
+        ReplyHeld { reply, .. } => Kind::ReplyHeld(event::Replied {
+            agent: reply.agent.to_string(),
+            message: reply.message.to_string(),
+            body: Some(opener.body(reply.message, &reply.body).await?),
+            by_inbox: String::new(),
+        }),
+        HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    Away, Conversations, Other, Outgoing, Owner, What, automatic,
+    Away, Conversations, Other, Owner, What, automatic,
     decide::{Decided, NOTHING},
     draft::Found,
 };
@@ -86,19 +86,14 @@ fn waiting(state: &Conversations, id: ConversationId) -> Option<Found<'_>> {
     Found::find(state, id).filter(|found| matches!(found.conversation.owner(), Some(Owner::Queue { .. })))
 }
 
-impl Found<'_> {
-    /// A person's answer: by mail, if that was promised and the customer can be written to there still, or else where the
-    /// customer wrote.
-    pub(super) fn answer(&self, body: Sealed) -> Outgoing {
-        let promised = self.conversation.promised.as_ref();
-        match promised.and_then(|promised| self.reached_by(&promised.inbox)) {
-            Some(other) => self.outgoing_to(other, body, true),
-            None => self.outgoing(body, true),
-        }
+impl<'a> Found<'a> {
+    /// Where a person's answer goes by mail, if that was promised and the customer can be written to there still.
+    pub(super) fn promised_to(&self) -> Option<&'a Other> {
+        self.reached_by(&self.conversation.promised.as_ref()?.inbox)
     }
 
     /// The customer's address in that inbox, if it may be written to.
-    fn reached_by(&self, inbox: &InboxId) -> Option<&Other> {
+    fn reached_by(&self, inbox: &InboxId) -> Option<&'a Other> {
         self.customer.others().filter(|other| other.inbox() == inbox).last()
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ReplyBy, Window};
 use crate::{
     AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
     Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
@@ -74,6 +75,8 @@ pub enum Command {
         assignment: OfferId,
         message: MessageId,
         body: Sealed,
+        /// None: as usual.
+        by: Option<ReplyBy>,
     },
     /// An agent gives the conversation to someone else.
     Transfer {
@@ -329,6 +332,8 @@ pub struct Received {
     pub marks: Option<Marks>,
     /// E-mail: what it answers.
     pub answers: Answers,
+    /// Until when the platform lets the customer be answered, by this message; none where it sets no bounds.
+    pub window: Option<Window>,
 }
 
 /// What a mail is known by, as keyed hashes.

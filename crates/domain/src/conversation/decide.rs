@@ -58,8 +58,8 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
         Command::Assign { conversation, owner_epoch, offer, agent, command } => {
             agents::assign(state, *conversation, *owner_epoch, offer, agent, *command)
         }
-        Command::Reply { conversation, agent, assignment, message, body } => {
-            agents::reply(state, context, *conversation, agent, assignment, *message, body.clone())
+        Command::Reply { conversation, agent, assignment, message, body, by } => {
+            agents::reply(state, context, *conversation, agent, assignment, *message, body.clone(), *by)
         }
         Command::Transfer { conversation, agent, assignment, to, note } => {
             agents::transfer(state, context, *conversation, agent, assignment, to, note.clone())

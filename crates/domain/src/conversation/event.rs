@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, Marks, MessageKind, NoteKind, OtherAddress, Progress, ReceiptKind, Received, Suppression,
-    Tombstone, Transfer,
+    Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Progress, ReceiptKind, Received,
+    Suppression, Tombstone, Transfer, Window,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -292,6 +292,23 @@ pub enum What {
         message: MessageId,
         outgoing: Outgoing,
     },
+    /// The customer may be answered until then, unless a later time is known already.
+    WindowOpened {
+        conversation: ConversationId,
+        window: Window,
+    },
+    /// An agent answered when nobody might any more: it leaves once the customer has written.
+    ReplyHeld {
+        conversation: ConversationId,
+        reply: HeldReply,
+    },
+    /// What was held leaves, in the conversation in which the customer has written.
+    HeldSent {
+        conversation: ConversationId,
+        agent: AgentId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
     /// What became of a message of ours.
     DeliveryNoted {
         conversation: ConversationId,
@@ -336,6 +353,8 @@ pub struct Outgoing {
     pub by_person: bool,
     /// That person's name, for customers.
     pub signed: Option<Arc<str>>,
+    /// Until when it may leave; none where the channel sets no bounds.
+    pub window: Option<Window>,
 }
 
 /// The customer's message whose thread an answer stands in.
@@ -442,6 +461,9 @@ impl Event {
             | Joined { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
+            | WindowOpened { conversation, .. }
+            | ReplyHeld { conversation, .. }
+            | HeldSent { conversation, .. }
             | DeliveryNoted { conversation, .. }
             | AwayAsked { conversation, .. }
             | AwaySaid { conversation, .. }
@@ -480,6 +502,7 @@ impl Event {
             )),
             What::BotReplied { conversation, message, outgoing }
             | What::AwaySaid { conversation, message, outgoing }
+            | What::HeldSent { conversation, message, outgoing, .. }
             | What::Replied { conversation, message, outgoing, .. } => Some((
                 Route::Lane(Lane::of(outgoing.inbox.clone(), conversation.party)),
                 Relay::Delivery(delivery::Command::Deliver {

@@ -27,6 +27,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod window;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
@@ -42,6 +43,7 @@ pub use others::{Other, OtherAddress};
 pub use snooze::SNOOZE_GRACE;
 pub use special::special_problem;
 pub use state::Conversations;
+pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};
 
 use crate::{
     Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,

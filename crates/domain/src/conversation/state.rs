@@ -95,8 +95,20 @@ impl Conversations {
                     self.customers.remove(*party);
                 }
             }
-            What::OptedOut { party } => {
-                self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = true)
+            What::OptedOut { party } => self.customers.get_mut(*party).into_iter().for_each(|c| {
+                c.opted_out = true;
+                c.release(None);
+            }),
+            What::WindowOpened { conversation, window } => self
+                .customers
+                .get_mut(conversation.party)
+                .into_iter()
+                .for_each(|c| c.may_be_answered(*window)),
+            What::ReplyHeld { conversation, reply } => {
+                self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.hold(reply))
+            }
+            What::HeldSent { conversation, message, .. } => {
+                self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.release(Some(*message)))
             }
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)

@@ -82,8 +82,11 @@ fn report(
             Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
         }
         Outcome::Refused { code, reason, dead } => {
-            let (code, reason) = (code.clone(), reason.clone());
-            Event::Failed { conversation, message, attempt, code, reason, dead: *dead && elsewhere.is_none() }
+            // What is said of an address is said of the one it went to.
+            let own = elsewhere.is_none();
+            let code = if own { code.clone() } else { format!("elsewhere: {code}").into() };
+            let (reason, dead) = (reason.clone(), *dead && own);
+            Event::Failed { conversation, message, attempt, code, reason, dead }
         }
         Outcome::Retry { code, reason, .. } if is_last => {
             let reason = format!("no success in {patience}; the last attempt: {code}: {reason}").into();

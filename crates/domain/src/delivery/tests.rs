@@ -95,6 +95,7 @@ fn outgoing(party: u8) -> Outgoing {
         thread: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 
@@ -148,16 +149,16 @@ fn a_message_is_sent_and_forgotten() {
 fn another_address_of_the_contact_is_dead_by_itself() {
     let mut story = Story::new();
     let dead = || Outcome::Refused { code: "550".into(), reason: "nobody".into(), dead: true };
-    let failed = |message, dead| Event::Failed {
+    let failed = |message, code: &str, dead| Event::Failed {
         conversation: conversation(1),
         message: id(message),
         attempt: 1,
-        code: "550".into(),
+        code: code.into(),
         reason: "nobody".into(),
         dead,
     };
     story.deliver(1, 1);
-    assert_eq!(story.report(1, 1, dead()), [failed(1, true)]);
+    assert_eq!(story.report(1, 1, dead()), [failed(1, "550", true)]);
     let to_another = Command::Deliver {
         conversation: conversation(1),
         message: id(2),
@@ -166,7 +167,7 @@ fn another_address_of_the_contact_is_dead_by_itself() {
     story.when(to_another);
     let (tenant, party) = (outgoing(1).tenant, Party([9; 16]));
     let told = Event::AddressDead { tenant: tenant.clone(), party };
-    assert_eq!(story.report(2, 1, dead()), [failed(2, false), told.clone()]);
+    assert_eq!(story.report(2, 1, dead()), [failed(2, "elsewhere: 550", false), told.clone()]);
     let cause = conversation::Suppression::DeadAddress;
     let suppress = conversation::Command::Suppress { tenant, party, cause };
     assert_eq!(Decider::relay(&told), Some((Route::Party(party), Relay::Conversation(suppress))));

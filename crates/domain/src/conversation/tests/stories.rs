@@ -13,3 +13,4 @@ mod silence;
 mod snooze;
 mod special;
 mod supervisors;
+mod window;

@@ -12,7 +12,9 @@ use super::{receipts::Receipts, *};
 use crate::{
     Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Tags, Taken,
     Topology,
-    conversation::{Command, Conversations, Decider, Event, OtherAddress, Progress, ReceiptKind, Transfer},
+    conversation::{
+        Command, Conversations, Decider, Event, OtherAddress, Progress, ReceiptKind, Transfer, Window,
+    },
     delivery, desk,
     policy::Special,
 };
@@ -100,6 +102,9 @@ pub(super) struct World {
     others: BTreeMap<Party, Vec<Party>>,
     /// By the last word of each other address to a customer: whether it may be written to.
     writable: BTreeMap<(Party, Party), bool>,
+    /// Until when each customer may be answered, and what waits for that.
+    windows: BTreeMap<Party, Window>,
+    held: BTreeMap<Party, Vec<MessageId>>,
     policy: Arc<Policy>,
 }
 
@@ -136,6 +141,8 @@ impl World {
             tags: BTreeMap::new(),
             others: BTreeMap::new(),
             writable: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            held: BTreeMap::new(),
             policy: Arc::new(policy.clone()),
         };
         world.adopt(policy);
@@ -367,7 +374,10 @@ impl World {
         let source = TOPOLOGY.peer(&Route::Desk(queue.desk));
         let assign = Command::Assign { conversation, owner_epoch, offer, agent, command };
         let answers = self.relay(source, assign);
-        assert_eq!(answers, 1, "an acceptance is confirmed or refused");
+        assert!(
+            answers == 1 || answers == 2,
+            "an acceptance is confirmed, with the window where there is one, or refused"
+        );
     }
 
     /// The desk has nobody for it: from here on it waits elsewhere, if it waits as it did.

@@ -190,6 +190,16 @@ impl Tell for conversation::Decider {
                 let told = Told::new("replied").with("agent", agent).with("message", message);
                 leaving(told.with("by_inbox", &outgoing.inbox), outgoing)
             }
+            What::WindowOpened { window, .. } => Told::new("window_opened")
+                .with("until", time(window.until))
+                .with("person_until", time(window.person_until)),
+            What::ReplyHeld { reply, .. } => Told::new("reply_held")
+                .with("agent", &reply.agent)
+                .with("message", reply.message)
+                .with("body", sealed(&reply.body)),
+            What::HeldSent { agent, message, outgoing, .. } => {
+                leaving(Told::new("held_sent").with("agent", agent).with("message", message), outgoing)
+            }
             What::DeliveryNoted { message, progress, .. } => {
                 let told = Told::new("delivery_noted").with("message", message);
                 match progress {
