@@ -75,7 +75,7 @@ async fn who_writes_at_night_is_answered_by_mail() {
     let events = admin.events_after("").await.unwrap();
     let conversation = &events.iter().find(|event| event.party == party && !event.conversation.is_empty());
     let conversation = conversation.expect("the chat has a conversation").conversation.clone();
-    let to = Some(To::Agent("floor/ann".into()));
+    let to = Some(To::Agent("dev/floor/ann".into()));
     let (command_id, note, owner_epoch) = ("take".into(), String::new(), None);
     let given = pb::ReassignRequest { command_id, conversation: conversation.clone(), owner_epoch, to, note };
     admin.supervision().reassign(given).await.unwrap();
