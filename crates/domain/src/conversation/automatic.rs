@@ -6,7 +6,7 @@
 
 use crate::{Channel, Millis, Timestamp};
 
-use super::{Customer, draft::Found, suppression, window};
+use super::{Customer, draft::Found, elsewhere, suppression, window};
 
 const PERIOD: Millis = Millis::hours(1);
 
@@ -19,7 +19,7 @@ pub(super) fn may_be_sent(found: &Found, now: Timestamp) -> bool {
 
 /// Whether the customer may be sent a message at all.
 pub(super) fn is_wanted(found: &Found) -> bool {
-    !found.customer.opted_out && suppression::refusal(found).is_none()
+    !found.customer.opted_out && suppression::refusal(found).is_none() && elsewhere::refusal(found).is_none()
 }
 
 fn is_guarded(found: &Found, now: Timestamp) -> bool {

@@ -13,6 +13,7 @@ mod customer;
 mod customers;
 mod decide;
 mod draft;
+mod elsewhere;
 mod event;
 mod facts;
 mod mails;
@@ -30,13 +31,14 @@ mod threads;
 mod window;
 
 pub use command::{
-    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, Suppression, TimerId, Transfer,
+    Answers, BotAction, Command, Correspondent, Marks, Mention, MessageKind, NoteKind, Pricing, Progress,
+    ReceiptKind, Received, Referral, Suppression, TimerId, Transfer,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
     Owner, Promised, Sent, Stage, Tombstone, Turn,
 };
+pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};

@@ -7,6 +7,7 @@ choice! { domain::contact::Command => ContactCommand, contact_command {
     Link { tenant, contact, party },
     Tag { tenant, contact, tag },
     Untag { tenant, contact, tag },
+    Follow { party, to, moved, at },
 }}
 
 choice! { domain::contact::Event => ContactEvent, contact_event {

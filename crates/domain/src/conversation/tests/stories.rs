@@ -5,6 +5,7 @@ mod away;
 mod bots;
 mod consult;
 mod customers;
+mod elsewhere;
 mod mail;
 mod memory;
 mod others;
