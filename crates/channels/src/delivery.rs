@@ -159,7 +159,12 @@ impl Deliverer {
             window: decided.window,
             signed: decided.signed.as_deref().map(str::to_owned),
         };
-        let reference = || log_intake::reference(&self.vault, attempt.conversation);
+        // To another address of the same contact: what comes back from there belongs there.
+        let party = decided.to.subject;
+        let reference = || match party == attempt.conversation.party {
+            true => log_intake::reference(&self.vault, attempt.conversation),
+            false => log_intake::reference(&self.vault, ConversationId { party, number: 0 }),
+        };
         let signed = decided.signed.as_deref().map(str::to_owned);
         let thread = match &decided.thread {
             Some(of) => {
@@ -180,12 +185,8 @@ impl Deliverer {
             None if decided.channel == Channel::Email => Some(Thread {
                 reference: reference(),
                 signed,
-                unsubscribe: Some(log_intake::unsubscribe_reference(
-                    &self.vault,
-                    &decided.inbox,
-                    // Whose address it is, whatever conversation it was written in.
-                    decided.to.subject,
-                )),
+                // Whose address it is, whatever conversation it was written in.
+                unsubscribe: Some(log_intake::unsubscribe_reference(&self.vault, &decided.inbox, party)),
                 ..Thread::default()
             }),
             None => None,

@@ -341,9 +341,11 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
-        AwayAsked { queue, until, .. } => {
-            Kind::AwayAsked(event::AwayAsked { queue: queue.to_string(), until: until.and_then(time) })
-        }
+        AwayAsked { queue, until, callback, .. } => Kind::AwayAsked(event::AwayAsked {
+            queue: queue.to_string(),
+            until: until.and_then(time),
+            callback: callback.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
         AwaySaid { message, outgoing, .. } => Kind::AwaySaid(event::AwaySaid {
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
@@ -404,6 +406,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             agent: agent.to_string(),
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
+            by_inbox: outgoing.inbox.to_string(),
         }),
         WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
             until: time(window.until),
@@ -413,11 +416,13 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             agent: reply.agent.to_string(),
             message: reply.message.to_string(),
             body: Some(opener.body(reply.message, &reply.body).await?),
+            by_inbox: String::new(),
         }),
         HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
+            by_inbox: outgoing.inbox.to_string(),
         }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {

@@ -389,6 +389,8 @@ pub enum What {
         /// When it opens, as far as that is known.
         until: Option<Timestamp>,
         again_at: Timestamp,
+        /// And that the answer comes by mail, from this inbox.
+        callback: Option<InboxId>,
     },
     /// The customer is told that.
     AwaySaid {

@@ -37,12 +37,13 @@ pub use command::{
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
-    Next, Owner, Sent, Stage, Tombstone, Turn,
+    Next, Owner, Promised, Sent, Stage, Tombstone, Turn,
 };
 pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};
+pub use snooze::SNOOZE_GRACE;
 pub use special::special_problem;
 pub use state::Conversations;
 pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};

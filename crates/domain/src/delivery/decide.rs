@@ -73,6 +73,8 @@ fn report(
     outcome: &Outcome,
 ) -> Vec<Event> {
     let conversation = delivery.conversation;
+    // Another address of the same contact is told by itself.
+    let elsewhere = Some(delivery.outgoing.to.subject).filter(|to| *to != conversation.party);
     let patience = Patience::of(delivery.outgoing.channel);
     let is_last = patience.is_over(attempt, now - delivery.begun);
     let end = match outcome {
@@ -81,7 +83,7 @@ fn report(
         }
         Outcome::Refused { code, reason, dead } => {
             // What is said of an address is said of the one it went to.
-            let own = delivery.outgoing.to.subject == conversation.party;
+            let own = elsewhere.is_none();
             let code = if own { code.clone() } else { format!("elsewhere: {code}").into() };
             let (reason, dead) = (reason.clone(), *dead && own);
             Event::Failed { conversation, message, attempt, code, reason, dead }
@@ -111,6 +113,14 @@ fn report(
             return vec![Event::RetryScheduled { message, attempt, due, code, reason }];
         }
     };
+    let dead = matches!(outcome, Outcome::Refused { dead: true, .. });
+    let of_another = elsewhere.filter(|_| dead).map(|party| {
+        let tenant = delivery.outgoing.tenant.clone();
+        Event::AddressDead { tenant, party }
+    });
     let next = state.next(conversation.party);
-    std::iter::once(end).chain(next.map(|message| Event::SendStarted { message, attempt: 1 })).collect()
+    std::iter::once(end)
+        .chain(of_another)
+        .chain(next.map(|message| Event::SendStarted { message, attempt: 1 }))
+        .collect()
 }

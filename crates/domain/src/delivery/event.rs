@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ConversationId, InboxId, MessageId, Relay, Route, Timestamp,
-    conversation::{self, Outgoing, Progress},
+    ConversationId, InboxId, MessageId, Party, Relay, Route, TenantId, Timestamp,
+    conversation::{self, Outgoing, Progress, Suppression},
 };
 
 use super::MailboxMark;
@@ -60,6 +60,11 @@ pub enum Event {
         attempt: u32,
         reason: Arc<str>,
     },
+    /// There is nobody at this address, which is another of the contact whose conversation the message is from.
+    AddressDead {
+        tenant: TenantId,
+        party: Party,
+    },
     /// The inbox's mailbox was read so far.
     MailboxMarked {
         inbox: InboxId,
@@ -76,6 +81,11 @@ impl Event {
             Event::Failed { conversation, message, code, reason, dead, .. } => {
                 let (code, reason) = (code.clone(), reason.clone());
                 (conversation, message, Progress::Failed { code, reason, dead: *dead })
+            }
+            Event::AddressDead { tenant, party } => {
+                let (tenant, party, cause) = (tenant.clone(), *party, Suppression::DeadAddress);
+                let command = conversation::Command::Suppress { tenant, party, cause };
+                return Some((Route::Party(party), Relay::Conversation(command)));
             }
             Event::OutcomeUnknown { conversation, message, .. } => (conversation, message, Progress::Unknown),
             _ => return None,

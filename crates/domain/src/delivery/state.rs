@@ -108,6 +108,7 @@ impl Deliveries {
             Event::Sent { message, .. }
             | Event::Failed { message, .. }
             | Event::OutcomeUnknown { message, .. } => self.remove(*message),
+            Event::AddressDead { .. } => {}
             Event::MailboxMarked { inbox, mark } => {
                 self.marks.insert(inbox.clone(), mark.clone());
             }

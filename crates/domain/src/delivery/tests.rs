@@ -6,8 +6,9 @@ mod order;
 use bytes::Bytes;
 
 use crate::{
-    Aggregate, Channel, Context, ConversationId, MessageId, Millis, Party, Policies, Sealed, Timestamp,
-    conversation::Outgoing,
+    Aggregate, Channel, Context, ConversationId, MessageId, Millis, Party, Policies, Relay, Route, Sealed,
+    Timestamp,
+    conversation::{self, Outgoing},
 };
 
 use super::{Command, Decider, Deliveries, Event, MailboxMark, Outcome, Stage};
@@ -141,6 +142,35 @@ fn a_message_is_sent_and_forgotten() {
     assert_eq!(story.report(1, 1, sent()), [was_sent(1, 1, 1)]);
     assert_eq!(story.state, Deliveries::default());
     assert_eq!(story.report(1, 1, sent()), nothing());
+}
+
+/// That an address is dead is for its own conversations, and says nothing of the one that the message is from.
+#[test]
+fn another_address_of_the_contact_is_dead_by_itself() {
+    let mut story = Story::new();
+    let dead = || Outcome::Refused { code: "550".into(), reason: "nobody".into(), dead: true };
+    let failed = |message, code: &str, dead| Event::Failed {
+        conversation: conversation(1),
+        message: id(message),
+        attempt: 1,
+        code: code.into(),
+        reason: "nobody".into(),
+        dead,
+    };
+    story.deliver(1, 1);
+    assert_eq!(story.report(1, 1, dead()), [failed(1, "550", true)]);
+    let to_another = Command::Deliver {
+        conversation: conversation(1),
+        message: id(2),
+        outgoing: Outgoing { to: outgoing(9).to, ..outgoing(1) },
+    };
+    story.when(to_another);
+    let (tenant, party) = (outgoing(1).tenant, Party([9; 16]));
+    let told = Event::AddressDead { tenant: tenant.clone(), party };
+    assert_eq!(story.report(2, 1, dead()), [failed(2, "elsewhere: 550", false), told.clone()]);
+    let cause = conversation::Suppression::DeadAddress;
+    let suppress = conversation::Command::Suppress { tenant, party, cause };
+    assert_eq!(Decider::relay(&told), Some((Route::Party(party), Relay::Conversation(suppress))));
 }
 
 #[test]

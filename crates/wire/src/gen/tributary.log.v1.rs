@@ -1243,7 +1243,7 @@ pub struct Special {
 /// What becomes of a conversation whose queue is closed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhenClosed {
-    #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+    #[prost(oneof = "when_closed::Kind", tags = "1, 2, 3")]
     pub kind: ::core::option::Option<when_closed::Kind>,
 }
 /// Nested message and enum types in `WhenClosed`.
@@ -1256,7 +1256,23 @@ pub mod when_closed {
         /// TENANT/DESK/QUEUE: it goes on there at once.
         #[prost(string, tag = "2")]
         Overflow(::prost::alloc::string::String),
+        /// The answer comes by mail, to customers who can be written to there; they wait.
+        #[prost(message, tag = "3")]
+        Callback(super::Callback),
     }
+}
+/// Who writes while the queue is closed is answered by mail, if the contact has an address there that may be written to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Callback {
+    /// The inbox that answers, an e-mail inbox.
+    #[prost(string, tag = "1")]
+    pub inbox: ::prost::alloc::string::String,
+    /// What such customers are told.
+    #[prost(string, tag = "2")]
+    pub promise: ::prost::alloc::string::String,
+    /// What all others are told. Absent: nothing.
+    #[prost(string, optional, tag = "3")]
+    pub say: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// For every so much waiting one more point of priority, up to a most.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2818,6 +2834,9 @@ pub mod conversation_what {
         /// Asked again then, if nobody has answered.
         #[prost(int64, tag = "5")]
         pub again_at: i64,
+        /// And that the answer comes by mail, from this inbox.
+        #[prost(string, optional, tag = "6")]
+        pub callback: ::core::option::Option<::prost::alloc::string::String>,
     }
     /// The customer is told that. Relayed to delivery.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3542,7 +3561,7 @@ pub mod outcome {
 /// What happened to a message on its way out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88")]
+    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88, 89")]
     pub kind: ::core::option::Option<delivery_event::Kind>,
 }
 /// Nested message and enum types in `DeliveryEvent`.
@@ -3628,6 +3647,15 @@ pub mod delivery_event {
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
     }
+    /// There is nobody at this address, which is another of the contact whose conversation the message is from. Relayed to its
+    /// own conversations.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressDead {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+    }
     /// The inbox's mailbox was read so far.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct MailboxMarked {
@@ -3654,6 +3682,8 @@ pub mod delivery_event {
         OutcomeUnknown(OutcomeUnknown),
         #[prost(message, tag = "88")]
         MailboxMarked(MailboxMarked),
+        #[prost(message, tag = "89")]
+        AddressDead(AddressDead),
     }
 }
 /// How far an inbox's mailbox was read, where the inbox fetches its mail itself.

@@ -1785,7 +1785,7 @@ pub mod policy {
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WhenClosed {
-        #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+        #[prost(oneof = "when_closed::Kind", tags = "1, 2, 3")]
         pub kind: ::core::option::Option<when_closed::Kind>,
     }
     /// Nested message and enum types in `WhenClosed`.
@@ -1798,7 +1798,23 @@ pub mod policy {
             /// It goes on to this queue at once.
             #[prost(string, tag = "2")]
             Overflow(::prost::alloc::string::String),
+            /// The answer comes by mail, to customers whose contact has an address that may be written to there; they wait on.
+            #[prost(message, tag = "3")]
+            Callback(super::Callback),
         }
+    }
+    /// Texts are as in `say`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Callback {
+        /// The inbox that answers, an e-mail inbox.
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        /// What such customers are told.
+        #[prost(string, tag = "2")]
+        pub promise: ::prost::alloc::string::String,
+        /// What all others are told. Empty: nothing.
+        #[prost(string, tag = "3")]
+        pub say: ::prost::alloc::string::String,
     }
     /// Linear ageing: for every so much waiting one more point of priority, up to a most.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2917,6 +2933,10 @@ pub mod event {
         pub message: ::prost::alloc::string::String,
         #[prost(message, optional, tag = "3")]
         pub body: ::core::option::Option<super::Body>,
+        /// The inbox that it leaves by: another than the conversation's where the answer goes to another address of the contact. Empty
+        /// while it is held.
+        #[prost(string, tag = "4")]
+        pub by_inbox: ::prost::alloc::string::String,
     }
     /// What became of a message of ours.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3113,6 +3133,9 @@ pub mod event {
         /// When it opens. Absent: that is not known.
         #[prost(message, optional, tag = "2")]
         pub until: ::core::option::Option<::prost_types::Timestamp>,
+        /// And that the answer comes by mail, from this inbox. Empty: the customer is told no such thing.
+        #[prost(string, tag = "3")]
+        pub callback: ::prost::alloc::string::String,
     }
     /// The customer was told that.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5841,14 +5864,14 @@ pub struct QueueStatistics {
     /// What the queue promises. Absent: nothing.
     #[prost(message, optional, tag = "8")]
     pub answer_within: ::core::option::Option<::prost_types::Duration>,
-    /// The last quarter of an hour, hour, and day.
+    /// The last quarter of an hour, the last hour, and today.
     #[prost(message, repeated, tag = "9")]
     pub windows: ::prost::alloc::vec::Vec<QueueWindow>,
 }
 /// Counts of what was over in the window.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct QueueWindow {
-    /// How far back the window reaches: a minute more at most; for the day, a quarter of an hour.
+    /// How far back the window reaches: a minute more at most. Absent for today.
     #[prost(message, optional, tag = "1")]
     pub window: ::core::option::Option<::prost_types::Duration>,
     /// Conversations that came to wait here.
@@ -5886,8 +5909,11 @@ pub struct QueueWindow {
     /// How long agents had a conversation on average, what is left to do included. Absent if none was finished.
     #[prost(message, optional, tag = "13")]
     pub handling_time: ::core::option::Option<::prost_types::Duration>,
+    /// Today: since midnight in the zone of the queue's hours; where it has none, of the workspace's; or else in UTC.
+    #[prost(message, optional, tag = "14")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// An agent who is there, holds something, or was there within the last day.
+/// An agent who is there, holds something, or was there today.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentStatistics {
     #[prost(string, tag = "1")]
@@ -5903,7 +5929,7 @@ pub struct AgentStatistics {
     pub assignments: u32,
     #[prost(uint32, tag = "6")]
     pub wrap_ups: u32,
-    /// The last quarter of an hour, hour, and day.
+    /// The last quarter of an hour, the last hour, and today.
     #[prost(message, repeated, tag = "7")]
     pub windows: ::prost::alloc::vec::Vec<AgentWindow>,
 }
@@ -5925,6 +5951,9 @@ pub struct AgentWindow {
     pub transferred: u32,
     #[prost(message, optional, tag = "7")]
     pub handling_time: ::core::option::Option<::prost_types::Duration>,
+    /// Today: since midnight in the zone of the agent's first queue.
+    #[prost(message, optional, tag = "8")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
 pub mod supervision_client {

@@ -132,7 +132,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     ReplyHeld { conversation, reply },
     HeldSent { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
-    AwayAsked { conversation, owner_epoch, queue, until, again_at },
+    AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
     AwaySaid { conversation, message, outgoing },
     Closed { conversation, by, reason },
 }}

@@ -29,6 +29,7 @@ choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
     Failed { conversation, message, attempt, code, reason, dead },
     OutcomeLost { message, attempt },
     OutcomeUnknown { conversation, message, attempt, reason },
+    AddressDead { tenant, party },
     MailboxMarked { inbox, mark },
 }}
 

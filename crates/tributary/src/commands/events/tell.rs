@@ -229,7 +229,8 @@ impl Tell for conversation::Decider {
                 Told::new("reassigned").maybe("by", by.as_ref()).maybe("note", note.as_ref().map(sealed))
             }
             What::Replied { agent, message, outgoing, .. } => {
-                leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)
+                let told = Told::new("replied").with("agent", agent).with("message", message);
+                leaving(told.with("by_inbox", &outgoing.inbox), outgoing)
             }
             What::WindowOpened { window, .. } => Told::new("window_opened")
                 .with("until", time(window.until))
@@ -254,11 +255,12 @@ impl Tell for conversation::Decider {
                     Progress::Unknown => told.with("progress", "unknown"),
                 }
             }
-            What::AwayAsked { owner_epoch, queue, until, again_at, .. } => Told::new("away_asked")
+            What::AwayAsked { owner_epoch, queue, until, again_at, callback, .. } => Told::new("away_asked")
                 .with("queue", queue)
                 .number("owner_epoch", *owner_epoch)
                 .maybe("until", until.map(time))
-                .with("again_at", time(*again_at)),
+                .with("again_at", time(*again_at))
+                .maybe("callback", callback.as_ref()),
             What::AwaySaid { message, outgoing, .. } => {
                 leaving(Told::new("away_said").with("message", message), outgoing)
             }
@@ -312,6 +314,7 @@ impl Tell for delivery::Decider {
             Event::OutcomeLost { message, attempt } => {
                 Told::new("outcome_lost").with("message", message).number("attempt", *attempt)
             }
+            Event::AddressDead { tenant, party } => Told::new("address_dead").of(tenant).with("party", party),
             Event::OutcomeUnknown { conversation, message, attempt, reason } => Told::new("outcome_unknown")
                 .on(*conversation)
                 .with("message", message)

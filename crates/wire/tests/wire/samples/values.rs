@@ -73,6 +73,7 @@ structs! {
         answer_within, default, hours, when_closed, away_after_expired, vip,
     }
     policy::Vip { tag, priority }
+    policy::Callback { inbox, promise, say }
     policy::Special { priority, needs }
     delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
@@ -206,7 +207,7 @@ choices! {
         ReplyHeld { conversation, reply },
         HeldSent { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
-        AwayAsked { conversation, owner_epoch, queue, until, again_at },
+        AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
         AwaySaid { conversation, message, outgoing },
         Closed { conversation, by, reason },
     }
@@ -308,6 +309,7 @@ choices! {
         Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        AddressDead { tenant, party },
         MailboxMarked { inbox, mark },
     }
 
@@ -333,6 +335,6 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
-    policy::WhenClosed { Say(text), Overflow(queue) }
+    policy::WhenClosed { Say(text), Overflow(queue), Callback(callback) }
     policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }
