@@ -82,6 +82,10 @@ impl Source for conversation::Decider {
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
+            | JoinAsked { .. }
+            | PartAsked { .. }
+            | NotTaken { .. }
+            | JoinRefused { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
@@ -112,6 +116,10 @@ impl Source for conversation::Decider {
             | Snoozed { .. }
             | Split { .. }
             | Joined { .. }
+            | AddressJoined { .. }
+            | AddressParted { .. }
+            | TakenIn { .. }
+            | TakenOut { .. }
             | Replied { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),

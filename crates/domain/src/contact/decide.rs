@@ -30,6 +30,8 @@ pub(super) fn decide(
             None => vec![Event::Created { contact: first_seen_as(from.party), from: from.clone(), at: *at }],
         }),
         Command::Link { tenant, contact, party } => link(state, tenant, *contact, *party),
+        Command::Join { tenant, party, to } => join(state, tenant, *party, *to),
+        Command::Part { tenant, party, of } => Ok(part(state, tenant, *party, *of)),
         Command::Tag { tenant, contact, tag } => add_tag(state, tenant, *contact, tag),
         Command::Untag { tenant, contact, tag } => remove_tag(state, tenant, *contact, tag),
     }
@@ -54,16 +56,64 @@ fn link(
     if was == contact {
         return Ok(Vec::new());
     }
-    if found.parties.len() >= MOST_ADDRESSES {
-        let detail = format!("a contact has at most {MOST_ADDRESSES} addresses");
-        return Err(Rejection::new(Code::Invalid, detail));
-    }
+    let has_room = found.parties.len() < MOST_ADDRESSES;
+    has_room.then_some(()).ok_or_else(too_many)?;
     let mut events = vec![Event::Linked { tenant: tenant.clone(), contact, party, was }];
     let tags = tags_of(found);
     if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
     Ok(events)
+}
+
+fn too_many() -> Rejection {
+    Rejection::new(Code::Invalid, format!("a contact has at most {MOST_ADDRESSES} addresses"))
+}
+
+fn join(state: &Contacts, tenant: &TenantId, party: Party, to: Party) -> Result<Vec<Event>, Rejection> {
+    let unknown = || Rejection::new(Code::NotFound, format!("there is no address {to}"));
+    let contact = state.owner(tenant, to).ok_or_else(unknown)?;
+    let found = find(state, tenant, contact)?;
+    // None: its first sign of life is on its way here.
+    let was = state.owner(tenant, party);
+    if was == Some(contact) {
+        return Ok(Vec::new());
+    }
+    let has_room = found.parties.len() < MOST_ADDRESSES;
+    has_room.then_some(()).ok_or_else(too_many)?;
+    let told = Event::TagsTold { tenant: tenant.clone(), party, tags: tags_of(found) };
+    Ok(vec![Event::Joined { tenant: tenant.clone(), contact, party, was }, told])
+}
+
+/// Back to the contact that the address came from, which is made anew if it was gone.
+fn part(state: &Contacts, tenant: &TenantId, party: Party, of: Party) -> Vec<Event> {
+    let Some(was) = state.owner(tenant, party).filter(|was| state.owner(tenant, of) == Some(*was)) else {
+        return Vec::new();
+    };
+    let came_from = state.came_from(tenant, party);
+    let back = came_from.map(|before| before.contact).filter(|contact| *contact != was);
+    let contact = back.unwrap_or_else(|| own_contact(state, tenant, party));
+    let mut events = vec![Event::Parted { tenant: tenant.clone(), contact, party, was }];
+    let tags = match state.get(tenant, contact) {
+        Some(found) => tags_of(found),
+        None => {
+            let had = || came_from.into_iter().flat_map(|before| &before.tags);
+            let tagged = |tag: &Arc<str>| Event::Tagged { tenant: tenant.clone(), contact, tag: tag.clone() };
+            events.extend(had().map(tagged));
+            Tags::of(had().map(|tag| &**tag))
+        }
+    };
+    events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
+    events
+}
+
+/// A contact for this address alone: the one named after it, or the next that nobody has.
+fn own_contact(state: &Contacts, tenant: &TenantId, party: Party) -> ContactId {
+    let mut contact = first_seen_as(party);
+    while state.get(tenant, contact).is_some() {
+        contact = ContactId(u128::from_be_bytes(contact.0).wrapping_add(1).to_be_bytes());
+    }
+    contact
 }
 
 /// Why no contact can have this tag, if none can.

@@ -23,6 +23,15 @@ struct Ledger {
     contacts: Shared<ContactId, Contact>,
     /// Whose each address is. Every one named here stands in that contact's `parties`.
     owners: Shared<Party, ContactId>,
+    /// Of the addresses that agents have joined.
+    came_from: BTreeMap<Party, Before>,
+}
+
+/// What an address was a part of before it was joined with another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Before {
+    pub(super) contact: ContactId,
+    pub(super) tags: BTreeSet<Arc<str>>,
 }
 
 /// A person, with at least one address.
@@ -43,6 +52,10 @@ impl Contacts {
         self.ledgers.get(tenant)?.owners.get(&party).copied()
     }
 
+    pub(super) fn came_from(&self, tenant: &TenantId, party: Party) -> Option<&Before> {
+        self.ledgers.get(tenant)?.came_from.get(&party)
+    }
+
     pub(super) fn evolve(&mut self, event: &Event) {
         match event {
             Event::Created { contact, from, .. } => {
@@ -54,6 +67,26 @@ impl Contacts {
             }
             Event::Linked { tenant, contact, party, .. } => {
                 if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    ledger.came_from.remove(party);
+                    ledger.link(*contact, *party);
+                }
+            }
+            Event::Joined { tenant, contact, party, was } => {
+                if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    let before = was.and_then(|was| {
+                        let tags = ledger.contacts.get(&was)?.tags.clone();
+                        Some(Before { contact: was, tags })
+                    });
+                    before.and_then(|before| ledger.came_from.insert(*party, before));
+                    ledger.link(*contact, *party);
+                }
+            }
+            Event::Parted { tenant, contact, party, .. } => {
+                if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    ledger.came_from.remove(party);
+                    if !ledger.contacts.contains_key(contact) {
+                        ledger.contacts.insert(*contact, Contact::default());
+                    }
                     ledger.link(*contact, *party);
                 }
             }

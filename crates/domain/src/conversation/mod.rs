@@ -3,6 +3,7 @@
 //! At every moment an open conversation has exactly one owner: a bot, a queue, or an agent. The owner epoch grows
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
+mod across;
 mod agents;
 mod automatic;
 mod away;
@@ -27,6 +28,7 @@ mod suppression;
 mod tests;
 mod threads;
 
+pub use across::Taken;
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
     Received, Suppression, TimerId, Transfer,

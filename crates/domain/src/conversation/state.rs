@@ -267,7 +267,26 @@ impl Conversations {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
                 customer.joins(other.number, conversation.number);
             }
-            What::Reopened { .. }
+            What::TakenIn { conversation, into, by, .. } => {
+                // Who has the one knows the other: what comes next comes to that agent.
+                let agent = self.customers.names.agent(by);
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, Some(*into));
+                    customer.known_by = Some(Box::new(KnownBy { agent, at, queue: None }));
+                }
+            }
+            What::TakenOut { conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, None);
+                }
+            }
+            What::JoinAsked { .. }
+            | What::PartAsked { .. }
+            | What::NotTaken { .. }
+            | What::AddressJoined { .. }
+            | What::AddressParted { .. }
+            | What::JoinRefused { .. }
+            | What::Reopened { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }

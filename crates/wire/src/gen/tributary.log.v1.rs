@@ -477,7 +477,7 @@ impl Code {
 /// What the ledger may be told or asked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactCommand {
-    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 25, 26")]
     pub kind: ::core::option::Option<contact_command::Kind>,
 }
 /// Nested message and enum types in `ContactCommand`.
@@ -499,6 +499,26 @@ pub mod contact_command {
         pub contact: ::prost::bytes::Bytes,
         #[prost(bytes = "bytes", tag = "3")]
         pub party: ::prost::bytes::Bytes,
+    }
+    /// Relay, from a conversation: an agent made sure that the address is the same person's as `to`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub to: ::prost::bytes::Bytes,
+    }
+    /// Relay, from a conversation: that was wrong.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Part {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub of: ::prost::bytes::Bytes,
     }
     /// The contact gets a word of the business's own.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -530,12 +550,16 @@ pub mod contact_command {
         Tag(Tag),
         #[prost(message, tag = "4")]
         Untag(Untag),
+        #[prost(message, tag = "25")]
+        Join(Join),
+        #[prost(message, tag = "26")]
+        Part(Part),
     }
 }
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 26, 27")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -553,6 +577,30 @@ pub mod contact_event {
     /// The address belongs to `contact`; `was` had it before.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Linked {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub contact: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub was: ::prost::bytes::Bytes,
+    }
+    /// An agent made sure that the address is this contact's person's; `was` had it before, if anyone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub contact: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", optional, tag = "4")]
+        pub was: ::core::option::Option<::prost::bytes::Bytes>,
+    }
+    /// That was wrong: the address is `contact`'s again, who is made anew if it was gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Parted {
         #[prost(string, tag = "1")]
         pub tenant: ::prost::alloc::string::String,
         #[prost(bytes = "bytes", tag = "2")]
@@ -605,6 +653,10 @@ pub mod contact_event {
         Untagged(Untagged),
         #[prost(message, tag = "5")]
         TagsTold(TagsTold),
+        #[prost(message, tag = "26")]
+        Joined(Joined),
+        #[prost(message, tag = "27")]
+        Parted(Parted),
     }
 }
 /// What someone wrote.
@@ -1174,7 +1226,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 145, 146, 147, 148"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1193,7 +1245,7 @@ pub mod conversation_command {
         #[prost(bytes = "bytes", tag = "4")]
         pub message: ::prost::bytes::Bytes,
     }
-    /// An agent takes another conversation of the same address into this one.
+    /// An agent takes another conversation into this one.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Join {
         #[prost(message, optional, tag = "1")]
@@ -1205,6 +1257,67 @@ pub mod conversation_command {
         pub assignment: ::core::option::Option<super::OfferId>,
         #[prost(message, optional, tag = "4")]
         pub other: ::core::option::Option<super::ConversationId>,
+        /// It is of another address, and the agent has made sure that both are the same person.
+        #[prost(bool, tag = "25")]
+        pub same_person: bool,
+    }
+    /// An agent takes a conversation of another address out of this one again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Part {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub other: ::core::option::Option<super::ConversationId>,
+    }
+    /// Relay, from the conversations of another address: that agent takes it into one of those.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakeIn {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "3")]
+        pub inbox: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The same: that agent takes it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakeOut {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "3")]
+        pub inbox: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "5")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "6")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// Relay, to where it was asked: what became of that.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Taken {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub outcome: ::core::option::Option<super::TakenOutcome>,
     }
     /// Something happened at the customer's address that is no message.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1611,6 +1724,15 @@ pub mod conversation_command {
         Suppress(Suppress),
         #[prost(message, tag = "124")]
         LiftSuppression(LiftSuppression),
+        /// Conversations of several addresses.
+        #[prost(message, tag = "145")]
+        Part(Part),
+        #[prost(message, tag = "146")]
+        TakeIn(TakeIn),
+        #[prost(message, tag = "147")]
+        TakeOut(TakeOut),
+        #[prost(message, tag = "148")]
+        Taken(Taken),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -1745,7 +1867,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 165, 166, 167, 168, 169, 170, 171, 172"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2225,6 +2347,111 @@ pub mod conversation_what {
         #[prost(string, tag = "3")]
         pub by: ::prost::alloc::string::String,
     }
+    /// An agent who has this conversation wants one of another address taken into it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct JoinAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The same, for taking it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PartAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// An agent took this conversation into one of another address.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakenIn {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// An agent took it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakenOut {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// It was to be taken in or out, and could not be.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotTaken {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub asked_by: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub why: ::core::option::Option<super::Rejection>,
+    }
+    /// The two addresses are one contact's. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressJoined {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// They are two contacts' again. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressParted {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The other address refused.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct JoinRefused {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub why: ::core::option::Option<super::Rejection>,
+    }
     /// The conversation ended.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Closed {
@@ -2329,6 +2556,23 @@ pub mod conversation_what {
         Suppressed(Suppressed),
         #[prost(message, tag = "144")]
         SuppressionLifted(SuppressionLifted),
+        /// Conversations of several addresses.
+        #[prost(message, tag = "165")]
+        JoinAsked(JoinAsked),
+        #[prost(message, tag = "166")]
+        PartAsked(PartAsked),
+        #[prost(message, tag = "167")]
+        TakenIn(TakenIn),
+        #[prost(message, tag = "168")]
+        TakenOut(TakenOut),
+        #[prost(message, tag = "169")]
+        NotTaken(NotTaken),
+        #[prost(message, tag = "170")]
+        AddressJoined(AddressJoined),
+        #[prost(message, tag = "171")]
+        AddressParted(AddressParted),
+        #[prost(message, tag = "172")]
+        JoinRefused(JoinRefused),
     }
 }
 /// All that is known of a customer for whom nothing is under way.
@@ -2415,6 +2659,44 @@ pub struct KnownMails {
     /// It was taken into that conversation of the same customer.
     #[prost(uint32, optional, tag = "3")]
     pub goes_on_in: ::core::option::Option<u32>,
+    /// An agent took it into that conversation of another address.
+    #[prost(message, optional, tag = "24")]
+    pub taken_into: ::core::option::Option<ConversationId>,
+}
+/// What became of a conversation of another address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TakenOutcome {
+    #[prost(oneof = "taken_outcome::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<taken_outcome::Kind>,
+}
+/// Nested message and enum types in `TakenOutcome`.
+pub mod taken_outcome {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct In {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Out {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Not {
+        #[prost(message, optional, tag = "1")]
+        pub why: ::core::option::Option<super::Rejection>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        In(In),
+        #[prost(message, tag = "2")]
+        Out(Out),
+        #[prost(message, tag = "3")]
+        Not(Not),
+    }
 }
 /// A mail of the customer's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

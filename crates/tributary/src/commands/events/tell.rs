@@ -160,6 +160,28 @@ impl Tell for conversation::Decider {
                 Told::new("split").with("into", into).with("message", message).with("by", by)
             }
             What::Joined { other, by, .. } => Told::new("joined").with("other", other).with("by", by),
+            What::JoinAsked { other, by, command, .. } => {
+                Told::new("join_asked").with("other", other).with("by", by).with("command", command)
+            }
+            What::PartAsked { other, by, queue, command, .. } => Told::new("part_asked")
+                .with("other", other)
+                .with("by", by)
+                .with("queue", queue)
+                .with("command", command),
+            What::AddressJoined { other, by, .. } => {
+                Told::new("address_joined").with("other", other).with("by", by)
+            }
+            What::AddressParted { other, by, .. } => {
+                Told::new("address_parted").with("other", other).with("by", by)
+            }
+            What::TakenIn { into, by, .. } => Told::new("taken_in").with("into", into).with("by", by),
+            What::TakenOut { of, by, .. } => Told::new("taken_out").with("of", of).with("by", by),
+            What::NotTaken { asked_by, why, .. } => {
+                Told::new("not_taken").with("asked_by", asked_by).with("why", why)
+            }
+            What::JoinRefused { other, why, .. } => {
+                Told::new("join_refused").with("other", other).with("why", why)
+            }
             What::ConsultAsked { consult, by, whom, note, .. } => Told::new("consult_asked")
                 .with("consult", consult)
                 .with("by", by)
@@ -278,6 +300,14 @@ impl Tell for contact::Decider {
             }
             Event::Linked { tenant, contact, party, was } => {
                 Told::new("linked").of(tenant).with("contact", contact).with("party", party).with("was", was)
+            }
+            Event::Joined { tenant, contact, party, was } => Told::new("joined")
+                .of(tenant)
+                .with("contact", contact)
+                .with("party", party)
+                .maybe("was", was.as_ref()),
+            Event::Parted { tenant, contact, party, was } => {
+                Told::new("parted").of(tenant).with("contact", contact).with("party", party).with("was", was)
             }
             Event::Tagged { tenant, contact, tag } => {
                 Told::new("tagged").of(tenant).with("contact", contact).with("tag", tag)

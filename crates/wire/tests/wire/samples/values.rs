@@ -30,7 +30,7 @@ structs! {
     }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
-    conversation::Mails { received, topic, goes_on_in }
+    conversation::Mails { received, topic, goes_on_in, taken_into }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
@@ -95,7 +95,11 @@ choices! {
         Snooze { conversation, agent, assignment, until },
         Wake { conversation, agent },
         Split { conversation, agent, assignment, message },
-        Join { conversation, agent, assignment, other },
+        Join { conversation, agent, assignment, other, same_person },
+        Part { conversation, agent, assignment, other },
+        TakeIn { conversation, into, inbox, agent, command },
+        TakeOut { conversation, of, inbox, agent, queue, command },
+        Taken { conversation, other, command, outcome },
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
@@ -155,6 +159,14 @@ choices! {
         Reassigned { conversation, by, note },
         Split { conversation, into, message, by },
         Joined { conversation, other, by },
+        JoinAsked { conversation, other, by, command },
+        PartAsked { conversation, other, by, queue, command },
+        TakenIn { conversation, into, by, command },
+        TakenOut { conversation, of, by, command },
+        NotTaken { conversation, asked_by, command, why },
+        AddressJoined { conversation, other, by, command },
+        AddressParted { conversation, other, by, command },
+        JoinRefused { conversation, other, command, why },
         Snoozed { conversation, agent, assignment, owner_epoch, until },
         ConsultAsked { conversation, consult, by, whom, note },
         ConsultBegan { conversation, consult, by, agent, note },
@@ -171,6 +183,7 @@ choices! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack,
     }
+    conversation::Taken { In { by }, Out { by }, Not { why } }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut, Joined }
@@ -266,12 +279,16 @@ choices! {
     contact::Command {
         See { from, at },
         Link { tenant, contact, party },
+        Join { tenant, party, to },
+        Part { tenant, party, of },
         Tag { tenant, contact, tag },
         Untag { tenant, contact, tag },
     }
     contact::Event {
         Created { contact, from, at },
         Linked { tenant, contact, party, was },
+        Joined { tenant, contact, party, was },
+        Parted { tenant, contact, party, was },
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
