@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use vault::{Subject, Vault};
 
 use crate::{
-    Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
+    Fact, FactKind, Intake, Mail, Refused, Unsubscribe, dead,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     withhold::withhold,
 };
@@ -148,16 +148,17 @@ impl LogIntake {
         place: &Place,
         mut fact: Fact,
         raw: Option<Bytes>,
-    ) -> Result<Option<(Peer, Bytes)>, Refused> {
+    ) -> Result<Vec<(Peer, Bytes)>, Refused> {
         if fact.kind == FactKind::Echo && fact.echo_of.is_some() {
             // Our own message, told back to us.
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let author = self.author(place, &fact, raw.as_ref()).await;
         let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
         let at = Timestamp(clock::now());
         let sent_at = fact.sent_at.map_or(at, Timestamp);
         let message = MessageId(id.0);
+        let mut elsewhere = Vec::new();
         let command = match fact.kind {
             FactKind::Message | FactKind::Postback if !fact.standby => {
                 let kind = match fact.kind {
@@ -223,6 +224,11 @@ impl LogIntake {
             _ => {
                 let kind = note_kind(&fact);
                 let suppresses = suppresses(&fact, &author);
+                if suppresses == Some(Suppression::DeadAddress) {
+                    let policies = self.policies.borrow();
+                    let (tenant, inbox) = (&place.tenant, &place.id);
+                    elsewhere = dead::elsewhere(&self.vault, &policies, tenant, inbox, &fact.address, at);
+                }
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
                 let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
@@ -242,7 +248,11 @@ impl LogIntake {
             policy_version: place.version,
             command,
         };
-        Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
+        let told = elsewhere.into_iter().map(|(party, intake)| (Route::Party(party), intake));
+        let all = std::iter::once((route, intake)).chain(told);
+        let encode =
+            |(route, intake)| (self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake));
+        Ok(all.map(encode).collect())
     }
 
     async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {

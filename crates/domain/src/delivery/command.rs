@@ -44,6 +44,12 @@ pub enum Outcome {
         reason: Arc<str>,
         after: Option<Millis>,
     },
+    /// No attempt was made: it is not this message's turn for so long.
+    NotYet {
+        code: Arc<str>,
+        reason: Arc<str>,
+        after: Millis,
+    },
     /// Never taken.
     Refused {
         code: Arc<str>,

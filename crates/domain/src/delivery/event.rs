@@ -34,6 +34,8 @@ pub enum Event {
         due: Timestamp,
         code: Arc<str>,
         reason: Arc<str>,
+        /// It was announced, and not made: it counts as none.
+        not_made: bool,
     },
     Failed {
         conversation: ConversationId,

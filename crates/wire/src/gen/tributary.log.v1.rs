@@ -2979,7 +2979,7 @@ pub mod delivery_command {
 /// What became of an attempt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Outcome {
-    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4, 25")]
     pub kind: ::core::option::Option<outcome::Kind>,
 }
 /// Nested message and enum types in `Outcome`.
@@ -3000,6 +3000,17 @@ pub mod outcome {
         /// The provider's own wish, in milliseconds.
         #[prost(uint64, optional, tag = "3")]
         pub after: ::core::option::Option<u64>,
+    }
+    /// No attempt was made: it is not this message's turn.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotYet {
+        #[prost(string, tag = "1")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+        /// Milliseconds.
+        #[prost(uint64, tag = "3")]
+        pub after: u64,
     }
     /// Never taken.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3031,6 +3042,8 @@ pub mod outcome {
         Refused(Refused),
         #[prost(message, tag = "4")]
         Unknown(Unknown),
+        #[prost(message, tag = "25")]
+        NotYet(NotYet),
     }
 }
 /// What happened to a message on its way out.
@@ -3084,6 +3097,9 @@ pub mod delivery_event {
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "5")]
         pub reason: ::prost::alloc::string::String,
+        /// The attempt was announced, and not made: it counts as none.
+        #[prost(bool, tag = "26")]
+        pub not_made: bool,
     }
     /// It will not leave. Relayed to the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -261,12 +261,15 @@ impl Tell for delivery::Decider {
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("provider_id", provider_id),
-            Event::RetryScheduled { message, attempt, due, code, reason } => Told::new("retry_scheduled")
-                .with("message", message)
-                .number("attempt", *attempt)
-                .with("due", time(*due))
-                .with("code", code)
-                .with("reason", reason),
+            Event::RetryScheduled { message, attempt, due, code, reason, not_made } => {
+                Told::new("retry_scheduled")
+                    .with("message", message)
+                    .number("attempt", *attempt)
+                    .with("due", time(*due))
+                    .flag("not_made", *not_made)
+                    .with("code", code)
+                    .with("reason", reason)
+            }
             Event::Failed { conversation, message, attempt, code, reason, dead } => Told::new("failed")
                 .on(*conversation)
                 .flag("dead", *dead)

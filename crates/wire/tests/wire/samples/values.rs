@@ -260,7 +260,7 @@ choices! {
     }
     delivery::Outcome {
         Sent { provider_id },
-        Retry { code, reason, after },
+        Retry { code, reason, after }, NotYet { code, reason, after },
         Refused { code, reason, dead },
         Unknown { reason, resend },
     }
@@ -269,7 +269,7 @@ choices! {
         Queued { conversation, message, outgoing },
         SendStarted { message, attempt },
         Sent { conversation, message, attempt, provider_id },
-        RetryScheduled { message, attempt, due, code, reason },
+        RetryScheduled { message, attempt, due, code, reason, not_made },
         Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
