@@ -8,11 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies,
-    Route, Sealed, TenantId, Timestamp, Verdict,
+    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
+    Policies, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
         Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
-        Suppression,
+        Suppression, Window,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -22,8 +22,9 @@ use tokio::sync::watch;
 use vault::{Subject, Vault};
 
 use crate::{
-    Fact, FactKind, Intake, Mail, Refused, Unsubscribe, dead,
+    Fact, FactKind, Intake, Mail, Referral, Refused, Unsubscribe, dead,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    messenger::{HUMAN_AGENT, Kind},
     withhold::withhold,
 };
 
@@ -86,6 +87,7 @@ impl Intake for LogIntake {
                 tenant: policy.tenant.clone(),
                 version: policy.version,
                 channel: inbox.channel,
+                human_agent: inbox.settings.get(HUMAN_AGENT).is_some_and(|word| word == "true"),
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
                 authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
                 id,
@@ -121,6 +123,23 @@ struct Place {
     channel: Channel,
     /// E-mail: whose word counts of who wrote.
     authentication: Authentication,
+    /// Meta's: the app may answer for longer with what a person writes.
+    human_agent: bool,
+}
+
+impl Place {
+    /// Until when the customer may be answered who wrote this then, by the platform's rules.
+    fn window(&self, fact: &Fact, wrote: Timestamp) -> Option<Window> {
+        let windows = Kind::of(self.channel)?.platform().windows;
+        let by_ad = fact.referral.as_ref().is_some_and(Referral::is_ad);
+        let anyone = match windows.from_ad {
+            Some(from_ad) if by_ad => from_ad.is,
+            _ => windows.anyone.is,
+        };
+        let person =
+            windows.person.filter(|_| self.human_agent).map_or(anyone, |person| person.is.max(anyone));
+        Some(Window { until: wrote + Millis(anyone), person_until: wrote + Millis(person) })
+    }
 }
 
 /// Who wrote, as far as the edge can tell.
@@ -179,6 +198,7 @@ impl LogIntake {
                     None => (None, Answers::default()),
                 };
                 let from = self.correspondent(place, &author, &fact.address).await?;
+                let window = place.window(&fact, sent_at.min(at));
                 let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
@@ -195,6 +215,7 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
+                    window,
                 }))
             }
             FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
@@ -374,6 +395,7 @@ impl LogIntake {
             subject,
             raw: fact.raw.or(raw),
             verdict,
+            rich: None,
         };
         let encoded = wire::encode_content(&content);
         // It may be large, and be nobody else's any more.

@@ -79,6 +79,9 @@ impl Source for conversation::Decider {
             | Retired { .. }
             | Returned { .. }
             | TagsNoted { .. }
+            | OthersNoted { .. }
+            | AddressTold { .. }
+            | AddressNoted { .. }
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
@@ -89,6 +92,8 @@ impl Source for conversation::Decider {
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
+            | WindowOpened { .. }
+            | ReplyHeld { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -121,6 +126,7 @@ impl Source for conversation::Decider {
             | TakenIn { .. }
             | TakenOut { .. }
             | Replied { .. }
+            | HeldSent { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }
@@ -129,8 +135,8 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        // For the conversations, not for readers, who have the tags themselves.
-        let told = matches!(event, contact::Event::TagsTold { .. });
+        // For the conversations, not for readers, who have the tags and the addresses themselves.
+        let told = matches!(event, contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. });
         (!told).then(|| What::Contact(event))
     }
 }

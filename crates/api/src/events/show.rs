@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 65] = [
+pub(super) const KINDS: [&str; 68] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -88,6 +88,9 @@ pub(super) const KINDS: [&str; 65] = [
     "taken_out",
     "contact_joined",
     "contact_parted",
+    "window_opened",
+    "reply_held",
+    "held_sent",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -104,6 +107,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Retired { .. }
                 | Returned { .. }
                 | TagsNoted { .. }
+                | OthersNoted { .. }
+                | AddressTold { .. }
+                | AddressNoted { .. }
                 | ConsultAsked { .. }
                 | JoinAsked { .. }
                 | PartAsked { .. }
@@ -145,6 +151,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 AddressParted { .. } => "address_parted",
                 TakenIn { .. } => "taken_in",
                 TakenOut { .. } => "taken_out",
+                WindowOpened { .. } => "window_opened",
+                ReplyHeld { .. } => "reply_held",
+                HeldSent { .. } => "held_sent",
             }
         }
         AnyEvent::Desk(event) => {
@@ -184,7 +193,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Parted { .. } => "contact_parted",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } => return None,
+            contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -210,6 +219,9 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Retired { .. }
         | Returned { .. }
         | TagsNoted { .. }
+        | OthersNoted { .. }
+        | AddressTold { .. }
+        | AddressNoted { .. }
         | ConsultAsked { .. }
         | JoinAsked { .. }
         | PartAsked { .. }
@@ -366,6 +378,20 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
+        WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
+            until: time(window.until),
+            person_until: time(window.person_until),
+        }),
+        ReplyHeld { reply, .. } => Kind::ReplyHeld(event::Replied {
+            agent: reply.agent.to_string(),
+            message: reply.message.to_string(),
+            body: Some(opener.body(reply.message, &reply.body).await?),
+        }),
+        HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {
             by: Some(match by {
@@ -410,7 +436,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         tag: tag.to_owned(),
     };
     Ok(Some(match event {
-        TagsTold { .. } => return Ok(None),
+        TagsTold { .. } | OthersTold { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),

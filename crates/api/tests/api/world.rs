@@ -164,6 +164,7 @@ impl World {
             marks: None,
             answers: conversation::Answers::default(),
             people_only: false,
+            window: None,
         }
     }
 

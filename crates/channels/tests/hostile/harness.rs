@@ -20,18 +20,18 @@ const MOST: usize = 512;
 const LONGEST: usize = 64 * 1024;
 
 /// A reader of bytes.
-pub struct Target {
-    pub name: &'static str,
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
     /// Folders, from the crate's own; one that is not there holds nothing.
-    pub corpus: &'static [&'static str],
+    pub(crate) corpus: &'static [&'static str],
     /// What means something to it.
-    pub pieces: &'static [&'static [u8]],
+    pub(crate) pieces: &'static [&'static [u8]],
     /// Reads, and panics where the reading is not sound. The same number for what was read alike, see [`alike`].
-    pub read: fn(&[u8]) -> u64,
+    pub(crate) read: fn(&[u8]) -> u64,
 }
 
 /// A number for what a reading came to.
-pub fn alike(what: &impl Hash) -> u64 {
+pub(crate) fn alike(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     hasher.finish()
@@ -39,7 +39,7 @@ pub fn alike(what: &impl Hash) -> u64 {
 
 impl Target {
     #[allow(clippy::print_stderr, reason = "a long run says which seeds it has tried")]
-    pub fn run(&self) {
+    pub(crate) fn run(&self) {
         let corpus = self.corpus();
         let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
         for seed in SEEDS {

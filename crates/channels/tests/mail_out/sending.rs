@@ -19,6 +19,7 @@ fn outgoing(to: &str) -> Outgoing {
         at: 1_772_532_900_000,
         by_person: true,
         thread: Some(Thread { subject: "Order".into(), ..Thread::default() }),
+        chat: channels::Chat::default(),
     }
 }
 
@@ -39,6 +40,7 @@ fn told(outcome: &Outcome) -> String {
         Outcome::Retry { code, after, .. } => {
             format!("retry {code} {}", after.map_or(-1, |after| after as i64 / 1000))
         }
+        Outcome::NotYet { code, .. } => format!("not yet {code}"),
         Outcome::Refused { code, .. } => format!("refused {code}"),
         Outcome::Dead { code, .. } => format!("dead {code}"),
         Outcome::Unknown { .. } => "unknown".into(),

@@ -6,7 +6,7 @@
 
 use crate::{Channel, Context, Millis, Timestamp};
 
-use super::{Customer, draft::Found, suppression};
+use super::{Customer, draft::Found, suppression, window};
 
 /// Unless the inbox's setting `automatic_period_minutes` says otherwise.
 const PERIOD: Millis = Millis::hours(1);
@@ -15,7 +15,9 @@ const PERIOD: Millis = Millis::hours(1);
 pub(super) fn may_be_sent(found: &Found, context: &Context) -> bool {
     let guarded =
         || found.conversation.people_only || is_too_soon(found.customer, period(found, context), context.now);
-    is_wanted(found) && !(found.customer.endpoint.channel == Channel::Email && guarded())
+    is_wanted(found)
+        && window::is_open_to_bots(found.customer, context.now)
+        && !(found.customer.endpoint.channel == Channel::Email && guarded())
 }
 
 /// Whether the customer may be sent a message at all.

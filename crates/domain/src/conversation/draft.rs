@@ -123,6 +123,7 @@ impl<'a> Found<'a> {
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
             by_person,
             signed: None,
+            window: self.customer.window(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod event;
 mod facts;
 mod mails;
 mod names;
+mod others;
 mod receipts;
 mod snooze;
 mod special;
@@ -27,6 +28,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod window;
 
 pub use across::Taken;
 pub use command::{
@@ -39,8 +41,10 @@ pub use customer::{
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
+pub use others::{Other, OtherAddress};
 pub use special::special_problem;
 pub use state::Conversations;
+pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};
 
 use crate::{
     Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,

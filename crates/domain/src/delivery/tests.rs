@@ -94,6 +94,7 @@ fn outgoing(party: u8) -> Outgoing {
         thread: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

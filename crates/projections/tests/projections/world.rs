@@ -247,6 +247,7 @@ pub(crate) fn outgoing(id: ConversationId) -> Outgoing {
         thread: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

@@ -25,6 +25,7 @@ fn outgoing(party: Party) -> Outgoing {
         thread: None,
         by_person: true,
         signed: None,
+        window: None,
     }
 }
 

@@ -108,6 +108,7 @@ pub(super) fn outgoing() -> Outgoing {
         thread: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

@@ -186,6 +186,10 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             tags: domain::Tags::default(),
             suppressed: Vec::new(),
             automatic: None,
+            others: Vec::new(),
+            addresses: Vec::new(),
+            window: None,
+            held: Vec::new(),
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };
