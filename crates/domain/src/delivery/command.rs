@@ -9,6 +9,7 @@ use crate::{ConversationId, InboxId, MessageId, Millis, conversation::Outgoing};
 use super::MailboxMark;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Command {
     /// Relay, from a conversation: carry this out.
     Deliver {

@@ -10,6 +10,7 @@ use crate::{
 use super::MailboxMark;
 
 #[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Event {
     /// The message is to leave; it waits behind earlier ones to the same party.
     Queued {

@@ -54,7 +54,7 @@ fn encoded_end(raw: &[u8], start: usize) -> usize {
         let end = line_end(raw, at);
         let line = raw[at..end].trim_ascii_end();
         let is_encoded = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-        if line.is_empty() || line.len() % 4 != 0 || !line.iter().all(is_encoded) {
+        if line.is_empty() || !line.len().is_multiple_of(4) || !line.iter().all(is_encoded) {
             break;
         }
         at = end;
