@@ -8,14 +8,14 @@ use channels::{
 use crate::harness::{Target, alike};
 
 fn read(raw: &[u8]) -> Fact {
-    normalize(Some("email"), raw, None).unwrap().remove(0)
+    normalize(Some("email"), raw, None).expect("it holds something").remove(0)
 }
 
 /// What holds of every reading, whatever was read.
 fn assert_sound(fact: &Fact, raw: &[u8]) {
     let show = || raw.escape_ascii().take(4_000).map(char::from).collect::<String>();
     assert_ne!(fact.reason.as_deref(), Some("reading it failed"), "{}", show());
-    let mail = fact.mail.as_ref().unwrap();
+    let mail = fact.mail.as_ref().expect("it is of a mail");
     let one_line = |text: &Option<String>| text.as_ref().is_none_or(|text| !text.contains(char::is_control));
     assert!(one_line(&mail.subject) && one_line(&mail.from) && one_line(&mail.message_id), "{}", show());
     assert!(mail.to.len() <= 1000 && mail.cc.len() <= 1000 && mail.references.len() <= 1000, "{}", show());
