@@ -1,6 +1,6 @@
 //! Signed Messenger webhooks made durable: 64 connections, unique ids, one in five from a new party, the channels role
 //! alone, full sync. The reference is a bare axum handler in a process of its own, under the same load, which reads the
-//! body, checks the signature and answers 200.
+//! body, checks the signature and answers 200. Then batches of a thousand items, one after the other.
 //!
 //! After every round each acknowledged webhook is looked up in `conversation.in`; a figure counts only if none is
 //! missing.
@@ -12,9 +12,10 @@ mod shared;
 use std::{
     collections::HashSet,
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -31,6 +32,10 @@ use shared::{
     process::{Effort, Installation, SAMPLE},
     report::{Rounds, machine, percentile, seconds},
     webhooks::{Webhooks, is_signed},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
 };
 
 const ROUNDS: usize = 3;
@@ -53,6 +58,7 @@ async fn bench() -> Outcome<()> {
     let during = Duration::from_secs(seconds(10));
     println!("{CONNECTIONS} connections, {during:?} a round, one in five webhooks from a new party");
     let (mut rates, mut p99s, mut ratios) = (Rounds::default(), Rounds::default(), Rounds::default());
+    let mut batch_ms = Rounds::default();
     for round in 0..=ROUNDS {
         let count = (during.as_secs() * MOST_A_SECOND) as usize;
         let webhooks = Arc::new(Webhooks::prepare(&format!("{round}"), count, 5, "Where is my parcel?"));
@@ -74,6 +80,8 @@ async fn bench() -> Outcome<()> {
             ours.told(),
             effort.told(ours.acknowledged.len())?
         );
+        let batches = batches(installation.at.http, round).await?;
+        println!("batches of 1,000 items over 1,000 new parties: {batches:.1} ms each{warm_up}");
         server.stop().await?;
         let missing = missing(&installation, &webhooks, &ours).await?;
         if missing > 0 {
@@ -84,6 +92,7 @@ async fn bench() -> Outcome<()> {
             rates.add(ours.rate());
             p99s.add(percentile(&ours.waits(), 99));
             ratios.add(ours.rate() / bare.rate());
+            batch_ms.add(batches);
         }
         drop(installation);
         tokio::time::sleep(PAUSE).await;
@@ -91,7 +100,31 @@ async fn bench() -> Outcome<()> {
     ratios.spread("rate, as a ratio to the bare axum handler in the same round", "of bare");
     rates.at_least("webhook.messenger.rate", "webhooks/s", 20_000.0);
     p99s.at_most("webhook.messenger.p99_ms", "ms", 15.0);
+    batch_ms.at_most("webhook.messenger.batch_ms", "ms", 60.0);
     Ok(())
+}
+
+/// The median of some batches' milliseconds, one after the other, from its first byte to its answer.
+async fn batches(http: SocketAddr, round: usize) -> Outcome<f64> {
+    const BATCHES: usize = 11;
+    let webhooks = Webhooks::batches(&format!("{round}"), BATCHES);
+    let mut stream = TcpStream::connect(http).await?;
+    stream.set_nodelay(true)?;
+    let mut waits = Rounds::default();
+    for number in 0..webhooks.len() {
+        let began = Instant::now();
+        stream.write_all(webhooks.request(number)).await?;
+        let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+        while !answer.ends_with(b"EVENT_RECEIVED") {
+            let read = stream.read(&mut piece).await?;
+            answer.extend_from_slice(&piece[..read]);
+            if read == 0 || !answer.starts_with(b"HTTP/1.1 200") {
+                return Err(format!("a batch is answered {}", answer.escape_ascii()).into());
+            }
+        }
+        waits.add(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(waits.median())
 }
 
 /// How many acknowledged webhooks the log does not have.
@@ -121,7 +154,7 @@ async fn missing(installation: &Installation, webhooks: &Webhooks, loaded: &Load
 }
 
 /// The bare handler's process, and where it listens.
-struct Reference(Child, std::net::SocketAddr);
+struct Reference(Child, SocketAddr);
 
 impl Reference {
     fn start() -> Outcome<Reference> {

@@ -383,6 +383,8 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             thread: None,
             placed: None,
             people_only: false,
+            reply_to: None,
+            referral: None,
             window: None,
             home: None,
             marks: None,

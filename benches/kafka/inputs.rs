@@ -116,6 +116,8 @@ impl Series {
                 thread: None,
                 placed: None,
                 people_only: false,
+                reply_to: None,
+                referral: None,
                 window: None,
                 home: None,
                 marks: None,

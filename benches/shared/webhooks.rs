@@ -36,6 +36,27 @@ impl Webhooks {
         webhooks
     }
 
+    /// So many batches of a thousand messages each, every one from a new party.
+    #[allow(dead_code, reason = "not every bench sends batches")]
+    pub(crate) fn batches(run: &str, count: usize) -> Webhooks {
+        let mut webhooks = Webhooks { bytes: Vec::new(), places: Vec::with_capacity(count) };
+        let at = log::clock::now();
+        for batch in 0..count {
+            let items: Vec<String> = (0..1_000)
+                .map(|item| {
+                    format!(
+                        r#"{{"sender":{{"id":"batch-{run}-{batch}-{item}"}},"recipient":{{"id":"1"}},"timestamp":{at},"message":{{"mid":"b-{run}-{batch}-{item}","text":"Where is my parcel?"}}}}"#
+                    )
+                })
+                .collect();
+            let items = items.join(",");
+            webhooks.push(&format!(
+                r#"{{"object":"page","entry":[{{"id":"1","time":{at},"messaging":[{items}]}}]}}"#
+            ));
+        }
+        webhooks
+    }
+
     fn push(&mut self, body: &str) {
         let head = format!(
             "POST /webhooks/meta/{INBOX} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\

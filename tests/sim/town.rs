@@ -184,6 +184,8 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        reply_to: None,
+        referral: None,
         window: None,
     }))
 }

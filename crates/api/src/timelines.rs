@@ -99,6 +99,8 @@ async fn shown(opener: &Opener, entry: Entry) -> Result<pb::TimelineEntry, Statu
         delivery: delivery.into(),
         delivery_reason,
         detail: entry.detail.unwrap_or_default(),
+        about: entry.about.map(|id| id.to_string()).unwrap_or_default(),
+        taken_back: entry.taken_back,
     })
 }
 

@@ -86,6 +86,7 @@ fn assert_serializes(fact: &Fact) {
         assert!(object.contains_key(*name), "{name} is missing from {json}");
     }
     names.extend(["watermark", "reason", "echo_of", "standby", "bounced"]);
+    names.extend(["elsewhere", "app", "known_as", "pricing"]);
     for name in object.keys() {
         assert!(names.contains(name.as_str()), "{name} is not a documented field: {json}");
     }

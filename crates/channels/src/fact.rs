@@ -25,12 +25,23 @@ pub enum FactKind {
     Failed,
     Echo,
     Reaction,
+    /// A message was changed: see [`Fact::reply_to`].
+    Edit,
+    /// A message was taken back: see [`Fact::reply_to`].
+    Unsend,
+    /// Which application answers the customer: see [`Fact::elsewhere`].
     Handover,
+    /// The customer has another address: see [`Fact::known_as`].
+    KnownAs,
+    /// The platform speaks to the business, and of no customer.
+    Notice,
     Link,
     Bounce,
     AutoReply,
     Complaint,
     Unknown,
+    /// Understood, and none of ours: nothing of it is kept.
+    Ignored,
 }
 
 impl FactKind {
@@ -47,6 +58,11 @@ impl FactKind {
             FactKind::Failed => "failed",
             FactKind::Echo => "echo",
             FactKind::Reaction => "reaction",
+            FactKind::Edit => "edit",
+            FactKind::Unsend => "unsend",
+            FactKind::KnownAs => "known_as",
+            FactKind::Notice => "notice",
+            FactKind::Ignored => "ignored",
             FactKind::Handover => "handover",
             FactKind::Link => "link",
             FactKind::Bounce => "bounce",
@@ -78,7 +94,7 @@ pub struct Fact {
     pub payload: Option<String>,
     pub attachments: Vec<Attachment>,
     pub referral: Option<Referral>,
-    /// The provider's id of the message this one answers.
+    /// The provider's id of the message this one answers, reacts to, changes or takes back.
     pub reply_to: Option<String>,
     /// For receipts that cover everything up to a time (Messenger's watermark): milliseconds since the epoch.
     #[serde(serialize_with = "rfc3339", skip_serializing_if = "Option::is_none")]
@@ -92,7 +108,21 @@ pub struct Fact {
     /// Another application holds this conversation on the platform: listen, never answer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub standby: bool,
-    /// Of an `unknown` item that came in a batch: its own bytes, to be kept instead of the whole body.
+    /// Of a handover: another application answers from here on, or this one does again. None: it is not over yet, or about
+    /// something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<bool>,
+    /// The application that wrote, took or gave, by the platform's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// Another address of the same customer on this channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<KnownAs>,
+    /// What the platform charges for a message of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<Pricing>,
+    /// Of an item that came in a batch and was not understood, or not all of it: its own bytes, to be kept instead of the
+    /// whole body.
     #[serde(skip)]
     pub raw: Option<Bytes>,
     #[serde(flatten)]
@@ -123,6 +153,10 @@ impl Fact {
             reason: None,
             echo_of: None,
             standby: false,
+            elsewhere: None,
+            app: None,
+            known_as: None,
+            pricing: None,
             raw: None,
             mail: None,
         }
@@ -145,6 +179,9 @@ impl Fact {
             bytes.option(self.text.as_deref()).option(self.payload.as_deref());
             bytes.option(self.reply_to.as_deref()).option(self.reason.as_deref());
             bytes.option(self.echo_of.as_deref());
+            if let Some(known_as) = &self.known_as {
+                bytes.text("known_as").text(&known_as.address);
+            }
             if let Some(referral) = &self.referral {
                 bytes
                     .text("referral")
@@ -201,6 +238,33 @@ pub struct Referral {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub ad_id: Option<String>,
+    /// What the advertisement or post is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Where it is, or where the customer was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The platform's id of this very click, to report back what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub click: Option<String>,
+}
+
+/// See [`Fact::known_as`].
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct KnownAs {
+    pub address: String,
+    /// The customer is no longer reached at the address before.
+    pub moved: bool,
+}
+
+/// See [`Fact::pricing`].
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Pricing {
+    pub billable: Option<bool>,
+    /// `service`, `utility`, `marketing`, …
+    pub category: Option<String>,
+    /// By conversation (`CBP`) or by message (`PMP`).
+    pub model: Option<String>,
 }
 
 impl Referral {
@@ -276,7 +340,7 @@ fn rfc3339<S: Serializer>(at: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
 mod tests {
     use super::*;
 
-    const KINDS: [FactKind; 16] = [
+    const KINDS: [FactKind; 21] = [
         FactKind::Message,
         FactKind::Postback,
         FactKind::Referral,
@@ -293,6 +357,11 @@ mod tests {
         FactKind::AutoReply,
         FactKind::Complaint,
         FactKind::Unknown,
+        FactKind::Edit,
+        FactKind::Unsend,
+        FactKind::KnownAs,
+        FactKind::Notice,
+        FactKind::Ignored,
     ];
 
     fn message() -> Fact {

@@ -34,7 +34,7 @@ pub mod twilio;
 mod withhold;
 
 pub use delivery::{Deliverer, Senders};
-pub use fact::{Attachment, Channel, Fact, FactKind, Mail, Malformed, Referral};
+pub use fact::{Attachment, Channel, Fact, FactKind, KnownAs, Mail, Malformed, Pricing, Referral};
 pub use intake::{Intake, Refused, Unsubscribe};
 pub use log_intake::LogIntake;
 pub use metrics::describe as describe_metrics;

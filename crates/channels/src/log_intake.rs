@@ -11,8 +11,8 @@ use domain::{
     Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
     Policies, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
-        Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
-        Suppression, Window,
+        Answers, Command, Correspondent, Decider, Marks, Mention, MessageKind, NoteKind, Pricing,
+        ReceiptKind, Received, Referral as Referred, Sent, Suppression, Window,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use vault::{Subject, Vault};
 
 use crate::{
-    Fact, FactKind, Intake, Mail, Referral, Refused, Unsubscribe, dead,
+    Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe, dead,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     messenger::{HUMAN_AGENT, Kind},
     withhold::withhold,
@@ -168,17 +168,49 @@ impl LogIntake {
         mut fact: Fact,
         raw: Option<Bytes>,
     ) -> Result<Vec<(Peer, Bytes)>, Refused> {
-        if fact.kind == FactKind::Echo && fact.echo_of.is_some() {
-            // Our own message, told back to us.
+        if fact.kind == FactKind::Ignored {
             return Ok(Vec::new());
         }
         let author = self.author(place, &fact, raw.as_ref()).await;
         let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
         let at = Timestamp(clock::now());
-        let sent_at = fact.sent_at.map_or(at, Timestamp);
-        let message = MessageId(id.0);
+        // A platform tells what was; whatever it says of the future is not so. What a mail says of its time is its own.
+        let past = |then: i64| {
+            if place.channel == Channel::Email { Timestamp(then) } else { at.min(Timestamp(then)) }
+        };
+        let sent_at = fact.sent_at.map_or(at, past);
+        let message = self.message(place, &fact).unwrap_or(MessageId(id.0));
         let mut elsewhere = Vec::new();
         let command = match fact.kind {
+            FactKind::Echo if fact.echo_of.is_some() => {
+                // Our own message, told back to us. A key of anything else is none of ours.
+                let ours = fact.echo_of.and_then(|key| key.parse().ok());
+                let provider_id = fact.external_id.filter(|_| place.channel != Channel::Email);
+                let (Some(message), Some(provider_id)) = (ours, provider_id) else { return Ok(Vec::new()) };
+                Command::Echoed { party: author.party, message, provider_id: provider_id.into() }
+            }
+            FactKind::Handover if fact.elsewhere.is_some() => Command::HoldThread {
+                elsewhere: fact.elsewhere == Some(true),
+                app: fact.app.as_deref().map(Arc::from),
+                note: match &fact.text {
+                    Some(text) => {
+                        let content =
+                            wire::encode_content(&Content { text: text.clone(), ..Content::default() });
+                        Some(self.seal(place, author.party, MessageId(author.party.0), &content).await?)
+                    }
+                    None => None,
+                },
+                from: self.correspondent(place, &author, &fact.address).await?,
+                at: sent_at,
+            },
+            FactKind::KnownAs => {
+                let Some(KnownAs { address, moved }) = fact.known_as else { return Ok(Vec::new()) };
+                let from = self.correspondent(place, &author, &fact.address).await?;
+                let other = Fact { address, ..Fact::new(FactKind::KnownAs, place.channel, "", "") };
+                let author = self.author(place, &other, None).await;
+                let to = self.correspondent(place, &author, &other.address).await?;
+                Command::KnowAs { from, to, moved, at: sent_at }
+            }
             FactKind::Message | FactKind::Postback if !fact.standby => {
                 let kind = match fact.kind {
                     FactKind::Postback => MessageKind::Postback,
@@ -200,6 +232,7 @@ impl LogIntake {
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let window = place.window(&fact, sent_at.min(at));
                 let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
+                let (reply_to, referral) = (self.mention(place, &fact), referral(&fact));
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
                 Command::Receive(Box::new(Received {
@@ -215,6 +248,8 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
+                    reply_to,
+                    referral,
                     window,
                 }))
             }
@@ -226,9 +261,14 @@ impl LogIntake {
                     _ => ReceiptKind::Failed,
                 },
                 provider_id: fact.external_id.map(Arc::from),
-                watermark: fact.watermark.map(Timestamp),
+                watermark: fact.watermark.map(past),
                 at: sent_at,
                 reason: fact.reason.map(|reason| withhold(&reason, &fact.address).into()),
+                pricing: fact.pricing.map(|pricing| Pricing {
+                    billable: pricing.billable,
+                    category: pricing.category.map(Arc::from),
+                    model: pricing.model.map(Arc::from),
+                }),
             },
             FactKind::OptOut => {
                 Command::OptOut { from: self.correspondent(place, &author, &fact.address).await? }
@@ -250,10 +290,11 @@ impl LogIntake {
                     let (tenant, inbox) = (&place.tenant, &place.id);
                     elsewhere = dead::elsewhere(&self.vault, &policies, tenant, inbox, &fact.address, at);
                 }
+                let (about, referral) = (self.mention(place, &fact), referral(&fact));
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
                 let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
-                Command::Note { from, kind, message, content, at: sent_at, suppresses }
+                Command::Note { from, kind, message, content, at: sent_at, suppresses, about, referral }
             }
         };
         // A message is known again where its address is at home, whatever is told of its sender the second time.
@@ -274,6 +315,25 @@ impl LogIntake {
         let encode =
             |(route, intake)| (self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake));
         Ok(all.map(encode).collect())
+    }
+
+    /// What a message is known by here, whichever kind of fact brings it: so that what speaks of it later can name it.
+    fn message(&self, place: &Place, fact: &Fact) -> Option<MessageId> {
+        let is_message = matches!(fact.kind, FactKind::Message | FactKind::Postback | FactKind::Echo);
+        let id = fact.external_id.as_deref().filter(|_| is_message && place.channel != Channel::Email)?;
+        Some(self.message_of(place, id))
+    }
+
+    fn message_of(&self, place: &Place, provider_id: &str) -> MessageId {
+        let mut fact = Fact::new(FactKind::Message, place.channel, "", "");
+        fact.external_id = Some(provider_id.to_owned());
+        MessageId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()))
+    }
+
+    /// The message that the fact speaks of.
+    fn mention(&self, place: &Place, fact: &Fact) -> Option<Mention> {
+        let id = fact.reply_to.as_deref().filter(|_| place.channel != Channel::Email)?;
+        Some(Mention { provider: Sent::hash(id), message: self.message_of(place, id) })
     }
 
     async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {
@@ -389,7 +449,7 @@ impl LogIntake {
         let content = Content {
             body: body.filter(|body| *body != text),
             text,
-            payload: fact.payload.or_else(|| fact.referral.and_then(|referral| referral.reference)),
+            payload: fact.payload.or_else(|| fact.referral.and_then(|it| it.reference.or(it.click))),
             attachments: fact.attachments,
             quick_replies: Vec::new(),
             subject,
@@ -489,8 +549,37 @@ fn quote(text: &str) -> String {
     }
 }
 
+/// Longest part of a referral that is kept in the open, in bytes. Messenger's refs have 250 characters at most.
+const LONGEST_PART: usize = 300;
+
+/// What the business made itself may stand in the log as it is; what could not be a ref of anyone's may not.
+fn referral(fact: &Fact) -> Option<Box<Referred>> {
+    let referral = fact.referral.as_ref()?;
+    let part = |text: &Option<String>| {
+        text.as_deref().filter(|text| !text.is_empty() && text.len() <= LONGEST_PART).map(Arc::from)
+    };
+    let is_ref =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || REF_SIGNS.contains(&byte));
+    Some(Box::new(Referred {
+        reference: part(&referral.reference).filter(|text: &Arc<str>| is_ref(text)),
+        source: part(&referral.source),
+        kind: part(&referral.kind),
+        ad: part(&referral.ad_id),
+        title: part(&referral.title),
+        // Elsewhere it is where the customer was, and may say who that is.
+        url: part(&referral.url).filter(|_| referral.ad_id.is_some()),
+    }))
+}
+
+/// What a ref may have besides letters and digits (Messenger Platform, "m.me links").
+const REF_SIGNS: &[u8] = b"+/=-.:_";
+
 fn note_kind(fact: &Fact) -> NoteKind {
     match fact.kind {
+        FactKind::Message | FactKind::Postback => NoteKind::Overheard,
+        FactKind::Edit => NoteKind::Edit,
+        FactKind::Unsend => NoteKind::Unsend,
+        FactKind::Notice => NoteKind::Notice,
         FactKind::Referral => NoteKind::Referral,
         FactKind::Optin => NoteKind::Optin,
         FactKind::Echo => NoteKind::Echo,
@@ -500,7 +589,6 @@ fn note_kind(fact: &Fact) -> NoteKind {
         FactKind::AutoReply => NoteKind::AutoReply,
         FactKind::Complaint => NoteKind::Complaint,
         FactKind::Unknown => NoteKind::Unknown,
-        // Another application holds the conversation: we listen.
         _ => NoteKind::Handover,
     }
 }

@@ -12,6 +12,10 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "From a webhook's first line to its answer, by channel"
     );
+    metrics::describe_counter!(
+        "tributary_facts_total",
+        "What Meta's webhooks said, by channel and kind; `nobodys`: of a Page that is no inbox here, `ahead`: from the future"
+    );
     metrics::describe_counter!("tributary_attempts_total", "Attempts to send, by channel and outcome");
     metrics::describe_gauge!(
         "tributary_inboxes_paused",
@@ -23,6 +27,19 @@ pub fn describe() {
 pub(crate) fn webhook(channel: &'static str, outcome: &'static str, took: Duration) {
     metrics::counter!("tributary_webhooks_total", "channel" => channel, "outcome" => outcome).increment(1);
     metrics::histogram!("tributary_webhook_seconds", "channel" => channel).record(took);
+}
+
+/// A webhook said something.
+pub(crate) fn fact(channel: &'static str, kind: &'static str) {
+    metrics::counter!("tributary_facts_total", "channel" => channel, "kind" => kind).increment(1);
+}
+
+/// A webhook spoke of so much that is no inbox's here.
+pub(crate) fn nobodys(channel: &'static str, count: usize) {
+    if count > 0 {
+        metrics::counter!("tributary_facts_total", "channel" => channel, "kind" => "nobodys")
+            .increment(count as u64);
+    }
 }
 
 /// An inbox stops sending because its token is refused, or sends again.

@@ -102,6 +102,9 @@ impl Source for conversation::Decider {
             | Reopened { .. }
             | MessageReceived { .. }
             | Noted { .. }
+            | AnsweredElsewhere { .. }
+            | ThreadHeld { .. }
+            | KnownAs { .. }
             | ReceiptNoted { .. }
             | UnreadableKept { .. }
             | OptedOut { .. }

@@ -38,6 +38,10 @@ pub struct Entry {
     pub detail: Option<String>,
     /// How far a message of ours has come. None until something is known, and for everything else.
     pub delivery: Option<Delivery>,
+    /// The message it answers, or speaks of.
+    pub about: Option<MessageId>,
+    /// Its author took it back: there is no body to show.
+    pub taken_back: bool,
 }
 
 /// A sealed [`domain::Content`] and the item it opens under.
@@ -166,8 +170,8 @@ kinds! {
     /// Detail: `unauthenticated` where it is not certain that the sender is who it says, else `postback` where it
     /// is one.
     MessageReceived = "message_received",
-    /// Detail: `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint` or
-    /// `unknown`. An echo is the business's own message, written elsewhere; its author is the system.
+    /// Detail: `referral`, `optin`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `unknown`,
+    /// `overheard`, `edit`, `unsend` or `notice`; behind a space, where there is a referral with one, its ref.
     Noted = "noted",
     /// Detail: why it could not be understood.
     UnreadableKept = "unreadable_kept",
@@ -208,6 +212,15 @@ kinds! {
     TakenIn = "taken_in",
     TakenOut = "taken_out",
     Replied = "replied",
+    /// The business's own message, written with another application; its author is the system.
+    AnsweredElsewhere = "answered_elsewhere",
+    /// Another application answers from here on. Detail: that application, where it is known.
+    ThreadTaken = "thread_taken",
+    /// It is answered here again. Detail: as of `thread_taken`.
+    ThreadReturned = "thread_returned",
+    /// The customer has another address on this channel. Detail: that party; behind a space `moved` where the one before is
+    /// none any more.
+    KnownAs = "known_as",
     /// The business itself: the queue is closed.
     AwaySaid = "away_said",
     /// Detail: `done`, `opted_out` or `joined`.

@@ -16,7 +16,7 @@ use crate::{
     commands::Outcome,
     content::{Opener, of_party},
     convert,
-    hub::{Assignment, Consult, Ending, Hub, Left, Offer, Snooze, Update, WrapUp},
+    hub::{Assignment, Consult, Ending, Hub, Left, Offer, Snooze, Speaker, Update, WrapUp},
 };
 
 /// The message that the update is; none where the agent need not be told.
@@ -86,8 +86,35 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             conversation: conversation.to_string(),
             until: convert::time(until),
         }),
-        Update::Said { conversation, message, by_agent, body, at } => {
-            let author = if by_agent { Author::Agent } else { Author::Customer };
+        Update::Noted { conversation, kind, message, about, body, at } => Item::Noted(desk_message::Noted {
+            conversation: conversation.to_string(),
+            note: kind.as_str().to_owned(),
+            message: message.to_string(),
+            about: about.map(|about| about.to_string()).unwrap_or_default(),
+            body: match &body {
+                Some(body) => Some(opener.body(message, body).await?),
+                None => None,
+            },
+            at: convert::time(at),
+        }),
+        Update::ThreadHeld { conversation, elsewhere, app, note, at } => {
+            Item::ThreadHeld(desk_message::ThreadHeld {
+                conversation: conversation.to_string(),
+                elsewhere,
+                app: app.as_deref().unwrap_or_default().to_owned(),
+                note: match &note {
+                    Some(note) => Some(opener.body(of_party(conversation.party), note).await?),
+                    None => None,
+                },
+                at: convert::time(at),
+            })
+        }
+        Update::Said { conversation, message, by, body, at } => {
+            let author = match by {
+                Speaker::Customer => Author::Customer,
+                Speaker::Agent => Author::Agent,
+                Speaker::Elsewhere => Author::Elsewhere,
+            };
             Item::Message(desk_message::Message {
                 conversation: conversation.to_string(),
                 message: message.to_string(),

@@ -2,7 +2,7 @@
 
 use domain::{
     contact,
-    conversation::{self, CloseReason, Closer, ConsultEnd, HandOffReason, NoteKind, Progress},
+    conversation::{self, CloseReason, Closer, ConsultEnd, HandOffReason, Progress},
     policy::{Needs, Special},
     workspace,
 };
@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 68] = [
+pub(super) const KINDS: [&str; 71] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -88,6 +88,9 @@ pub(super) const KINDS: [&str; 68] = [
     "taken_out",
     "contact_joined",
     "contact_parted",
+    "answered_elsewhere",
+    "thread_held",
+    "known_as",
     "window_opened",
     "reply_held",
     "held_sent",
@@ -122,6 +125,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 MarkedSpecial { .. } => "marked_special",
                 MessageReceived { .. } => "message_received",
                 Noted { .. } => "noted",
+                AnsweredElsewhere { .. } => "answered_elsewhere",
+                ThreadHeld { .. } => "thread_held",
+                KnownAs { .. } => "known_as",
                 ReceiptNoted { .. } => "receipt_noted",
                 UnreadableKept { .. } => "unreadable_kept",
                 OptedOut { .. } => "opted_out",
@@ -256,17 +262,29 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         }),
         Opened { policy_version, .. } => Kind::Opened(event::Opened { policy_version: *policy_version }),
         Reopened { .. } => Kind::Reopened(()),
-        MessageReceived { message, kind, content, sent_at, authenticated, .. } => {
+        MessageReceived { message, kind, content, sent_at, authenticated, reply_to, referral, .. } => {
             Kind::MessageReceived(event::MessageReceived {
                 message: message.to_string(),
                 postback: *kind == conversation::MessageKind::Postback,
                 body: Some(opener.body(*message, content).await?),
                 sent_at: time(*sent_at),
                 authenticated: *authenticated,
+                reply_to: mentioned(*reply_to),
+                referral: referral.as_deref().map(shown),
             })
         }
-        Noted { kind, message, content, at, .. } => Kind::Noted(event::Noted {
-            note: note(*kind).to_owned(),
+        Noted { kind, message, content, at, about, referral, .. } => Kind::Noted(event::Noted {
+            note: kind.as_str().to_owned(),
+            message: message.to_string(),
+            body: match content {
+                Some(content) => Some(opener.body(*message, content).await?),
+                None => None,
+            },
+            happened_at: time(*at),
+            about: mentioned(*about),
+            referral: referral.as_deref().map(shown),
+        }),
+        AnsweredElsewhere { message, content, at, .. } => Kind::AnsweredElsewhere(event::AnsweredElsewhere {
             message: message.to_string(),
             body: match content {
                 Some(content) => Some(opener.body(*message, content).await?),
@@ -274,11 +292,30 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             },
             happened_at: time(*at),
         }),
-        ReceiptNoted { kind, message, at, reason, .. } => Kind::ReceiptNoted(event::ReceiptNoted {
+        ThreadHeld { party, elsewhere, app, note, at, .. } => Kind::ThreadHeld(event::ThreadHeld {
+            elsewhere: *elsewhere,
+            app: app.as_deref().unwrap_or_default().to_owned(),
+            note: match note {
+                Some(note) => Some(opener.body(of_party(*party), note).await?),
+                None => None,
+            },
+            happened_at: time(*at),
+        }),
+        KnownAs { to, moved, .. } => Kind::KnownAs(event::KnownAs {
+            party: to.party.to_string(),
+            address: Some(opener.address(&to.address).await?),
+            moved: *moved,
+        }),
+        ReceiptNoted { kind, message, at, reason, pricing, .. } => Kind::ReceiptNoted(event::ReceiptNoted {
             message: message.to_string(),
             status: receipt(*kind).into(),
             happened_at: time(*at),
             reason: reason.as_deref().map(str::to_owned),
+            pricing: pricing.as_ref().map(|pricing| event::Pricing {
+                billable: pricing.billable,
+                category: pricing.category.as_deref().unwrap_or_default().to_owned(),
+                model: pricing.model.as_deref().unwrap_or_default().to_owned(),
+            }),
         }),
         UnreadableKept { message, reason, .. } => Kind::UnreadableKept(event::UnreadableKept {
             message: message.to_string(),
@@ -477,18 +514,19 @@ fn delivery_noted(message: domain::MessageId, progress: &Progress) -> event::Del
     }
 }
 
-fn note(kind: NoteKind) -> &'static str {
-    match kind {
-        NoteKind::Referral => "referral",
-        NoteKind::Optin => "optin",
-        NoteKind::Echo => "echo",
-        NoteKind::Reaction => "reaction",
-        NoteKind::Handover => "handover",
-        NoteKind::Link => "link",
-        NoteKind::Bounce => "bounce",
-        NoteKind::AutoReply => "auto_reply",
-        NoteKind::Complaint => "complaint",
-        NoteKind::Unknown => "unknown",
+fn mentioned(message: Option<domain::MessageId>) -> String {
+    message.map(|message| message.to_string()).unwrap_or_default()
+}
+
+fn shown(referral: &conversation::Referral) -> event::Referral {
+    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
+    event::Referral {
+        r#ref: text(&referral.reference),
+        source: text(&referral.source),
+        r#type: text(&referral.kind),
+        ad: text(&referral.ad),
+        title: text(&referral.title),
+        url: text(&referral.url),
     }
 }
 

@@ -11,7 +11,7 @@ use domain::{
 };
 use tokio::sync::mpsc;
 
-use super::held::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
+use super::held::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Speaker, Update, WrapUp};
 
 /// Updates that may wait for one session. A session that lets more come is dropped.
 const WAITING: usize = 1_024;
@@ -220,7 +220,7 @@ impl Agents {
                 let said = || Update::Said {
                     conversation: *conversation,
                     message: *message,
-                    by_agent: false,
+                    by: Speaker::Customer,
                     body: content.clone(),
                     at: *sent_at,
                 };
@@ -240,12 +240,48 @@ impl Agents {
                 let said = || Update::Said {
                     conversation: *conversation,
                     message: *message,
-                    by_agent: true,
+                    by: Speaker::Agent,
                     body: outgoing.body.clone(),
                     at,
                 };
                 self.tell_holder(*conversation, said);
                 self.tell_consulted(*conversation, said);
+            }
+            What::AnsweredElsewhere {
+                conversation: Some(conversation),
+                message,
+                content: Some(content),
+                at,
+                ..
+            } => {
+                let said = || Update::Said {
+                    conversation: *conversation,
+                    message: *message,
+                    by: Speaker::Elsewhere,
+                    body: content.clone(),
+                    at: *at,
+                };
+                self.tell_holder(*conversation, said);
+                self.tell_consulted(*conversation, said);
+            }
+            What::ThreadHeld { conversation: Some(conversation), elsewhere, app, note, at, .. } => {
+                self.tell_holder(*conversation, || Update::ThreadHeld {
+                    conversation: *conversation,
+                    elsewhere: *elsewhere,
+                    app: app.clone(),
+                    note: note.clone(),
+                    at: *at,
+                });
+            }
+            What::Noted { conversation: Some(conversation), kind, message, content, about, at, .. } => {
+                self.tell_holder(*conversation, || Update::Noted {
+                    conversation: *conversation,
+                    kind: *kind,
+                    message: *message,
+                    about: *about,
+                    body: content.clone(),
+                    at: *at,
+                });
             }
             What::DeliveryNoted { conversation, message, progress } => {
                 self.tell_holder(*conversation, || Update::Progress {

@@ -1,10 +1,10 @@
 //! What an agent holds, and the words in which a session hears that it changed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     AgentId, Channel, ConversationId, InboxId, MessageId, OfferId, QueueId, Sealed, Timestamp,
-    conversation::{ConsultEnd, Progress, ReceiptKind},
+    conversation::{ConsultEnd, NoteKind, Progress, ReceiptKind},
     desk::Presence,
 };
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,23 @@ pub(crate) enum Update {
         body: Sealed,
         at: Timestamp,
     },
+    /// Something besides messages happened with the customer.
+    Noted {
+        conversation: ConversationId,
+        kind: NoteKind,
+        message: MessageId,
+        about: Option<MessageId>,
+        body: Option<Sealed>,
+        at: Timestamp,
+    },
+    /// Another application answers the customer from here on, or this one does again.
+    ThreadHeld {
+        conversation: ConversationId,
+        elsewhere: bool,
+        app: Option<Arc<str>>,
+        note: Option<Sealed>,
+        at: Timestamp,
+    },
     AnswerUntil {
         conversation: ConversationId,
         until: Timestamp,
@@ -116,7 +133,7 @@ pub(crate) enum Update {
     Said {
         conversation: ConversationId,
         message: MessageId,
-        by_agent: bool,
+        by: Speaker,
         body: Sealed,
         at: Timestamp,
     },
@@ -131,6 +148,15 @@ pub(crate) enum Update {
         kind: ReceiptKind,
         reason: String,
     },
+}
+
+/// Who wrote a message, as whoever has the conversation is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Speaker {
+    Customer,
+    Agent,
+    /// The business, but not from here.
+    Elsewhere,
 }
 
 /// What an agent holds now.

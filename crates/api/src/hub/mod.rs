@@ -44,7 +44,7 @@ mod moments;
 mod turns;
 
 pub(crate) use answers::Waiting;
-pub(crate) use held::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Update, WrapUp};
+pub(crate) use held::{Assignment, Consult, Ending, Holdings, Left, Offer, Snooze, Speaker, Update, WrapUp};
 pub(crate) use turns::Turn;
 
 /// The views are kept again once so many steps were read since the last time, or several times as many as the views

@@ -162,6 +162,8 @@ mod tests {
             authenticated: true,
             marks: None,
             people_only: false,
+            reply_to: None,
+            referral: None,
         }
     }
 

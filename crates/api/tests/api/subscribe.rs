@@ -68,6 +68,8 @@ fn message(received: Received) -> What {
         authenticated: true,
         marks: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }
 }
 

@@ -164,6 +164,8 @@ impl World {
             marks: None,
             answers: conversation::Answers::default(),
             people_only: false,
+            reply_to: None,
+            referral: None,
             window: None,
         }
     }

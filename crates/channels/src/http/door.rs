@@ -6,25 +6,25 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
+use super::meta::{MetaInbox, MetaInboxes};
 use super::{Failure, Route};
 use crate::generic::signature::Signed;
-use crate::messenger::{self, Kind};
 use crate::{Channel, Fact, Malformed, Profile, generic, twilio};
 
 /// The inboxes that are in force, by their ids. Asked for every webhook, so it must answer from memory.
 pub trait Inboxes: Send + Sync + 'static {
     fn http(&self, inbox: &str) -> Option<HttpInbox>;
+
+    /// Those of Meta's that share a path.
+    fn meta(&self) -> Arc<MetaInboxes> {
+        Arc::default()
+    }
 }
 
 /// One inbox's secrets, shared so that it is cheap to clone. An empty secret lets nobody in.
 #[derive(Clone)]
 pub enum HttpInbox {
-    Meta {
-        kind: Kind,
-        /// More than one while the app's secret is being replaced.
-        app_secrets: Arc<[String]>,
-        verify_token: Arc<str>,
-    },
+    Meta(MetaInbox),
     Twilio {
         auth_tokens: Arc<[String]>,
         /// Scheme, host and, if any, port and path under which Twilio reaches this edge: what stands before
@@ -63,7 +63,7 @@ impl HttpInbox {
 
     pub fn channel(&self) -> Channel {
         match self {
-            HttpInbox::Meta { kind, .. } => kind.channel(),
+            HttpInbox::Meta(inbox) => inbox.kind.channel(),
             HttpInbox::Twilio { .. } => Channel::Sms,
             HttpInbox::Generic { channel, .. } => *channel,
         }
@@ -71,7 +71,7 @@ impl HttpInbox {
 
     pub(super) fn route(&self) -> Route {
         match self {
-            HttpInbox::Meta { .. } => Route::Meta,
+            HttpInbox::Meta(_) => Route::Meta,
             HttpInbox::Twilio { .. } => Route::Twilio,
             HttpInbox::Generic { .. } => Route::Generic,
         }
@@ -82,11 +82,7 @@ impl HttpInbox {
         let signed = |valid: bool| if valid { Ok(()) } else { Err(Failure::Unsigned(self.route())) };
         let (id, inbox) = (inbox, Some(inbox));
         let facts = match self {
-            HttpInbox::Meta { kind, app_secrets, .. } => {
-                let given = header(&head.headers, messenger::signature::HEADER);
-                signed(messenger::signature::valid(app_secrets, given, body))?;
-                messenger::normalize(*kind, inbox, body)?
-            }
+            HttpInbox::Meta(inbox) => inbox.facts(id, head, body)?,
             HttpInbox::Twilio { auth_tokens, public_url, profile } => {
                 let given = header(&head.headers, twilio::signature::HEADER);
                 let path = path(head);
@@ -121,7 +117,7 @@ impl HttpInbox {
     pub(super) fn answer(&self) -> Option<(Arc<str>, Arc<str>)> {
         match self {
             HttpInbox::Generic { provider, .. } => Some(provider.answer.clone()),
-            HttpInbox::Meta { .. } | HttpInbox::Twilio { .. } => None,
+            HttpInbox::Meta(_) | HttpInbox::Twilio { .. } => None,
         }
     }
 }

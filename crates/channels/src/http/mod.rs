@@ -9,6 +9,7 @@
 //! closed on unread bytes takes the answer with it.
 
 mod door;
+mod meta;
 mod serve;
 mod unsubscribe;
 
@@ -29,15 +30,17 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use door::{HttpInbox, Inboxes};
+pub use meta::{MetaInbox, MetaInboxes};
 pub use serve::serve;
 pub use unsubscribe::unsubscribe;
 
 use crate::messenger::edge::challenge;
-use crate::{Fact, FactKind, Intake, Malformed, Refused, metrics};
+use crate::{Channel, Fact, FactKind, Intake, Malformed, Refused, metrics};
 
 const ROUTES: &str = "\
 GET  /webhooks/meta/{inbox}            Meta's verification of this endpoint
 POST /webhooks/meta/{inbox}            Messenger, Instagram and WhatsApp
+GET|POST /webhooks/meta                the same, of all inboxes of an app
 POST /webhooks/twilio/{inbox}          SMS by Twilio
 POST /webhooks/twilio/{inbox}/status   its status callbacks
 POST /webhooks/generic/{inbox}         JSON of your own
@@ -96,6 +99,7 @@ pub fn router(intake: Arc<dyn Intake>, inboxes: Arc<dyn Inboxes>, limits: Limits
     };
     Router::new()
         .route("/", get(|| async { format!("Tributary: the HTTP edge of its channels.\n\n{ROUTES}") }))
+        .route("/webhooks/meta", get(subscribe_all).post(receive_all))
         .route("/webhooks/meta/{inbox}", get(subscribe).post(receive(Route::Meta)))
         .route("/webhooks/twilio/{inbox}", post(receive(Route::Twilio)))
         .route("/webhooks/twilio/{inbox}/status", post(receive(Route::Twilio)))
@@ -138,13 +142,21 @@ async fn subscribe(
     Path(inbox): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(HttpInbox::Meta { verify_token, .. }) = edge.inboxes.http(&inbox) else {
+    let Some(HttpInbox::Meta(inbox)) = edge.inboxes.http(&inbox) else {
         return Failure::UnknownInbox.into_response();
     };
-    match challenge(query.as_deref().unwrap_or(""), &verify_token) {
+    challenged(challenge(query.as_deref().unwrap_or(""), &inbox.verify_token))
+}
+
+async fn subscribe_all(State(edge): State<Arc<Edge>>, RawQuery(query): RawQuery) -> Response {
+    challenged(edge.inboxes.meta().challenge(query.as_deref().unwrap_or("")))
+}
+
+fn challenged(challenge: Option<String>) -> Response {
+    match challenge {
         // Plain text that no browser takes for a page: the challenge comes from whoever asks.
         Some(challenge) => ([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], challenge).into_response(),
-        None => (StatusCode::FORBIDDEN, "the verify token is not this inbox's\n").into_response(),
+        None => (StatusCode::FORBIDDEN, "this is not the verify token\n").into_response(),
     }
 }
 
@@ -154,15 +166,32 @@ async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) 
     let channel = door.as_ref().map_or("none", |door| door.channel().as_str());
     let own = door.as_ref().and_then(HttpInbox::answer);
     let received = receive(&edge, &inbox, door, request).await;
+    let accepted = || match own {
+        Some((text, kind)) => ([(header::CONTENT_TYPE, kind.to_string())], text.to_string()).into_response(),
+        None => route.accepted(),
+    };
+    answered(&edge, &inbox, channel, started, received, accepted)
+}
+
+async fn receive_all(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    let started = Instant::now();
+    let mut channel = "none";
+    let received = take_all(&edge, request, &mut channel).await;
+    answered(&edge, "", channel, started, received, || Route::Meta.accepted())
+}
+
+fn answered(
+    edge: &Edge,
+    inbox: &str,
+    channel: &'static str,
+    started: Instant,
+    received: Result<(), Failure>,
+    accepted: impl FnOnce() -> Response,
+) -> Response {
     let outcome = received.as_ref().err().map_or("accepted", Failure::name);
     metrics::webhook(channel, outcome, started.elapsed());
     match received {
-        Ok(()) => match own {
-            Some((text, kind)) => {
-                ([(header::CONTENT_TYPE, kind.to_string())], text.to_string()).into_response()
-            }
-            None => route.accepted(),
-        },
+        Ok(()) => accepted(),
         Err(failure) => {
             // Its cause is ours: nothing of the request stands in it.
             if let Failure::Unavailable(cause) = &failure
@@ -178,18 +207,42 @@ async fn answer(edge: Arc<Edge>, route: Route, inbox: String, request: Request) 
 
 async fn receive(edge: &Edge, inbox: &str, door: Option<HttpInbox>, request: Request) -> Result<(), Failure> {
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(edge.limits.patience, read(body, edge.limits.body, &edge.large));
-    let (body, _place) = body.await.map_err(|_| Failure::TooSlow)??;
+    let (body, _place) = edge.body(body).await?;
     let facts = door.ok_or(Failure::UnknownInbox)?.facts(inbox, &head, &body)?;
-    if facts.is_empty() {
-        return Ok(());
+    edge.accept(inbox, facts, body).await
+}
+
+/// All that is durable of a body is durable for good: what is delivered again because of the rest is known then.
+async fn take_all(edge: &Edge, request: Request, channel: &mut &'static str) -> Result<(), Failure> {
+    let (head, body) = request.into_parts();
+    let (body, _place) = edge.body(body).await?;
+    let sorted = edge.inboxes.meta().facts(&head, &body)?;
+    *channel = sorted.channel.map_or("none", Channel::as_str);
+    let inboxes = sorted.facts.into_iter().map(|(inbox, facts)| {
+        let body = body.clone();
+        async move { edge.accept(&inbox, facts, body).await }
+    });
+    futures::future::try_join_all(inboxes).await.map(drop)
+}
+
+impl Edge {
+    /// Whole, and in time.
+    async fn body(&self, body: Body) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Failure> {
+        let body = tokio::time::timeout(self.limits.patience, read(body, self.limits.body, &self.large));
+        body.await.map_err(|_| Failure::TooSlow)?
     }
-    let whole = |fact: &Fact| fact.kind == FactKind::Unknown && fact.raw.is_none();
-    let raw = facts.iter().any(whole).then_some(body);
-    edge.intake.accept(inbox, facts, raw).await.map_err(|refused| match refused {
-        Refused::UnknownInbox(_) => Failure::UnknownInbox,
-        Refused::Unavailable(reason) => Failure::Unavailable(reason),
-    })
+
+    async fn accept(&self, inbox: &str, facts: Vec<Fact>, body: Bytes) -> Result<(), Failure> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let whole = |fact: &Fact| fact.kind == FactKind::Unknown && fact.raw.is_none();
+        let raw = facts.iter().any(whole).then_some(body);
+        self.intake.accept(inbox, facts, raw).await.map_err(|refused| match refused {
+            Refused::UnknownInbox(_) => Failure::UnknownInbox,
+            Refused::Unavailable(reason) => Failure::Unavailable(reason),
+        })
+    }
 }
 
 /// The body, if it keeps within the limit and, where it is a large one, there is a place for it; the place is its own

@@ -67,10 +67,14 @@ struct Running {
 async fn start(intake: Recorder, limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let meta = |kind| HttpInbox::Meta {
-        kind,
-        app_secrets: vec!["old".to_owned(), "dev".to_owned()].into(),
-        verify_token: "dev".into(),
+    let meta = |kind| {
+        HttpInbox::Meta(MetaInbox {
+            kind,
+            app_secrets: vec!["old".to_owned(), "dev".to_owned()].into(),
+            verify_token: "dev".into(),
+            ids: vec!["104567890123456".to_owned()].into(),
+            any: false,
+        })
     };
     let twilio = HttpInbox::Twilio {
         auth_tokens: vec!["dev".to_owned()].into(),

@@ -3,198 +3,18 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
-use super::normalize::Source;
+use super::normalize::{Source, own_key, parse};
+use super::shapes::{Attached, Control, Delivery, Item, Linking, Message, Optin, Party, Postback, Referred};
 use crate::fact::derived;
 use crate::scalar::{Number, Text, present};
 use crate::{Attachment, Fact, FactKind, Referral};
 
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(borrow)]
-    sender: Option<Party<'a>>,
-    #[serde(borrow)]
-    recipient: Option<Party<'a>>,
-    timestamp: Option<Number>,
-    #[serde(borrow)]
-    message: Option<Message<'a>>,
-    #[serde(borrow)]
-    postback: Option<Postback<'a>>,
-    #[serde(borrow)]
-    referral: Option<Referred<'a>>,
-    #[serde(borrow)]
-    optin: Option<Optin<'a>>,
-    #[serde(borrow)]
-    delivery: Option<Delivery<'a>>,
-    #[serde(borrow)]
-    read: Option<Read<'a>>,
-    #[serde(borrow)]
-    reaction: Option<Reaction<'a>>,
-    #[serde(borrow)]
-    account_linking: Option<Linking<'a>>,
-    #[serde(borrow)]
-    pass_thread_control: Option<&'a RawValue>,
-    #[serde(borrow)]
-    take_thread_control: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_thread_control: Option<&'a RawValue>,
-    #[serde(borrow)]
-    app_roles: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Party<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    mid: Option<Text<'a>>,
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    quick_reply: Option<QuickReply<'a>>,
-    #[serde(borrow)]
-    attachments: Option<Vec<Attached<'a>>>,
-    #[serde(borrow)]
-    reply_to: Option<ReplyTo<'a>>,
-    #[serde(borrow)]
-    metadata: Option<Text<'a>>,
-    #[serde(borrow)]
-    referral: Option<Referred<'a>>,
-    is_echo: Option<bool>,
-    is_deleted: Option<bool>,
-    is_unsupported: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct QuickReply<'a> {
-    #[serde(borrow)]
-    payload: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ReplyTo<'a> {
-    #[serde(borrow)]
-    mid: Option<Text<'a>>,
-    #[serde(borrow)]
-    story: Option<Story<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Story<'a> {
-    #[serde(borrow)]
-    url: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Attached<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    title: Option<Text<'a>>,
-    #[serde(borrow)]
-    url: Option<Text<'a>>,
-    #[serde(borrow)]
-    payload: Option<AttachedPayload<'a>>,
-}
-
-#[derive(Deserialize)]
-struct AttachedPayload<'a> {
-    #[serde(borrow)]
-    url: Option<Text<'a>>,
-    #[serde(borrow)]
-    title: Option<Text<'a>>,
-    #[serde(borrow)]
-    sticker_id: Option<Text<'a>>,
-    coordinates: Option<Coordinates>,
-}
-
-#[derive(Deserialize)]
-struct Coordinates {
-    lat: f64,
-    long: f64,
-}
-
-#[derive(Deserialize)]
-struct Postback<'a> {
-    #[serde(borrow)]
-    mid: Option<Text<'a>>,
-    #[serde(borrow)]
-    title: Option<Text<'a>>,
-    #[serde(borrow)]
-    payload: Option<Text<'a>>,
-    #[serde(borrow)]
-    referral: Option<Referred<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Referred<'a> {
-    #[serde(borrow, rename = "ref")]
-    reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    source: Option<Text<'a>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    ad_id: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Optin<'a> {
-    #[serde(borrow, rename = "ref")]
-    reference: Option<Text<'a>>,
-    #[serde(borrow)]
-    payload: Option<Text<'a>>,
-    /// Stands for the customer where the checkbox plugin does not know them yet.
-    #[serde(borrow)]
-    user_ref: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Delivery<'a> {
-    #[serde(borrow)]
-    mids: Option<Vec<Text<'a>>>,
-    watermark: Option<Number>,
-}
-
-#[derive(Deserialize)]
-struct Read<'a> {
-    /// Instagram names the message, Messenger gives a watermark.
-    #[serde(borrow)]
-    mid: Option<Text<'a>>,
-    watermark: Option<Number>,
-}
-
-#[derive(Deserialize)]
-struct Reaction<'a> {
-    #[serde(borrow)]
-    mid: Option<Text<'a>>,
-    #[serde(borrow)]
-    action: Option<Text<'a>>,
-    #[serde(borrow)]
-    reaction: Option<Text<'a>>,
-    #[serde(borrow)]
-    emoji: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Linking<'a> {
-    #[serde(borrow)]
-    status: Option<Text<'a>>,
-    #[serde(borrow)]
-    authorization_code: Option<Text<'a>>,
-}
-
 /// Adds the facts of one item.
 pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
-    let item: Item<'_> = match serde_json::from_str(raw) {
-        Ok(item) => item,
+    let (item, whole): (Item<'_>, bool) = match parse(raw) {
+        Ok(parsed) => parsed,
         Err(error) => return facts.push(source.unknown("", raw, format!("an item we cannot read: {error}"))),
     };
     let at = item.timestamp.map(Number::milliseconds);
@@ -203,12 +23,23 @@ pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
 
     if let Some(message) = item.message {
         facts.push(read_message(source, raw, sender, id(item.recipient.as_ref()), at, message));
+    } else if let Some(edit) = item.message_edit {
+        // One message can be changed several times: each is told from the others by its number.
+        facts.push(Fact {
+            reply_to: present(edit.mid),
+            text: present(edit.text),
+            payload: present(edit.num_edit),
+            ..source.fact(FactKind::Edit, sender, at)
+        });
     } else if let Some(postback) = item.postback {
         facts.push(read_postback(source, sender, at, postback));
     } else if let Some(delivery) = item.delivery {
         read_delivery(source, sender, at, delivery, facts);
     } else if let Some(read) = item.read {
-        let (external_id, watermark) = (present(read.mid), read.watermark.map(Number::milliseconds));
+        // Whoever has seen a message has seen those before it.
+        let watermark = read.watermark.map(Number::milliseconds);
+        let watermark = watermark.or(at.filter(|_| read.mid.is_some()));
+        let external_id = present(read.mid);
         facts.push(Fact { external_id, watermark, ..source.fact(FactKind::Read, sender, at) });
     } else if let Some(reaction) = item.reaction {
         // A reaction can be made, taken back and made again: the message's id does not tell these apart.
@@ -219,32 +50,26 @@ pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
             ..source.fact(FactKind::Reaction, sender, at)
         });
     } else if let Some(optin) = item.optin {
-        let address =
-            if sender.is_empty() { optin.user_ref.as_ref().map_or("", Text::as_str) } else { sender };
-        let mut fact = source.fact(FactKind::Optin, address, at);
-        fact.payload = present(optin.payload);
-        fact.referral = present(optin.reference)
-            .map(|reference| Referral { reference: Some(reference), ..Referral::default() });
-        facts.push(fact);
+        facts.push(read_optin(source, raw, sender, at, optin.get()));
     } else if let Some(linking) = item.account_linking {
+        facts.push(read_linking(source, sender, at, linking));
+    } else if let Some(control) = item.pass_thread_control {
+        facts.push(read_control(source, "pass_thread_control", Some(false), sender, at, control));
+    } else if let Some(control) = item.take_thread_control {
+        facts.push(read_control(source, "take_thread_control", Some(true), sender, at, control));
+    } else if let Some(control) = item.request_thread_control {
+        facts.push(read_control(source, "request_thread_control", None, sender, at, control));
+    } else if let Some(roles) = item.app_roles {
         facts.push(Fact {
-            reason: present(linking.status),
-            payload: present(linking.authorization_code),
-            ..source.fact(FactKind::Link, sender, at)
+            reason: Some("app_roles".to_owned()),
+            payload: Some(roles.get().to_owned()),
+            ..source.fact(FactKind::Notice, sender, at)
         });
-    } else if let Some((event, details)) = [
-        ("pass_thread_control", item.pass_thread_control),
-        ("take_thread_control", item.take_thread_control),
-        ("request_thread_control", item.request_thread_control),
-        ("app_roles", item.app_roles),
-    ]
-    .into_iter()
-    .find_map(|(event, details)| details.map(|details| (event, details)))
-    {
+    } else if let Some(enforced) = item.policy_enforcement {
         facts.push(Fact {
-            reason: Some(event.to_owned()),
-            payload: Some(details.get().to_owned()),
-            ..source.fact(FactKind::Handover, sender, at)
+            payload: present(enforced.action),
+            reason: present(enforced.reason),
+            ..source.fact(FactKind::Notice, sender, at)
         });
     } else if item.referral.is_some() {
         facts.push(source.fact(FactKind::Referral, sender, at));
@@ -252,8 +77,9 @@ pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
         facts.push(Fact { sent_at: at.or(source.time), ..source.unknown(sender, raw, name_of(raw)) });
     }
 
-    // All facts of one item are of one customer.
-    let nobodys = |fact: &&Fact| fact.address.is_empty() && fact.kind != FactKind::Unknown;
+    // All facts of one item are of one customer; what is said of the business is of none.
+    let nobodys =
+        |fact: &&Fact| fact.address.is_empty() && !matches!(fact.kind, FactKind::Unknown | FactKind::Notice);
     if let Some(fact) = facts[start..].iter().find(nobodys) {
         let reason = format!("a {} without a customer's id", fact.kind.as_str());
         facts.truncate(start);
@@ -263,6 +89,7 @@ pub(super) fn read(source: &Source, raw: &str, facts: &mut Vec<Fact>) {
     if let (Some(referral), [fact]) = (item.referral, &mut facts[start..]) {
         fact.referral.get_or_insert(referral.into());
     }
+    source.keep_whole(whole, raw, &mut facts[start..]);
 }
 
 fn read_message(
@@ -275,12 +102,12 @@ fn read_message(
 ) -> Fact {
     let echo = message.is_echo.unwrap_or(false);
     let (kind, address) = if echo { (FactKind::Echo, recipient) } else { (FactKind::Message, sender) };
-    if message.is_deleted.unwrap_or(false) {
-        return source.unknown(address, raw, "a message was unsent".to_owned());
-    }
     let Some(mid) = present(message.mid) else {
         return source.unknown(address, raw, "a message without an id".to_owned());
     };
+    if message.is_deleted.unwrap_or(false) {
+        return Fact { reply_to: Some(mid), ..source.fact(FactKind::Unsend, address, at) };
+    }
     let mut attachments: Vec<Attachment> =
         message.attachments.into_iter().flatten().map(Attachment::from).collect();
     if message.is_unsupported.unwrap_or(false) && attachments.is_empty() {
@@ -291,8 +118,8 @@ fn read_message(
         (reply_to, story) = (present(reply.mid), reply.story);
     }
     if let Some(story) = story {
-        let kind = "story".to_owned();
-        attachments.push(Attachment { kind, url: present(story.url), ..Attachment::default() });
+        let (kind, name) = ("story".to_owned(), present(story.id));
+        attachments.push(Attachment { kind, url: present(story.url), name, ..Attachment::default() });
     }
     Fact {
         external_id: Some(mid),
@@ -301,7 +128,8 @@ fn read_message(
         attachments,
         referral: message.referral.map(Referral::from),
         reply_to,
-        echo_of: if echo { present(message.metadata) } else { None },
+        echo_of: present(message.metadata).filter(|key| echo && own_key(key)),
+        app: present(message.app_id).filter(|_| echo),
         ..source.fact(kind, address, at)
     }
 }
@@ -320,6 +148,55 @@ fn read_postback(source: &Source, sender: &str, at: Option<i64>, postback: Postb
         payload,
         referral: postback.referral.map(Referral::from),
         ..source.fact(FactKind::Postback, sender, at)
+    }
+}
+
+/// One that brings a token keeps all that the platform says of what the token is good for.
+fn read_optin(source: &Source, raw: &str, sender: &str, at: Option<i64>, details: &str) -> Fact {
+    let optin: Optin<'_> = match serde_json::from_str(details) {
+        Ok(optin) => optin,
+        Err(error) => return source.unknown(sender, raw, format!("an optin we cannot read: {error}")),
+    };
+    let address = if sender.is_empty() { optin.user_ref.as_ref().map_or("", Text::as_str) } else { sender };
+    let has_token = optin.notification_messages_token.is_some() || optin.one_time_notif_token.is_some();
+    Fact {
+        text: present(optin.title).or(present(optin.kind)),
+        payload: if has_token { Some(details.to_owned()) } else { present(optin.payload) },
+        referral: present(optin.reference)
+            .map(|reference| Referral { reference: Some(reference), ..Referral::default() }),
+        ..source.fact(FactKind::Optin, address, at)
+    }
+}
+
+fn read_linking(source: &Source, sender: &str, at: Option<i64>, linking: Linking<'_>) -> Fact {
+    Fact {
+        reason: present(linking.status),
+        payload: present(linking.authorization_code),
+        ..source.fact(FactKind::Link, sender, at)
+    }
+}
+
+fn read_control(
+    source: &Source,
+    event: &str,
+    elsewhere: Option<bool>,
+    sender: &str,
+    at: Option<i64>,
+    control: Control<'_>,
+) -> Fact {
+    // Who has it now; of who gives it back, who had it.
+    let (new, previous) = (present(control.new_owner_app_id), present(control.previous_owner_app_id));
+    let app = match elsewhere {
+        Some(false) => previous,
+        Some(true) => new,
+        None => present(control.requested_owner_app_id),
+    };
+    Fact {
+        reason: Some(event.to_owned()),
+        text: present(control.metadata),
+        elsewhere,
+        app,
+        ..source.fact(FactKind::Handover, sender, at)
     }
 }
 
@@ -361,17 +238,25 @@ impl From<Attached<'_>> for Attachment {
 
 impl From<Referred<'_>> for Referral {
     fn from(referred: Referred<'_>) -> Self {
+        let (title, shown) = match referred.ads_context_data {
+            Some(ad) => (present(ad.ad_title), present(ad.photo_url).or(present(ad.video_url))),
+            None => (None, None),
+        };
         Referral {
             reference: present(referred.reference),
             source: present(referred.source),
             kind: present(referred.kind),
             ad_id: present(referred.ad_id),
+            title,
+            url: shown.or(present(referred.referer_uri)),
+            click: None,
         }
     }
 }
 
 fn id<'a>(party: Option<&'a Party<'_>>) -> &'a str {
-    party.and_then(|party| party.id.as_ref()).map_or("", Text::as_str)
+    let Some(party) = party else { return "" };
+    party.id.as_ref().or(party.user_ref.as_ref()).map_or("", Text::as_str)
 }
 
 /// Says which event an item is, for those we do not know.

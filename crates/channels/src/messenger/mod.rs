@@ -16,6 +16,7 @@ mod item;
 mod normalize;
 pub mod platform;
 mod send;
+mod shapes;
 pub mod signature;
 mod whatsapp;
 
@@ -52,6 +53,10 @@ impl Kind {
             Kind::Instagram => Channel::Instagram,
             Kind::Whatsapp => Channel::Whatsapp,
         }
+    }
+
+    pub(crate) fn of_object(object: &str) -> Option<Kind> {
+        [Kind::Messenger, Kind::Instagram, Kind::Whatsapp].into_iter().find(|kind| kind.object() == object)
     }
 
     /// What a webhook's `object` says for this kind.

@@ -105,4 +105,27 @@ impl Source {
         let raw = Some(Bytes::copy_from_slice(item.as_bytes()));
         Fact { external_id, reason: Some(reason), raw, ..self.fact(FactKind::Unknown, address, None) }
     }
+
+    /// Where an item says more than is understood, its first fact keeps the bytes.
+    pub(super) fn keep_whole(&self, whole: bool, raw: &str, facts: &mut [Fact]) {
+        if let Some(fact) = facts.first_mut().filter(|fact| !whole && fact.raw.is_none()) {
+            fact.raw = Some(Bytes::copy_from_slice(raw.as_bytes()));
+        }
+    }
+}
+
+/// An item, and whether all of it is understood.
+pub(super) fn parse<'a, T: Deserialize<'a>>(raw: &'a str) -> serde_json::Result<(T, bool)> {
+    let mut whole = true;
+    let mut reader = serde_json::Deserializer::from_str(raw);
+    let item = serde_ignored::deserialize(&mut reader, |_| whole = false)?;
+    reader.end()?;
+    Ok((item, whole))
+}
+
+/// Whether a platform's copy of a message carries a key that we gave it: a message's id, and perhaps something behind it.
+/// Other applications may write there what they like.
+pub(super) fn own_key(key: &str) -> bool {
+    let id = key.split('-').next().unwrap_or_default();
+    id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

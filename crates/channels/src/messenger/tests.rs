@@ -12,18 +12,27 @@ macro_rules! samples {
     };
 }
 
-const EVENTS: [(&str, &[u8]); 29] = samples![
+const EVENTS: [(&str, &[u8]); 51] = samples![
+    "instagram-echo",
+    "instagram-reaction",
+    "instagram-referral",
     "instagram-seen",
+    "instagram-story-mention",
     "instagram-story-reply",
     "instagram-text",
+    "instagram-unsend",
     "messenger-attachments",
     "messenger-batch",
     "messenger-damaged-item",
     "messenger-delivery",
     "messenger-echo",
+    "messenger-edit",
     "messenger-handover",
+    "messenger-ice-breaker",
     "messenger-linking",
     "messenger-optin",
+    "messenger-other-apps-echo",
+    "messenger-policy",
     "messenger-postback",
     "messenger-postback-old",
     "messenger-quick-reply",
@@ -31,17 +40,30 @@ const EVENTS: [(&str, &[u8]); 29] = samples![
     "messenger-read",
     "messenger-referral",
     "messenger-reply-to",
+    "messenger-request-control",
+    "messenger-rich",
     "messenger-standby",
+    "messenger-standby-echo",
     "messenger-text",
+    "messenger-unknown-field",
+    "messenger-user-ref",
     "whatsapp-ad",
+    "whatsapp-changed",
     "whatsapp-echo",
+    "whatsapp-errors",
+    "whatsapp-flow",
+    "whatsapp-group",
     "whatsapp-media",
+    "whatsapp-no-number",
+    "whatsapp-number-changed",
+    "whatsapp-pricing",
     "whatsapp-reaction",
     "whatsapp-statuses",
     "whatsapp-taps",
     "whatsapp-text",
-    "instagram-unsend",
+    "whatsapp-things",
     "whatsapp-unknown",
+    "whatsapp-username",
 ];
 
 const UNKNOWN: [(&str, &[u8]); 4] =
@@ -196,6 +218,86 @@ proptest! {
     fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..400)) {
         for kind in [Kind::Messenger, Kind::Instagram, Kind::Whatsapp] {
             let _facts = normalize(kind, None, &body);
+        }
+    }
+}
+
+/// Seeds of mutations, those among them that once found something.
+const SEEDS: [u64; 6] = [1, 2, 3, 5, 8, 13];
+
+/// Whatever becomes of a body on its way, or is made of it: it is read or refused, what is read of it is whole, and what
+/// was not touched is read as it was.
+#[test]
+fn no_mutation_of_a_body_does_harm() {
+    for seed in SEEDS {
+        let mut dice = Dice(seed);
+        for _ in 0..2_000 {
+            let (name, body) = EVENTS[dice.below(EVENTS.len())];
+            let mut body = body.to_vec();
+            for _ in 0..=dice.below(4) {
+                mutate(&mut dice, &mut body);
+            }
+            let Ok(facts) = normalize(kind_of(name), Some("shop"), &body) else { continue };
+            for fact in facts {
+                serde_json::to_value(&fact).unwrap();
+                let spoken_of = matches!(fact.kind, FactKind::Unknown | FactKind::Notice | FactKind::Ignored);
+                assert!(spoken_of || !fact.address.is_empty(), "{seed}, {name}: {fact:?}");
+                assert!(
+                    fact.kind != FactKind::Message || fact.external_id.is_some(),
+                    "{seed}, {name}: {fact:?}"
+                );
+            }
+        }
+    }
+}
+
+/// splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % most.max(1) as u64).unwrap()
+    }
+}
+
+/// Cuts, doubles, swaps and replaces parts of it, values of JSON among them.
+fn mutate(dice: &mut Dice, body: &mut Vec<u8>) {
+    const VALUES: [&str; 12] = [
+        "null",
+        "true",
+        "{}",
+        "[]",
+        "\"\"",
+        "-1",
+        "1e400",
+        "99999999999999999999",
+        "\"\\ud800\"",
+        "[[[[]]]]",
+        "0.5",
+        "\"x\"",
+    ];
+    let (a, b) = (dice.below(body.len()), dice.below(body.len()));
+    let (from, to) = (a.min(b), a.max(b).min(a.min(b) + 200));
+    match dice.below(5) {
+        0 => drop(body.drain(from..to)),
+        1 => {
+            let part = body[from..to].to_vec();
+            body.splice(from..from, part);
+        }
+        2 if !body.is_empty() => body.swap(a, b),
+        3 if !body.is_empty() => body[a] = u8::try_from(dice.below(256)).unwrap(),
+        _ => {
+            // Another value in the place of one.
+            let Some(colon) = body[from..].iter().position(|byte| *byte == b':') else { return };
+            let start = from + colon + 1;
+            let end = body[start..].iter().position(|byte| matches!(byte, b',' | b'}' | b']'));
+            let Some(end) = end else { return };
+            let value = VALUES[dice.below(VALUES.len())].bytes();
+            body.splice(start..start + end, value);
         }
     }
 }

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod batches;
+mod foreign;
 mod strangers;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -69,6 +72,7 @@ fn policy() -> domain::Policy {
             ("header".parse().unwrap(), inbox(Channel::Email, Some("header:mx.acme.example"))),
             ("sms".parse().unwrap(), inbox(Channel::Sms, None)),
             ("page".parse().unwrap(), inbox(Channel::Messenger, None)),
+            ("second".parse().unwrap(), inbox(Channel::Messenger, None)),
         ]
         .into(),
         queues: [(

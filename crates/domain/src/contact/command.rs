@@ -13,6 +13,14 @@ pub enum Command {
         from: Correspondent,
         at: Timestamp,
     },
+    /// Relay, from a conversation: whoever is at this address is at another one, too.
+    Follow {
+        party: Party,
+        to: Correspondent,
+        /// The other address is new to that customer. Was it known here before, it was someone else's, and stays theirs.
+        moved: bool,
+        at: Timestamp,
+    },
     /// This address is this contact's (too), of 256 at most. It leaves the contact it was linked to; one left without
     /// addresses is gone.
     Link {

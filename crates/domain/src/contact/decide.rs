@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Code, ContactId, Context, Party, Rejection, Tags, TenantId};
+use crate::{
+    Code, ContactId, Context, Party, Rejection, Tags, TenantId, Timestamp, conversation::Correspondent,
+};
 
 use super::{Command, Contact, Contacts, Event};
 
@@ -35,6 +37,7 @@ pub(super) fn decide(
             }
             None => vec![Event::Created { contact: first_seen_as(from.party), from: from.clone(), at: *at }],
         }),
+        Command::Follow { party, to, moved, at } => Ok(follow(state, *party, to, *moved, *at)),
         Command::Link { tenant, contact, party } => link(state, tenant, *contact, *party),
         Command::Join { tenant, party, to } => join(state, tenant, *party, *to),
         Command::Part { tenant, party, of } => Ok(part(state, tenant, *party, *of)),
@@ -47,6 +50,23 @@ pub(super) fn decide(
 /// the first time only once, so no two contacts of a tenant get the same.
 fn first_seen_as(party: Party) -> ContactId {
     ContactId(party.0)
+}
+
+/// A relay is never refused: what cannot be linked stays a contact of its own.
+fn follow(state: &Contacts, party: Party, to: &Correspondent, moved: bool, at: Timestamp) -> Vec<Event> {
+    let tenant = &to.tenant;
+    let Some(contact) = state.owner(tenant, party) else { return Vec::new() };
+    let own = first_seen_as(to.party);
+    let (mut events, was) = match state.owner(tenant, to.party) {
+        Some(_) if moved => return Vec::new(),
+        Some(was) => (Vec::new(), was),
+        None => (vec![Event::Created { contact: own, from: to.clone(), at }], own),
+    };
+    let Some(found) = state.get(tenant, contact) else { return events };
+    if was != contact && found.parties.len() < MOST_ADDRESSES {
+        events.extend(linked(state, tenant, contact, found, to.party, was));
+    }
+    events
 }
 
 fn link(
@@ -64,13 +84,25 @@ fn link(
     }
     let has_room = found.parties.len() < MOST_ADDRESSES;
     has_room.then_some(()).ok_or_else(too_many)?;
+    Ok(linked(state, tenant, contact, found, party, was))
+}
+
+/// The address is this contact's from here on; `was` had it.
+fn linked(
+    state: &Contacts,
+    tenant: &TenantId,
+    contact: ContactId,
+    found: &Contact,
+    party: Party,
+    was: ContactId,
+) -> Vec<Event> {
     let mut events = vec![Event::Linked { tenant: tenant.clone(), contact, party, was }];
     let tags = tags_of(found);
-    if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
+    if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
     events.extend(moved(tenant, party, Some(found), state.get(tenant, was)));
-    Ok(events)
+    events
 }
 
 /// Whose others are not as they were: all of the contact that has the address now, and of the one that had it.

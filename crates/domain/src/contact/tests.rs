@@ -92,6 +92,44 @@ fn others(n: u8, others: &[u8]) -> Event {
 
 /// Whatever an address is linked to, and in whichever order, its conversations know the tags of its contact.
 #[test]
+fn whoever_has_a_new_address_stays_the_same_contact() {
+    let mut story = Story::default();
+    let follow = |from_party: u8, to: u8, moved| Command::Follow {
+        party: party(from_party),
+        to: from(acme(), to),
+        moved,
+        at: NOW,
+    };
+    assert_eq!(story.when(follow(1, 2, true)), Ok(vec![]), "nobody is known");
+    story.when(Command::See { from: from(acme(), 1), at: NOW }).unwrap();
+    story.when(Command::Tag { tenant: acme(), contact: id(1), tag: "vip".into() }).unwrap();
+    let events = story.when(follow(1, 2, true)).unwrap();
+    let linked = Event::Linked { tenant: acme(), contact: id(1), party: party(2), was: id(2) };
+    assert!(
+        matches!(&events[..], [Event::Created { .. }, it, Event::TagsTold { .. }, ..] if *it == linked),
+        "{events:?}"
+    );
+    assert_eq!(story.0.owner(&acme(), party(2)), Some(id(1)));
+    let learns = |event: &&Event| matches!(event, Event::OthersTold { others, .. } if others.len() == 1);
+    assert_eq!(events.iter().filter(learns).count(), 2, "both addresses learn of each other: {events:?}");
+    assert_eq!(story.when(follow(1, 2, false)), Ok(vec![]), "it is no news");
+}
+
+#[test]
+fn a_number_that_was_someone_elses_stays_theirs() {
+    let mut story = Story::default();
+    for n in [1, 2] {
+        story.when(Command::See { from: from(acme(), n), at: NOW }).unwrap();
+    }
+    let follow = |moved| Command::Follow { party: party(1), to: from(acme(), 2), moved, at: NOW };
+    assert_eq!(story.when(follow(true)), Ok(vec![]));
+    assert_eq!(story.0.owner(&acme(), party(2)), Some(id(2)));
+    // What the platform tells of one person at one time is that person.
+    story.when(follow(false)).unwrap();
+    assert_eq!(story.0.owner(&acme(), party(2)), Some(id(1)));
+}
+
+#[test]
 fn all_addresses_of_a_contact_learn_of_its_tags() {
     let mut story = Story::default();
     for n in [1, 2, 3] {

@@ -9,7 +9,7 @@ use super::{
     CloseReason, Closer, Conversations, HandOffReason, HeldReply, Outgoing, Owner, ReplyBy, Transfer, What,
     decide::{Decided, NOTHING},
     draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
-    snooze, suppression,
+    elsewhere, snooze, suppression,
     window::{self, Way},
 };
 
@@ -58,11 +58,12 @@ pub(super) fn reply(
     by: Option<ReplyBy>,
 ) -> Decided {
     let (found, _) = held(state, id, agent, assignment)?;
-    let elsewhere = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
-    if found.customer.opted_out && !elsewhere {
+    let by_other_address = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
+    if found.customer.opted_out && !by_other_address {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
-    if let Some(rejection) = suppression::refusal(&found).filter(|_| !elsewhere) {
+    let refusal = suppression::refusal(&found).or_else(|| elsewhere::refusal(&found));
+    if let Some(rejection) = refusal.filter(|_| !by_other_address) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);

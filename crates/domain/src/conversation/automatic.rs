@@ -6,7 +6,7 @@
 
 use crate::{Channel, Context, Millis, Timestamp};
 
-use super::{Customer, draft::Found, suppression, window};
+use super::{Customer, draft::Found, elsewhere, suppression, window};
 
 /// Unless the inbox's setting `automatic_period_minutes` says otherwise.
 const PERIOD: Millis = Millis::hours(1);
@@ -22,7 +22,7 @@ pub(super) fn may_be_sent(found: &Found, context: &Context) -> bool {
 
 /// Whether the customer may be sent a message at all.
 pub(super) fn is_wanted(found: &Found) -> bool {
-    !found.customer.opted_out && suppression::refusal(found).is_none()
+    !found.customer.opted_out && suppression::refusal(found).is_none() && elsewhere::refusal(found).is_none()
 }
 
 fn period(found: &Found, context: &Context) -> Millis {

@@ -26,6 +26,28 @@ pub enum Command {
         at: Timestamp,
         /// It shows, beyond doubt, that nothing should be sent there any more.
         suppresses: Option<Suppression>,
+        /// The message it speaks of: reacted to, edited, taken back.
+        about: Option<Mention>,
+        referral: Option<Box<Referral>>,
+    },
+    /// The platform says which application answers the customer.
+    HoldThread {
+        from: Correspondent,
+        /// Another one than this.
+        elsewhere: bool,
+        /// That application, by the platform's id.
+        app: Option<Arc<str>>,
+        /// What the application that gave it away says of it, sealed under item `MessageId(party.0)`.
+        note: Option<Sealed>,
+        at: Timestamp,
+    },
+    /// The customer has another address on this channel.
+    KnowAs {
+        from: Correspondent,
+        to: Correspondent,
+        /// And is no longer reached at this one.
+        moved: bool,
+        at: Timestamp,
     },
     /// Nothing should be sent there any more, and there is nothing else to note.
     Suppress {
@@ -42,6 +64,13 @@ pub enum Command {
         watermark: Option<Timestamp>,
         at: Timestamp,
         reason: Option<Arc<str>>,
+        pricing: Option<Pricing>,
+    },
+    /// The platform shows a message of ours: it was sent, whatever its sender heard.
+    Echoed {
+        party: Party,
+        message: MessageId,
+        provider_id: Arc<str>,
     },
     /// The customer wants no more messages on this inbox: what no person has in hand is closed.
     OptOut {
@@ -288,10 +317,13 @@ impl Command {
             Command::Receive(received) if received.is_astray() => None,
             Command::Receive(received) => Some(received.from.party),
             Command::Note { from, .. }
+            | Command::HoldThread { from, .. }
+            | Command::KnowAs { from, .. }
             | Command::OptOut { from }
             | Command::OptIn { from }
             | Command::Unreadable { from, .. } => Some(from.party),
             Command::Receipt { party, .. }
+            | Command::Echoed { party, .. }
             | Command::NoteTags { party, .. }
             | Command::NoteOthers { party, .. }
             | Command::NoteAddress { party, .. }
@@ -376,6 +408,56 @@ pub struct Received {
     pub answers: Answers,
     /// Until when the platform lets the customer be answered, by this message; none where it sets no bounds.
     pub window: Option<Window>,
+    /// Other channels: the message it answers.
+    pub reply_to: Option<Mention>,
+    pub referral: Option<Box<Referral>>,
+}
+
+/// A message that a platform speaks of by its own id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Mention {
+    /// That id, as [`super::Sent::hash`] makes of it: of a message of ours.
+    pub provider: u64,
+    /// The message it is otherwise: the customer's, or one that was written elsewhere.
+    pub message: MessageId,
+}
+
+/// What a platform charges for a message of ours.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Pricing {
+    /// None where the platform does not say.
+    pub billable: Option<bool>,
+    /// In its words: `service`, `utility`, `marketing`, …
+    pub category: Option<Arc<str>>,
+    /// By conversation (`CBP`) or by message (`PMP`).
+    pub model: Option<Arc<str>>,
+}
+
+/// How a customer came here: by a link or a code of the business's own, by an advertisement. Told by the platform; made by
+/// the business, so it is not sealed.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Referral {
+    /// What the business wrote into the link. Whoever has the link can write something else.
+    pub reference: Option<Arc<str>>,
+    /// From where, in Messenger's words, whichever the platform: [`Referral::ADS`], `SHORTLINK`, `MESSENGER_CODE`, `POST`, …
+    pub source: Option<Arc<str>>,
+    /// `OPEN_THREAD`, in Messenger's words.
+    pub kind: Option<Arc<str>>,
+    /// The advertisement's id.
+    pub ad: Option<Arc<str>>,
+    /// What the advertisement or post is called.
+    pub title: Option<Arc<str>>,
+    /// Where it is, or where the customer was.
+    pub url: Option<Arc<str>>,
+}
+
+impl Referral {
+    /// The source of who tapped an advertisement.
+    pub const ADS: &str = "ADS";
+
+    pub fn is_ad(&self) -> bool {
+        self.source.as_deref() == Some(Referral::ADS)
+    }
 }
 
 /// What a mail is known by, as keyed hashes.
@@ -416,6 +498,50 @@ pub enum NoteKind {
     AutoReply,
     Complaint,
     Unknown,
+    /// The customer wrote while another application had the conversation.
+    Overheard,
+    /// The customer changed a message.
+    Edit,
+    /// The customer took a message back.
+    Unsend,
+    /// The platform says something to the business: it has broken a rule, say.
+    Notice,
+}
+
+impl NoteKind {
+    /// As readers are told it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoteKind::Referral => "referral",
+            NoteKind::Optin => "optin",
+            NoteKind::Echo => "echo",
+            NoteKind::Reaction => "reaction",
+            NoteKind::Handover => "handover",
+            NoteKind::Link => "link",
+            NoteKind::Bounce => "bounce",
+            NoteKind::AutoReply => "auto_reply",
+            NoteKind::Complaint => "complaint",
+            NoteKind::Unknown => "unknown",
+            NoteKind::Overheard => "overheard",
+            NoteKind::Edit => "edit",
+            NoteKind::Unsend => "unsend",
+            NoteKind::Notice => "notice",
+        }
+    }
+
+    /// The customer did it.
+    pub fn by_customer(self) -> bool {
+        matches!(
+            self,
+            NoteKind::Referral
+                | NoteKind::Optin
+                | NoteKind::Reaction
+                | NoteKind::Link
+                | NoteKind::Overheard
+                | NoteKind::Edit
+                | NoteKind::Unsend
+        )
+    }
 }
 
 /// Why nothing is sent to an address for now.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    HeldReply, ReceiptKind, Suppression, ThreadOf, Window,
+    HeldReply, ReceiptKind, Suppression, Thread, ThreadOf, Window,
     mails::{Earlier, Mails},
     others::{OtherAddress, Others},
     window::Reach,
@@ -45,6 +45,8 @@ pub struct Customer {
     pub(super) reach: Option<Box<Reach>>,
     /// Other addresses of the same contact. Most have none.
     pub(super) others: Option<Box<Others>>,
+    /// Where other applications may answer, too.
+    thread: Option<Box<Thread>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -129,6 +131,7 @@ pub struct Tombstone {
     pub others: Vec<Party>,
     /// What is known of addresses that are, or were, or will be the contact's.
     pub addresses: Vec<OtherAddress>,
+    pub thread: Option<Thread>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -287,6 +290,22 @@ impl Customer {
             tags: None,
             reach: None,
             others: None,
+            thread: None,
+        }
+    }
+
+    /// Which application answers the customer; none where no other one can, or ever did.
+    pub fn thread(&self) -> Option<Thread> {
+        self.thread.as_deref().copied()
+    }
+
+    /// Another application has, or had, the customer's thread at that time; or this one had.
+    pub(super) fn shows_thread(&mut self, elsewhere: bool, at: Timestamp) {
+        let shared = matches!(self.endpoint.channel, Channel::Messenger | Channel::Instagram);
+        match &mut self.thread {
+            Some(thread) => **thread = thread.shown(elsewhere, at),
+            None if elsewhere || shared => self.thread = Some(Box::new(Thread { elsewhere, at })),
+            None => {}
         }
     }
 
@@ -369,6 +388,10 @@ impl Customer {
     pub(super) fn has_sent(&mut self, provider_id: &str, sent: Sent) {
         let letters = self.letters.get_or_insert_default();
         letters.early.retain(|early| *early.provider_id != *provider_id);
+        if letters.sent.iter().any(|known| (known.provider, known.message) == (sent.provider, sent.message)) {
+            // It was shown to us before its sender was answered.
+            return;
+        }
         keep_newest(&mut letters.sent, sent, SENT_KEPT);
     }
 
@@ -407,6 +430,7 @@ impl Customer {
             held: self.held(),
             others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
             addresses: self.others.iter().flat_map(|others| others.told()).collect(),
+            thread: self.thread(),
         })
     }
 
@@ -427,6 +451,7 @@ impl Customer {
             held,
             others,
             addresses,
+            thread,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -444,6 +469,7 @@ impl Customer {
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
             reach: Reach::returned(*window, held),
             others: Others::returned(others, addresses).map(Box::new),
+            thread: thread.map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

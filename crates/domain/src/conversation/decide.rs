@@ -1,10 +1,10 @@
 //! The rules of a conversation, command by command.
 
-use crate::{Context, Rejection};
+use crate::{Channel, Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, across, agents, away, bots, consult, facts, others, receipts,
-    snooze, special, supervisors, suppression, threads,
+    Command, Conversations, Event, NoteKind, TimerId, What, across, agents, away, bots, consult, elsewhere,
+    facts, others, receipts, snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -18,11 +18,37 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
 fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
-        Command::Note { from, kind, message, content, at, suppresses } => {
-            let mut events = facts::note(state, context, from, *kind, *message, content.clone(), *at);
+        // By mail it is our own, brought back by a list.
+        Command::Note { from, kind: NoteKind::Echo, message, content, at, .. }
+            if from.channel != Channel::Email =>
+        {
+            Ok(elsewhere::answered(state, from, *message, content.clone(), *at))
+        }
+        Command::Note { from, kind, message, content, at, suppresses, about, referral } => {
+            let mut events = facts::note(
+                state,
+                context,
+                from,
+                What::Noted {
+                    party: from.party,
+                    kind: *kind,
+                    message: *message,
+                    content: content.clone(),
+                    at: *at,
+                    conversation: facts::belongs_to(state, from.party),
+                    about: about.map(|mention| facts::mentioned(state, from.party, mention)),
+                    referral: referral.clone(),
+                },
+            );
             events
                 .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
             Ok(events)
+        }
+        Command::HoldThread { from, elsewhere, app, note, at } => {
+            Ok(elsewhere::held(state, context, from, *elsewhere, app.clone(), note.clone(), *at))
+        }
+        Command::KnowAs { from, to, moved, at } => {
+            Ok(elsewhere::known_as(state, context, from, to, *moved, *at))
         }
         Command::Suppress { tenant, party, cause } => suppression::ask(state, tenant, *party, *cause),
         Command::LiftSuppression { tenant, party, by } => suppression::lift(state, tenant, *party, by),
@@ -31,8 +57,11 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
         }
         Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
         Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
-        Command::Receipt { party, kind, provider_id, watermark, at, reason } => {
-            Ok(receipts::receipt(state, *party, *kind, provider_id.as_ref(), *watermark, *at, reason))
+        Command::Receipt { party, kind, provider_id, watermark, at, reason, pricing } => Ok(
+            receipts::receipt(state, *party, *kind, provider_id.as_ref(), *watermark, *at, reason, pricing),
+        ),
+        Command::Echoed { party, message, provider_id } => {
+            Ok(receipts::echoed(state, *party, *message, provider_id))
         }
         Command::Progress { conversation, message, progress } => {
             Ok(receipts::progress(state, *conversation, *message, progress))

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Progress, ReceiptKind, Received,
-    Suppression, Taken, Tombstone, Transfer, Window,
+    Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Pricing, Progress, ReceiptKind,
+    Received, Referral, Suppression, Taken, Tombstone, Transfer, Window,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -50,12 +50,45 @@ pub enum What {
         marks: Option<Marks>,
         /// Only a person may answer it.
         people_only: bool,
+        /// The message it answers, ours or the customer's.
+        reply_to: Option<MessageId>,
+        referral: Option<Box<Referral>>,
     },
     Noted {
         party: Party,
         kind: NoteKind,
         message: MessageId,
         content: Option<Sealed>,
+        at: Timestamp,
+        /// Where it belongs: what was open then, or closed last.
+        conversation: Option<ConversationId>,
+        /// The message it speaks of, ours or the customer's.
+        about: Option<MessageId>,
+        referral: Option<Box<Referral>>,
+    },
+    /// The business answered the customer, but not from here.
+    AnsweredElsewhere {
+        party: Party,
+        conversation: Option<ConversationId>,
+        message: MessageId,
+        content: Option<Sealed>,
+        at: Timestamp,
+    },
+    /// Another application answers the customer from here on, or this one does again. Of what the platform says and shows,
+    /// the latest counts.
+    ThreadHeld {
+        party: Party,
+        conversation: Option<ConversationId>,
+        elsewhere: bool,
+        app: Option<Arc<str>>,
+        note: Option<Sealed>,
+        at: Timestamp,
+    },
+    /// The customer has another address on this channel. Relayed to the ledger, which makes it the same contact's.
+    KnownAs {
+        party: Party,
+        to: Correspondent,
+        moved: bool,
         at: Timestamp,
     },
     ReceiptNoted {
@@ -64,6 +97,7 @@ pub enum What {
         message: MessageId,
         at: Timestamp,
         reason: Option<Arc<str>>,
+        pricing: Option<Pricing>,
     },
     /// A receipt came for a message that is not known to have been sent: providers may report before they have
     /// answered us. It is noted as soon as the message is.
@@ -477,8 +511,11 @@ impl Event {
     pub fn conversation(&self) -> Option<ConversationId> {
         use What::*;
         match &self.what {
+            Noted { conversation, .. }
+            | AnsweredElsewhere { conversation, .. }
+            | ThreadHeld { conversation, .. } => *conversation,
             CustomerSeen { .. }
-            | Noted { .. }
+            | KnownAs { .. }
             | ReceiptKept { .. }
             | UnreadableKept { .. }
             | OptedOut { .. }
@@ -539,6 +576,9 @@ impl Event {
         match &self.what {
             What::CustomerSeen { from, .. } => from.party,
             What::Noted { party, .. }
+            | What::AnsweredElsewhere { party, .. }
+            | What::ThreadHeld { party, .. }
+            | What::KnownAs { party, .. }
             | What::ReceiptKept { party, .. }
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
@@ -606,6 +646,15 @@ impl Event {
             What::CustomerSeen { from, at } => Some((
                 Route::Contacts(from.tenant.clone()),
                 Relay::Contact(contact::Command::See { from: from.clone(), at: *at }),
+            )),
+            What::KnownAs { party, to, moved, at } => Some((
+                Route::Contacts(to.tenant.clone()),
+                Relay::Contact(contact::Command::Follow {
+                    party: *party,
+                    to: to.clone(),
+                    moved: *moved,
+                    at: *at,
+                }),
             )),
             What::BotReplied { conversation, message, outgoing }
             | What::AwaySaid { conversation, message, outgoing }

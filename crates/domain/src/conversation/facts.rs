@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{Context, ConversationId, MessageId, Party, Sealed, Timestamp, TurnId};
+use crate::{Channel, Context, ConversationId, MessageId, Party, Sealed, Timestamp, TurnId};
 
 use super::{
-    CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, NoteKind, Owner,
+    CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, Mention, Owner,
     Received, Stage, What, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
@@ -115,6 +115,8 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         authenticated: received.authenticated,
         marks: received.marks,
         people_only: received.people_only,
+        reply_to: received.reply_to.map(|mention| mentioned(state, from.party, mention)),
+        referral: received.referral.clone(),
     });
     window::opens(&mut draft, customer, id, received.window);
     if let Some(bot) = bot_to_ask {
@@ -129,16 +131,28 @@ pub(super) fn note(
     state: &Conversations,
     context: &Context,
     from: &Correspondent,
-    kind: NoteKind,
-    message: MessageId,
-    content: Option<Sealed>,
-    at: Timestamp,
+    noted: What,
 ) -> Vec<Event> {
     // Only what the customer did is a sign of life; a bounce's sender is nobody's contact.
-    let by_customer =
-        matches!(kind, NoteKind::Referral | NoteKind::Optin | NoteKind::Reaction | NoteKind::Link);
+    let by_customer = matches!(&noted, What::Noted { kind, .. } if kind.by_customer());
     let draft = if by_customer { Draft::seen(state, context, from) } else { Draft::at(from) };
-    draft.and(What::Noted { party: from.party, kind, message, content, at }).finish()
+    draft.and(noted).finish()
+}
+
+/// The conversation that what happens at a customer's address stands in, besides messages. By mail, which of them is anyone's
+/// guess.
+pub(super) fn belongs_to(state: &Conversations, party: Party) -> Option<ConversationId> {
+    let customer = state.customer(party).filter(|customer| customer.endpoint.channel != Channel::Email)?;
+    let open = customer.conversations().rfind(|conversation| conversation.owner().is_some());
+    let found = open.or(customer.latest.as_ref())?;
+    Some(ConversationId { party, number: found.number })
+}
+
+/// The message that a platform speaks of.
+pub(super) fn mentioned(state: &Conversations, party: Party, mention: Mention) -> MessageId {
+    let sent = state.customer(party).into_iter().flat_map(Customer::sent);
+    let ours = sent.filter(|sent| sent.provider == mention.provider).last();
+    ours.map_or(mention.message, |sent| sent.message)
 }
 
 pub(super) fn keep_unreadable(

@@ -14,6 +14,7 @@ mod customer;
 mod customers;
 mod decide;
 mod draft;
+mod elsewhere;
 mod event;
 mod facts;
 mod mails;
@@ -32,13 +33,14 @@ mod window;
 
 pub use across::Taken;
 pub use command::{
-    Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, Suppression, TimerId, Transfer,
+    Answers, BotAction, Command, Correspondent, Marks, Mention, MessageKind, NoteKind, Pricing, Progress,
+    ReceiptKind, Received, Referral, Suppression, TimerId, Transfer,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
     Owner, Sent, Stage, Tombstone, Turn,
 };
+pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::{ConversationId, MessageId, Party, Timestamp};
 
 use super::{
-    Conversations, Early, Event, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft, facts,
-    suppression,
+    Conversations, Early, Event, Pricing, Progress, ReceiptKind, Sent, Suppression, What, draft::Draft,
+    facts, suppression,
 };
 
 /// The code of a failure that says that the customer wants no more messages.
@@ -23,8 +23,8 @@ pub(super) fn progress(
     draft.push(What::DeliveryNoted { conversation, message, progress: progress.clone() });
     if let Progress::Sent { provider_id } = progress {
         for Early { kind, at, reason, .. } in customer.early(provider_id) {
-            let (kind, at, reason) = (*kind, *at, reason.clone());
-            draft.push(What::ReceiptNoted { conversation, kind, message, at, reason });
+            let (kind, at, reason, pricing) = (*kind, *at, reason.clone(), None);
+            draft.push(What::ReceiptNoted { conversation, kind, message, at, reason, pricing });
         }
     }
     match progress {
@@ -41,6 +41,23 @@ pub(super) fn progress(
     }
 }
 
+/// It is news only where nobody has heard that the message was sent.
+pub(super) fn echoed(
+    state: &Conversations,
+    party: Party,
+    message: MessageId,
+    provider_id: &Arc<str>,
+) -> Vec<Event> {
+    let Some(conversation) = facts::belongs_to(state, party) else { return Vec::new() };
+    let known =
+        state.customer(party).is_some_and(|customer| customer.sent().any(|sent| sent.message == message));
+    if known {
+        return Vec::new();
+    }
+    progress(state, conversation, message, &Progress::Sent { provider_id: provider_id.clone() })
+}
+
+#[expect(clippy::too_many_arguments, reason = "as the command has it")]
 pub(super) fn receipt(
     state: &Conversations,
     party: Party,
@@ -49,6 +66,7 @@ pub(super) fn receipt(
     watermark: Option<Timestamp>,
     at: Timestamp,
     reason: &Option<Arc<str>>,
+    pricing: &Option<Pricing>,
 ) -> Vec<Event> {
     let Some(customer) = state.customer(party) else { return Vec::new() };
     let mut draft = Draft::of(customer);
@@ -56,11 +74,10 @@ pub(super) fn receipt(
     let mut is_early = true;
     let provider = provider_id.map(|id| Sent::hash(id));
     for sent in customer.sent() {
-        let meant = match provider {
-            Some(provider) => sent.provider == provider,
-            None => watermark.is_some_and(|watermark| sent.at <= watermark),
-        };
-        is_early &= !meant;
+        let named = provider == Some(sent.provider);
+        // Whoever has one message has those before it.
+        let meant = named || watermark.is_some_and(|watermark| sent.at <= watermark);
+        is_early &= !named;
         if meant && sent.receipt.is_none_or(|known| known < kind) {
             draft.push(What::ReceiptNoted {
                 conversation: ConversationId { party, number: sent.conversation },
@@ -68,6 +85,7 @@ pub(super) fn receipt(
                 message: sent.message,
                 at,
                 reason: reason.clone(),
+                pricing: pricing.clone(),
             });
         }
     }

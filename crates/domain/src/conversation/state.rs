@@ -9,8 +9,9 @@ use crate::{
 };
 
 use super::{
-    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, Outgoing, Owner,
-    Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers, mails::KnownMail,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, NoteKind, Outgoing,
+    Owner, Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -143,7 +144,20 @@ impl Conversations {
                     customer.begins(Conversation::new(conversation.number, at));
                 }
             }
-            What::MessageReceived { conversation, message, content, thread, marks, people_only, .. } => {
+            What::MessageReceived {
+                conversation,
+                message,
+                content,
+                thread,
+                marks,
+                people_only,
+                sent_at,
+                ..
+            } => {
+                // Who is written to has the thread.
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.shows_thread(false, *sent_at);
+                }
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
                 if let Some(Marks { id, topic }) = *marks {
@@ -283,6 +297,25 @@ impl Conversations {
                 let (provider_id, reason) = (provider_id.clone(), reason.clone());
                 customer.keep_early(Early { provider_id, kind: *kind, at: *at, reason });
             }
+            What::ThreadHeld { party, elsewhere, at, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.shows_thread(*elsewhere, *at))
+            }
+            What::Noted { party, kind: NoteKind::Overheard, at, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.shows_thread(true, *at))
+            }
+            What::AnsweredElsewhere { party, conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(*party) {
+                    customer.was_answered_by_a_person();
+                }
+                // Who has an answer need not be told that nobody is there.
+                let Some(conversation) = *conversation else { return };
+                if let Some(Stage::Open(Owner::Queue { away, .. })) =
+                    self.get_mut(conversation).map(|found| &mut found.stage)
+                {
+                    *away = None;
+                }
+                self.timers.cancel(&TimerId::AwayUnsaid(conversation));
+            }
             What::Split { conversation, into, message, .. } => {
                 let Some(customer) = self.customers.get_mut(conversation.party) else { return };
                 customer.splits(conversation.number, into.number, *message);
@@ -313,6 +346,7 @@ impl Conversations {
             | What::Reopened { .. }
             | What::AddressTold { .. }
             | What::Noted { .. }
+            | What::KnownAs { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }
             | What::AssignmentRefused { .. }

@@ -85,7 +85,12 @@ fn entries_of(
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     let Some(home) = home(db, tenant, party)? else { return Ok(Vec::new()) };
-    let sql = "SELECT id, number, at, kind, author, message, detail, delivery, delivery_reason, subject, body
+    // An edit goes with the message it changes.
+    let sql = "SELECT id, number, at, kind, author, message, detail, delivery, delivery_reason, subject, body, about,
+                 kind IN ('message_received', 'noted') AND EXISTS (
+                   SELECT 1 FROM entries AS unsent
+                   WHERE unsent.party = entries.party AND unsent.detail = 'unsend' AND unsent.about =
+                     CASE entries.detail WHEN 'edit' THEN entries.about ELSE entries.message END)
                FROM entries
                WHERE party = ?1 AND (at, id) > (?2, ?3) AND (?4 IS NULL OR number = ?4)
                ORDER BY at, id LIMIT ?5";
@@ -95,6 +100,8 @@ fn entries_of(
         let subject = row.get::<_, Option<_>>(9)?.map_or(party, Party);
         let sealed = row.get::<_, Option<Vec<u8>>>(10)?.map(|bytes| Sealed { subject, bytes: bytes.into() });
         let author: Option<String> = row.get(4)?;
+        let taken_back: bool = row.get(12)?;
+        let sealed = sealed.filter(|_| !taken_back);
         Ok(Entry {
             id: row.get(0)?,
             party,
@@ -108,6 +115,8 @@ fn entries_of(
             body: sealed.map(|sealed| Body { item: message.unwrap_or(MessageId(party.0)), sealed }),
             detail: row.get(6)?,
             delivery: delivery(row, 7)?,
+            about: row.get::<_, Option<_>>(11)?.map(MessageId),
+            taken_back,
         })
     })
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::Error;
 
 /// Grows with every change of the tables or of what stands in them; older rows are projected again.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Only a checkpoint of another process, or its writing, makes one wait.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,6 +63,7 @@ const TABLES: &str = "
         kind TEXT NOT NULL,
         author TEXT,
         message BLOB,
+        about BLOB,
         detail TEXT,
         delivery INTEGER,
         delivery_reason TEXT,
@@ -72,6 +73,8 @@ const TABLES: &str = "
     CREATE INDEX entries_by_party ON entries (party, at);
     -- One message is one entry.
     CREATE UNIQUE INDEX entries_by_message ON entries (party, message) WHERE message IS NOT NULL;
+    -- Which messages were taken back, whichever of the two came first.
+    CREATE INDEX entries_taken_back ON entries (party, about) WHERE detail = 'unsend';
 
     CREATE TABLE contacts (
         tenant TEXT NOT NULL,

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use domain::{
     AgentId, ConversationId, MessageId, Party, Sealed, Timestamp,
     conversation::{
-        CloseReason, Closer, Correspondent, Event, HandOffReason, MessageKind, NoteKind, Progress,
-        ReceiptKind, What as Happened,
+        CloseReason, Closer, Correspondent, Event, HandOffReason, MessageKind, Progress, ReceiptKind,
+        What as Happened,
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -34,7 +34,9 @@ pub(super) fn conversation(
         }
         // Who owns it from here on stands in the next event, which opens its row again.
         Happened::Reopened { .. } => new(EntryKind::Reopened).insert(db),
-        Happened::MessageReceived { conversation, message, kind, content, authenticated, .. } => {
+        Happened::MessageReceived {
+            conversation, message, kind, content, authenticated, reply_to, ..
+        } => {
             touch(db, *conversation, at)?;
             let detail = match kind {
                 _ if !authenticated => Some("unauthenticated"),
@@ -44,23 +46,46 @@ pub(super) fn conversation(
             New {
                 author: Some(CUSTOMER),
                 message: Some(*message),
+                about: *reply_to,
                 body: Some(content),
                 detail: detail.map(Cow::from),
                 ..new(EntryKind::MessageReceived)
             }
             .insert(db)
         }
-        Happened::Noted { kind, message, content, .. } => {
+        Happened::Noted { kind, message, content, about, referral, .. } => {
             appears(db, event)?;
-            let (detail, by_customer) = note(*kind);
+            let reference = referral.as_ref().and_then(|referral| referral.reference.as_deref());
+            let detail = match reference {
+                Some(reference) => format!("{} {reference}", kind.as_str()).into(),
+                None => kind.as_str().into(),
+            };
             New {
-                author: by_customer.then_some(CUSTOMER),
+                author: kind.by_customer().then_some(CUSTOMER),
                 message: Some(*message),
+                about: *about,
                 body: content.as_ref(),
-                detail: Some(detail.into()),
+                detail: Some(detail),
                 ..new(EntryKind::Noted)
             }
             .insert(db)
+        }
+        Happened::AnsweredElsewhere { conversation, message, content, .. } => {
+            appears(db, event)?;
+            if let Some(conversation) = conversation {
+                touch(db, *conversation, at)?;
+            }
+            let answered = new(EntryKind::AnsweredElsewhere);
+            New { message: Some(*message), body: content.as_ref(), ..answered }.insert(db)
+        }
+        Happened::ThreadHeld { elsewhere, app, note, .. } => {
+            appears(db, event)?;
+            let kind = if *elsewhere { EntryKind::ThreadTaken } else { EntryKind::ThreadReturned };
+            New { detail: app.as_deref().map(Cow::from), body: note.as_ref(), ..new(kind) }.insert(db)
+        }
+        Happened::KnownAs { to, moved, .. } => {
+            let detail = format!("{}{}", to.party, if *moved { " moved" } else { "" });
+            New { author: Some(CUSTOMER), detail: Some(detail.into()), ..new(EntryKind::KnownAs) }.insert(db)
         }
         Happened::UnreadableKept { message, content, reason, .. } => {
             appears(db, event)?;
@@ -274,6 +299,7 @@ struct New<'a> {
     /// None is the system.
     author: Option<&'a str>,
     message: Option<MessageId>,
+    about: Option<MessageId>,
     detail: Option<Cow<'a, str>>,
     body: Option<&'a Sealed>,
 }
@@ -287,6 +313,7 @@ impl New<'_> {
         kind: EntryKind::Opened,
         author: None,
         message: None,
+        about: None,
         detail: None,
         body: None,
     };
@@ -297,8 +324,9 @@ impl New<'_> {
 
     /// False if the message has its entry already.
     fn insert_once(&self, db: &Connection) -> rusqlite::Result<bool> {
-        let sql = "INSERT INTO entries (id, party, number, at, kind, author, message, detail, subject, body)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        let sql =
+            "INSERT INTO entries (id, party, number, at, kind, author, message, about, detail, subject, body)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                    ON CONFLICT (party, message) WHERE message IS NOT NULL DO NOTHING";
         let subject = self.body.map(|body| body.subject).filter(|subject| *subject != self.party);
         let inserted = execute(
@@ -312,6 +340,7 @@ impl New<'_> {
                 self.kind.as_str(),
                 self.author,
                 self.message.map(|message| message.0),
+                self.about.map(|message| message.0),
                 self.detail,
                 subject.map(|subject| subject.0),
                 self.body.map(|body| &*body.bytes),
@@ -370,22 +399,6 @@ fn delivery(
                WHERE party = ?1 AND message = ?2 AND coalesce(delivery, 0) < ?3";
     execute(db, sql, params![party.0, message.0, status as i64, reason])?;
     Ok(())
-}
-
-/// The note's name, and whether the customer made it.
-fn note(kind: NoteKind) -> (&'static str, bool) {
-    match kind {
-        NoteKind::Referral => ("referral", true),
-        NoteKind::Optin => ("optin", true),
-        NoteKind::Reaction => ("reaction", true),
-        NoteKind::Link => ("link", true),
-        NoteKind::Echo => ("echo", false),
-        NoteKind::Handover => ("handover", false),
-        NoteKind::Bounce => ("bounce", false),
-        NoteKind::AutoReply => ("auto_reply", false),
-        NoteKind::Complaint => ("complaint", false),
-        NoteKind::Unknown => ("unknown", false),
-    }
 }
 
 fn hand_off(reason: HandOffReason) -> &'static str {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod contacts;
+mod elsewhere;
 mod recovery;
 mod set_aside;
 mod timeline;

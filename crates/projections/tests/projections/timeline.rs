@@ -28,7 +28,14 @@ fn noted(n: u8, progress: Progress) -> What {
 }
 
 fn receipt(n: u8, kind: ReceiptKind) -> What {
-    What::ReceiptNoted { conversation: first(1), kind, message: message(n), at: Timestamp(1), reason: None }
+    What::ReceiptNoted {
+        conversation: first(1),
+        kind,
+        message: message(n),
+        at: Timestamp(1),
+        reason: None,
+        pricing: None,
+    }
 }
 
 fn sent() -> Progress {
@@ -58,6 +65,9 @@ async fn a_story_is_told_in_order() {
         message: message(4),
         content: None,
         at: Timestamp(1),
+        conversation: None,
+        about: None,
+        referral: None,
     };
     world.say(170, [reference]).await;
     let note = Some(sealed(1, "sealed note"));
@@ -284,6 +294,8 @@ async fn doubtful_senders_and_postbacks_are_marked() {
             authenticated,
             marks: None,
             people_only: false,
+            reply_to: None,
+            referral: None,
         });
     }
     world.say(100, events).await;
@@ -316,7 +328,19 @@ async fn a_bounce_is_noted_without_making_its_sender_a_customer() {
     let content = Some(sealed(4, "sealed report"));
     let kind = NoteKind::Bounce;
     world
-        .say(100, [What::Noted { party: party(4), kind, message: message(4), content, at: Timestamp(1) }])
+        .say(
+            100,
+            [What::Noted {
+                party: party(4),
+                kind,
+                message: message(4),
+                content,
+                at: Timestamp(1),
+                conversation: None,
+                about: None,
+                referral: None,
+            }],
+        )
         .await;
     world.project().await;
     let timeline = world.timeline(TimelineOf::Party(party(4))).await;

@@ -234,6 +234,8 @@ pub(crate) fn received(id: ConversationId, n: u8) -> What {
         authenticated: true,
         marks: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }
 }
 

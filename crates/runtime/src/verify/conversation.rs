@@ -304,6 +304,9 @@ impl Conversations {
             | What::ReceiptNoted { .. }
             | What::ReceiptKept { .. }
             | What::Noted { .. }
+            | What::AnsweredElsewhere { .. }
+            | What::ThreadHeld { .. }
+            | What::KnownAs { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }
             | What::OptedOut { .. }

@@ -99,6 +99,8 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        reply_to: None,
+        referral: None,
         window: None,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))

@@ -236,11 +236,19 @@ fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
 pub fn known_settings(channel: Channel) -> Vec<&'static str> {
     match channel {
         Channel::Messenger | Channel::Instagram => {
-            let own = ["app_secret", "verify_token", "access_token", "api_version", "base_url"];
+            let own = [
+                "app_secret",
+                "app_secret_previous",
+                "verify_token",
+                "access_token",
+                "api_version",
+                "base_url",
+            ];
             own.into_iter().chain(messenger::SETTINGS).collect()
         }
         Channel::Whatsapp => {
-            let own = ["app_secret", "verify_token", "access_token", "phone_number_id"];
+            let own =
+                ["app_secret", "app_secret_previous", "verify_token", "access_token", "phone_number_id"];
             own.into_iter().chain(["api_version", "base_url"]).chain(messenger::SETTINGS).collect()
         }
         Channel::Sms => {
@@ -279,8 +287,9 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
 }
 
 /// The settings that are secrets, whatever the channel.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 17] = [
     "app_secret",
+    "app_secret_previous",
     "verify_token",
     "access_token",
     "auth_token",

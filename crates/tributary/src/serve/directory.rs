@@ -11,7 +11,7 @@ use channels::{
     Intake, Outbound, Profile, Sender, Senders,
     email::{self, MailboxIdentity, Relay, RelayConfig, SmtpSender, imap, smtp::Mailboxes},
     generic,
-    http::{HttpInbox, Inboxes},
+    http::{HttpInbox, Inboxes, MetaInbox, MetaInboxes},
     messenger,
     sandbox::{Outbox, Sandbox},
     smpp, twilio,
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Directory {
     inboxes: watch::Sender<HashMap<InboxId, Entry>>,
     mailboxes: RwLock<HashMap<String, InboxId>>,
+    /// Those of Meta's, by what its webhooks call them.
+    meta: RwLock<Arc<MetaInboxes>>,
     /// Those that are read by IMAP.
     pulled: watch::Sender<imap::Mailboxes>,
     outbox: Option<Arc<Outbox>>,
@@ -64,6 +66,7 @@ impl Directory {
         let directory = Arc::new(Directory {
             inboxes: watch::Sender::default(),
             mailboxes: RwLock::default(),
+            meta: RwLock::default(),
             pulled: watch::Sender::default(),
             outbox: Some(
                 Outbox::open(shared.layout.outbox()).context("could not open the sandbox's outbox")?,
@@ -115,6 +118,8 @@ impl Directory {
             inboxes.insert(id.clone(), entry);
         }
         *self.mailboxes.write().unwrap_or_else(PoisonError::into_inner) = mailboxes;
+        let http = inboxes.iter().filter_map(|(id, entry)| Some((id.to_string(), entry.http.clone()?)));
+        *self.meta.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(http.collect());
         self.inboxes.send_replace(inboxes);
         self.pulled.send_replace(pulled);
     }
@@ -154,11 +159,19 @@ impl Directory {
 
     fn http_of(&self, secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<HttpInbox>> {
         Ok(Some(match inbox.channel {
-            Channel::Messenger | Channel::Instagram | Channel::Whatsapp => HttpInbox::Meta {
-                kind: meta_kind(inbox.channel)?,
-                app_secrets: Arc::new([secret(secrets, inbox, "app_secret")?]),
-                verify_token: secret(secrets, inbox, "verify_token")?.into(),
-            },
+            Channel::Messenger | Channel::Instagram | Channel::Whatsapp => {
+                let previous = setting(inbox, "app_secret_previous");
+                let previous = previous.map(|_| secret(secrets, inbox, "app_secret_previous")).transpose()?;
+                let app_secrets = std::iter::once(secret(secrets, inbox, "app_secret")?).chain(previous);
+                let ids = std::iter::once(inbox.address.clone()).chain(setting(inbox, "phone_number_id"));
+                HttpInbox::Meta(MetaInbox {
+                    kind: meta_kind(inbox.channel)?,
+                    app_secrets: app_secrets.collect(),
+                    verify_token: secret(secrets, inbox, "verify_token")?.into(),
+                    ids: ids.collect(),
+                    any: inbox.sandbox,
+                })
+            }
             Channel::Sms => match Carrier::of(inbox).map_err(wrong)? {
                 Carrier::Twilio => HttpInbox::Twilio {
                     auth_tokens: Arc::new([secret(secrets, inbox, "auth_token")?]),
@@ -292,6 +305,10 @@ impl Inboxes for Directory {
     fn http(&self, inbox: &str) -> Option<HttpInbox> {
         let id: InboxId = inbox.parse().ok()?;
         self.inboxes.borrow().get(&id)?.http.clone()
+    }
+
+    fn meta(&self) -> Arc<MetaInboxes> {
+        self.meta.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

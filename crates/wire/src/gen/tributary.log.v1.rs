@@ -322,6 +322,14 @@ pub enum NoteKind {
     AutoReply = 8,
     Complaint = 9,
     Unknown = 10,
+    /// The customer wrote while another application had the conversation.
+    Overheard = 71,
+    /// The customer changed a message.
+    Edit = 72,
+    /// The customer took a message back.
+    Unsend = 73,
+    /// The platform says something to the business.
+    Notice = 74,
 }
 impl NoteKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -341,6 +349,10 @@ impl NoteKind {
             Self::AutoReply => "NOTE_KIND_AUTO_REPLY",
             Self::Complaint => "NOTE_KIND_COMPLAINT",
             Self::Unknown => "NOTE_KIND_UNKNOWN",
+            Self::Overheard => "NOTE_KIND_OVERHEARD",
+            Self::Edit => "NOTE_KIND_EDIT",
+            Self::Unsend => "NOTE_KIND_UNSEND",
+            Self::Notice => "NOTE_KIND_NOTICE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -357,6 +369,10 @@ impl NoteKind {
             "NOTE_KIND_AUTO_REPLY" => Some(Self::AutoReply),
             "NOTE_KIND_COMPLAINT" => Some(Self::Complaint),
             "NOTE_KIND_UNKNOWN" => Some(Self::Unknown),
+            "NOTE_KIND_OVERHEARD" => Some(Self::Overheard),
+            "NOTE_KIND_EDIT" => Some(Self::Edit),
+            "NOTE_KIND_UNSEND" => Some(Self::Unsend),
+            "NOTE_KIND_NOTICE" => Some(Self::Notice),
             _ => None,
         }
     }
@@ -493,11 +509,24 @@ impl Code {
 /// What the ledger may be told or asked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactCommand {
-    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 25, 26")]
+    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 25, 26, 65")]
     pub kind: ::core::option::Option<contact_command::Kind>,
 }
 /// Nested message and enum types in `ContactCommand`.
 pub mod contact_command {
+    /// Relay, from a conversation: whoever is at this address is at another one, too.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Follow {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub to: ::core::option::Option<super::Correspondent>,
+        /// The other address is new to that customer.
+        #[prost(bool, tag = "3")]
+        pub moved: bool,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+    }
     /// Relay, from a conversation: someone wrote from this address.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct See {
@@ -570,6 +599,8 @@ pub mod contact_command {
         Join(Join),
         #[prost(message, tag = "26")]
         Part(Part),
+        #[prost(message, tag = "65")]
+        Follow(Follow),
     }
 }
 /// What happened in the ledger.
@@ -1375,12 +1406,52 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 145, 146, 147, 148, 125, 126"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 145, 146, 147, 148, 185, 186, 187, 125, 126"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
 /// Nested message and enum types in `ConversationCommand`.
 pub mod conversation_command {
+    /// The platform shows a message of ours: it was sent, whatever its sender heard.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Echoed {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(string, tag = "3")]
+        pub provider_id: ::prost::alloc::string::String,
+    }
+    /// The platform says which application answers the customer.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct HoldThread {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+        /// Another one than this.
+        #[prost(bool, tag = "2")]
+        pub elsewhere: bool,
+        /// The platform's id of that application.
+        #[prost(string, optional, tag = "3")]
+        pub app: ::core::option::Option<::prost::alloc::string::String>,
+        /// What the application that gave the thread away says.
+        #[prost(message, optional, tag = "4")]
+        pub note: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// The customer has another address on this channel.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct KnowAs {
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<super::Correspondent>,
+        #[prost(message, optional, tag = "2")]
+        pub to: ::core::option::Option<super::Correspondent>,
+        /// And is no longer reached at this one.
+        #[prost(bool, tag = "3")]
+        pub moved: bool,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+    }
     /// An agent takes what came from this message on into a conversation of its own.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Split {
@@ -1484,6 +1555,11 @@ pub mod conversation_command {
         /// It shows that nothing should be sent there any more.
         #[prost(enumeration = "super::Suppression", optional, tag = "46")]
         pub suppresses: ::core::option::Option<i32>,
+        /// The message it speaks of.
+        #[prost(message, optional, tag = "107")]
+        pub about: ::core::option::Option<super::Mention>,
+        #[prost(message, optional, tag = "108")]
+        pub referral: ::core::option::Option<super::Referral>,
     }
     /// Nothing should be sent there any more.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1522,6 +1598,8 @@ pub mod conversation_command {
         pub at: i64,
         #[prost(string, optional, tag = "6")]
         pub reason: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(message, optional, tag = "67")]
+        pub pricing: ::core::option::Option<super::Pricing>,
     }
     /// The customer wants no more messages on this inbox.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1904,6 +1982,13 @@ pub mod conversation_command {
         TakeOut(TakeOut),
         #[prost(message, tag = "148")]
         Taken(Taken),
+        /// What a platform says of a customer besides messages.
+        #[prost(message, tag = "185")]
+        HoldThread(HoldThread),
+        #[prost(message, tag = "186")]
+        KnowAs(KnowAs),
+        #[prost(message, tag = "187")]
+        Echoed(Echoed),
         /// Relays, from the ledger and from other addresses of the same contact.
         #[prost(message, tag = "125")]
         NoteOthers(NoteOthers),
@@ -1946,9 +2031,57 @@ pub struct Received {
     /// E-mail: what it answers. Absent in what was kept before that was.
     #[prost(message, optional, tag = "31")]
     pub answers: ::core::option::Option<MailAnswers>,
+    /// Other channels: the message it answers.
+    #[prost(message, optional, tag = "110")]
+    pub reply_to: ::core::option::Option<Mention>,
+    #[prost(message, optional, tag = "111")]
+    pub referral: ::core::option::Option<Referral>,
     /// Until when the platform lets the customer be answered, by this message.
     #[prost(message, optional, tag = "130")]
     pub window: ::core::option::Option<Window>,
+}
+/// What a platform charges for a message of ours.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pricing {
+    /// Absent where the platform does not say.
+    #[prost(bool, optional, tag = "1")]
+    pub billable: ::core::option::Option<bool>,
+    /// In its words: `service`, `utility`, `marketing`, …
+    #[prost(string, optional, tag = "2")]
+    pub category: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A message that a platform speaks of by its own id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Mention {
+    /// Of a message of ours: FNV-1a of that id, 64 bits.
+    #[prost(fixed64, tag = "1")]
+    pub provider: u64,
+    /// The message it is otherwise.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub message: ::prost::bytes::Bytes,
+}
+/// How a customer came here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Referral {
+    /// What the business wrote into a link.
+    #[prost(string, optional, tag = "1")]
+    pub reference: ::core::option::Option<::prost::alloc::string::String>,
+    /// From where, in Messenger's words: `ADS`, `SHORTLINK`, `POST`, …
+    #[prost(string, optional, tag = "2")]
+    pub source: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
+    /// The advertisement's id.
+    #[prost(string, optional, tag = "4")]
+    pub ad: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the advertisement or post is called.
+    #[prost(string, optional, tag = "5")]
+    pub title: ::core::option::Option<::prost::alloc::string::String>,
+    /// Where it is.
+    #[prost(string, optional, tag = "6")]
+    pub url: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// What a mail is known by, as keyed hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2046,12 +2179,56 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 165, 166, 167, 168, 169, 170, 171, 172, 225, 226, 227, 145, 146, 147"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 165, 166, 167, 168, 169, 170, 171, 172, 205, 206, 207, 225, 226, 227, 145, 146, 147"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
 /// Nested message and enum types in `ConversationWhat`.
 pub mod conversation_what {
+    /// The business answered the customer, but not from here.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AnsweredElsewhere {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// Absent where the customer never wrote.
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        /// A sealed Content.
+        #[prost(message, optional, tag = "4")]
+        pub content: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "5")]
+        pub at: i64,
+    }
+    /// Another application answers the customer from here on, or this one does again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ThreadHeld {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bool, tag = "3")]
+        pub elsewhere: bool,
+        #[prost(string, optional, tag = "4")]
+        pub app: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(message, optional, tag = "5")]
+        pub note: ::core::option::Option<super::Sealed>,
+        #[prost(int64, tag = "6")]
+        pub at: i64,
+    }
+    /// The customer has another address on this channel. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct KnownAs {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub to: ::core::option::Option<super::Correspondent>,
+        #[prost(bool, tag = "3")]
+        pub moved: bool,
+        #[prost(int64, tag = "4")]
+        pub at: i64,
+    }
     /// A customer's first sign of life in this inbox. Relayed to the contacts.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct CustomerSeen {
@@ -2099,6 +2276,11 @@ pub mod conversation_what {
         /// Only a person may answer it.
         #[prost(bool, tag = "48")]
         pub people_only: bool,
+        /// The message it answers.
+        #[prost(bytes = "bytes", optional, tag = "109")]
+        pub reply_to: ::core::option::Option<::prost::bytes::Bytes>,
+        #[prost(message, optional, tag = "110")]
+        pub referral: ::core::option::Option<super::Referral>,
     }
     /// Something that is no message happened at the customer's address.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2113,6 +2295,14 @@ pub mod conversation_what {
         pub content: ::core::option::Option<super::Sealed>,
         #[prost(int64, tag = "5")]
         pub at: i64,
+        /// Where it belongs, if anywhere.
+        #[prost(message, optional, tag = "66")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// The message it speaks of.
+        #[prost(bytes = "bytes", optional, tag = "67")]
+        pub about: ::core::option::Option<::prost::bytes::Bytes>,
+        #[prost(message, optional, tag = "68")]
+        pub referral: ::core::option::Option<super::Referral>,
     }
     /// A message of ours arrived, was read or failed.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2127,6 +2317,8 @@ pub mod conversation_what {
         pub at: i64,
         #[prost(string, optional, tag = "5")]
         pub reason: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(message, optional, tag = "66")]
+        pub pricing: ::core::option::Option<super::Pricing>,
     }
     /// A receipt came for a message that is not known to have been sent; it is noted as soon as that is.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2807,6 +2999,13 @@ pub mod conversation_what {
         AddressParted(AddressParted),
         #[prost(message, tag = "172")]
         JoinRefused(JoinRefused),
+        /// What a platform says of a customer besides messages.
+        #[prost(message, tag = "205")]
+        AnsweredElsewhere(AnsweredElsewhere),
+        #[prost(message, tag = "206")]
+        ThreadHeld(ThreadHeld),
+        #[prost(message, tag = "207")]
+        KnownAs(KnownAs),
         /// Until when a customer may be answered, and what waits for that.
         #[prost(message, tag = "225")]
         WindowOpened(WindowOpened),
@@ -2855,6 +3054,9 @@ pub struct Tombstone {
     pub suppressed: ::prost::alloc::vec::Vec<i32>,
     #[prost(message, optional, tag = "49")]
     pub automatic: ::core::option::Option<AutomaticAnswers>,
+    /// Which application answers; absent where no other one ever did.
+    #[prost(message, optional, tag = "110")]
+    pub thread: ::core::option::Option<Thread>,
     /// The other addresses of the same contact, in order.
     #[prost(bytes = "bytes", repeated, tag = "50")]
     pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
@@ -2867,6 +3069,16 @@ pub struct Tombstone {
     /// Answers that wait until the customer writes, oldest first.
     #[prost(message, repeated, tag = "131")]
     pub held: ::prost::alloc::vec::Vec<HeldReply>,
+}
+/// Which application answers a customer, as far as the platform has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Thread {
+    /// Another one than this.
+    #[prost(bool, tag = "1")]
+    pub elsewhere: bool,
+    /// When that was last seen, by the platform's clock.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
 }
 /// An answer that waits until the customer writes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

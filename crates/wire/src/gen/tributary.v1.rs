@@ -2383,7 +2383,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 267, 268, 269"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2459,11 +2459,79 @@ pub mod event {
         /// The sender is who it says it is (a platform's signature, an e-mail's authentication).
         #[prost(bool, tag = "5")]
         pub authenticated: bool,
+        /// The message it answers, where the platform says so.
+        #[prost(string, tag = "66")]
+        pub reply_to: ::prost::alloc::string::String,
+        /// How the customer came to write it, where the platform says so.
+        #[prost(message, optional, tag = "67")]
+        pub referral: ::core::option::Option<Referral>,
+    }
+    /// How a customer came here: by a link or code of the business's own, by an advertisement.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Referral {
+        /// What the business wrote into the link.
+        #[prost(string, tag = "1")]
+        pub r#ref: ::prost::alloc::string::String,
+        /// From where, in Messenger's words, whichever the platform: `ADS`, `SHORTLINK`, `MESSENGER_CODE`, `POST`, …
+        #[prost(string, tag = "2")]
+        pub source: ::prost::alloc::string::String,
+        /// In Messenger's words.
+        #[prost(string, tag = "3")]
+        pub r#type: ::prost::alloc::string::String,
+        /// The advertisement's id.
+        #[prost(string, tag = "4")]
+        pub ad: ::prost::alloc::string::String,
+        /// What the advertisement or post is called.
+        #[prost(string, tag = "5")]
+        pub title: ::prost::alloc::string::String,
+        /// Where it is, or where the customer was.
+        #[prost(string, tag = "6")]
+        pub url: ::prost::alloc::string::String,
+    }
+    /// The business answered the customer, but not from here: a person in the platform's own inbox, say.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct AnsweredElsewhere {
+        #[prost(string, tag = "1")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub body: ::core::option::Option<super::Body>,
+        #[prost(message, optional, tag = "3")]
+        pub happened_at: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// Another application answers the customer from here on: until it gives the conversation back, nobody can here. Or this one
+    /// does again.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct ThreadHeld {
+        /// Another application does.
+        #[prost(bool, tag = "1")]
+        pub elsewhere: bool,
+        /// That application, by the platform's id, where it is known.
+        #[prost(string, tag = "2")]
+        pub app: ::prost::alloc::string::String,
+        /// What the application that gave it away says.
+        #[prost(message, optional, tag = "3")]
+        pub note: ::core::option::Option<super::Body>,
+        #[prost(message, optional, tag = "4")]
+        pub happened_at: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The customer has another address on this channel. It becomes the same contact's, unless it was someone else's before.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct KnownAs {
+        /// That address, as its keyed hash.
+        #[prost(string, tag = "1")]
+        pub party: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub address: ::core::option::Option<super::Address>,
+        /// The customer is no longer reached at the address before.
+        #[prost(bool, tag = "3")]
+        pub moved: bool,
     }
     /// Something else happened at the customer's address.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Noted {
-        /// `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `unknown`.
+        /// `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `unknown`,
+        /// `overheard` (written while another application had the conversation), `edit`, `unsend` (a message was taken back:
+        /// show it no more), `notice` (the platform speaks to the business).
         #[prost(string, tag = "1")]
         pub note: ::prost::alloc::string::String,
         #[prost(string, tag = "2")]
@@ -2473,6 +2541,11 @@ pub mod event {
         pub body: ::core::option::Option<super::Body>,
         #[prost(message, optional, tag = "4")]
         pub happened_at: ::core::option::Option<::prost_types::Timestamp>,
+        /// The message it speaks of: reacted to, edited, taken back.
+        #[prost(string, tag = "65")]
+        pub about: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "66")]
+        pub referral: ::core::option::Option<Referral>,
     }
     /// A message of ours arrived, was read, or failed after the provider had taken it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2485,6 +2558,21 @@ pub mod event {
         pub happened_at: ::core::option::Option<::prost_types::Timestamp>,
         #[prost(string, optional, tag = "4")]
         pub reason: ::core::option::Option<::prost::alloc::string::String>,
+        /// What the platform charges for it, where it says so.
+        #[prost(message, optional, tag = "65")]
+        pub pricing: ::core::option::Option<Pricing>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Pricing {
+        /// Absent where the platform does not say.
+        #[prost(bool, optional, tag = "1")]
+        pub billable: ::core::option::Option<bool>,
+        /// In the platform's words: `service`, `utility`, `marketing`, …
+        #[prost(string, tag = "2")]
+        pub category: ::prost::alloc::string::String,
+        /// By conversation (`CBP`) or by message (`PMP`).
+        #[prost(string, tag = "3")]
+        pub model: ::prost::alloc::string::String,
     }
     /// A message that could not be understood is kept whole for an operator.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3070,6 +3158,13 @@ pub mod event {
         /// That was wrong: it belongs to this one again.
         #[prost(message, tag = "212")]
         ContactParted(ContactLinked),
+        /// What a platform says of a customer besides messages.
+        #[prost(message, tag = "247")]
+        AnsweredElsewhere(AnsweredElsewhere),
+        #[prost(message, tag = "248")]
+        ThreadHeld(ThreadHeld),
+        #[prost(message, tag = "249")]
+        KnownAs(KnownAs),
         /// Until when a customer may be answered, and what waits for that.
         #[prost(message, tag = "267")]
         WindowOpened(WindowOpened),
@@ -3915,12 +4010,47 @@ pub mod agent_message {
 pub struct DeskMessage {
     #[prost(
         oneof = "desk_message::Item",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31, 32, 33, 34, 35, 116"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31, 32, 33, 34, 35, 96, 97, 116"
     )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
 pub mod desk_message {
+    /// Another application answers the customer of a conversation that is this agent's: nobody can from here, until it gives
+    /// the conversation back. Or it has.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct ThreadHeld {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(bool, tag = "2")]
+        pub elsewhere: bool,
+        /// That application, by the platform's id, where it is known.
+        #[prost(string, tag = "3")]
+        pub app: ::prost::alloc::string::String,
+        /// What the application that gave it away says.
+        #[prost(message, optional, tag = "4")]
+        pub note: ::core::option::Option<super::Body>,
+        #[prost(message, optional, tag = "5")]
+        pub at: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// Something besides messages happened with the customer of a conversation that is this agent's.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Noted {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        /// As in `Event.Noted`: `reaction`, `edit`, `unsend`, `referral`, …
+        #[prost(string, tag = "2")]
+        pub note: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub message: ::prost::alloc::string::String,
+        /// The message it speaks of.
+        #[prost(string, tag = "4")]
+        pub about: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "5")]
+        pub body: ::core::option::Option<super::Body>,
+        #[prost(message, optional, tag = "6")]
+        pub at: ::core::option::Option<::prost_types::Timestamp>,
+    }
     /// Until when the customer of a conversation of this agent's may be answered, by the platform's rules: said when it
     /// becomes the agent's, and whenever the customer writes. Never said where there is no such bound.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4320,6 +4450,8 @@ pub mod desk_message {
             Customer = 1,
             /// The agent who has it: this one, perhaps from another client, or the one who asked this one in.
             Agent = 2,
+            /// The business, but not from here.
+            Elsewhere = 63,
         }
         impl Author {
             /// String value of the enum field names used in the ProtoBuf definition.
@@ -4331,6 +4463,7 @@ pub mod desk_message {
                     Self::Unspecified => "AUTHOR_UNSPECIFIED",
                     Self::Customer => "AUTHOR_CUSTOMER",
                     Self::Agent => "AUTHOR_AGENT",
+                    Self::Elsewhere => "AUTHOR_ELSEWHERE",
                 }
             }
             /// Creates an enum from field names used in the ProtoBuf definition.
@@ -4339,6 +4472,7 @@ pub mod desk_message {
                     "AUTHOR_UNSPECIFIED" => Some(Self::Unspecified),
                     "AUTHOR_CUSTOMER" => Some(Self::Customer),
                     "AUTHOR_AGENT" => Some(Self::Agent),
+                    "AUTHOR_ELSEWHERE" => Some(Self::Elsewhere),
                     _ => None,
                 }
             }
@@ -4414,6 +4548,10 @@ pub mod desk_message {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "35")]
         Remark(Remark),
+        #[prost(message, tag = "96")]
+        ThreadHeld(ThreadHeld),
+        #[prost(message, tag = "97")]
+        Noted(Noted),
         #[prost(message, tag = "116")]
         AnswerUntil(AnswerUntil),
     }
@@ -6130,6 +6268,12 @@ pub struct TimelineEntry {
     /// More, in words or a code that the kind explains (a reason, a queue, a note's kind).
     #[prost(string, tag = "12")]
     pub detail: ::prost::alloc::string::String,
+    /// The message it answers, or speaks of: reacted to, edited, taken back.
+    #[prost(string, tag = "74")]
+    pub about: ::prost::alloc::string::String,
+    /// Its author took it back: its body is not shown.
+    #[prost(bool, tag = "75")]
+    pub taken_back: bool,
 }
 /// Generated client implementations.
 pub mod timelines_client {

@@ -9,6 +9,7 @@ choice! { domain::contact::Command => ContactCommand, contact_command {
     Part { tenant, party, of },
     Tag { tenant, contact, tag },
     Untag { tenant, contact, tag },
+    Follow { party, to, moved, at },
 }}
 
 choice! { domain::contact::Event => ContactEvent, contact_event {

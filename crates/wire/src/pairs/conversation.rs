@@ -2,17 +2,20 @@
 
 use domain::conversation::{
     Answers, Automatic, ClosedConversation, Early, Event, HeldReply, KnownBy, KnownMail, Mails, Marks,
-    OtherAddress, Received, Sent, Tombstone,
+    Mention, OtherAddress, Pricing, Received, Referral, Sent, Thread, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at, suppresses },
+    Note { from, kind, message, content, at, suppresses, about, referral },
+    HoldThread { from, elsewhere, app, note, at },
+    KnowAs { from, to, moved, at },
     Suppress { tenant, party, cause },
     LiftSuppression { tenant, party, by },
-    Receipt { party, kind, provider_id, watermark, at, reason },
+    Receipt { party, kind, provider_id, watermark, at, reason, pricing },
+    Echoed { party, message, provider_id },
     OptOut { from },
     OptIn { from },
     Unreadable { from, message, content, reason, at },
@@ -50,8 +53,12 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 message! {
     Received => Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        reply_to, referral,
         window,
     }
+    Mention => Mention { provider, message }
+    Pricing => Pricing { billable, category, model }
+    Referral => Referral { reference, source, kind, ad, title, url }
     Marks => MailMarks { id, topic }
 }
 
@@ -75,9 +82,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     CustomerSeen { from, at },
     Opened { conversation, policy_version },
     Reopened { conversation },
-    MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
-    Noted { party, kind, message, content, at },
-    ReceiptNoted { conversation, kind, message, at, reason },
+    MessageReceived {
+        conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only, reply_to, referral
+    },
+    Noted { party, kind, message, content, at, conversation, about, referral },
+    AnsweredElsewhere { party, conversation, message, content, at },
+    ThreadHeld { party, conversation, elsewhere, app, note, at },
+    KnownAs { party, to, moved, at },
+    ReceiptNoted { conversation, kind, message, at, reason, pricing },
     ReceiptKept { party, provider_id, kind, at, reason },
     UnreadableKept { party, message, content, reason, at },
     OptedOut { party },
@@ -134,10 +146,11 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held, others, addresses
+        window, held, others, addresses, thread
     }
     OtherAddress => OtherAddress { from, writable }
     HeldReply => HeldReply { agent, message, body, signed }
+    Thread => Thread { elsewhere, at }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }

@@ -31,7 +31,8 @@ enumeration! {
     domain::Channel => Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     domain::conversation::MessageKind => MessageKind { Message, Postback }
     domain::conversation::NoteKind => NoteKind {
-        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
+        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown, Overheard, Edit,
+        Unsend, Notice,
     }
     domain::conversation::ReceiptKind => ReceiptKind { Delivered, Read, Failed }
     domain::desk::Presence => Presence { Available, Away, Offline }

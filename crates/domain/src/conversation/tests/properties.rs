@@ -3,7 +3,11 @@
 
 use proptest::prelude::*;
 
-use super::{story::received, world::World, *};
+use super::{
+    story::{note, received},
+    world::World,
+    *,
+};
 use crate::conversation::{
     BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, ReplyBy,
     TimerId, Transfer, What, Window,
@@ -83,6 +87,15 @@ enum Action {
     Note {
         customer: u8,
         by_customer: bool,
+    },
+    /// Another application takes the customer's thread, or gives it back.
+    Thread {
+        customer: u8,
+        elsewhere: bool,
+    },
+    /// The business answers, but not from here.
+    Echo {
+        customer: u8,
     },
     /// Of a message of ours, whether it is known to have been sent or not.
     Receipt {
@@ -253,6 +266,9 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(customer, placed, thread)| Action::Receive { customer, placed, thread }),
         1 => (customer(), any::<bool>())
             .prop_map(|(customer, by_customer)| Action::Note { customer, by_customer }),
+        3 => (customer(), any::<bool>())
+            .prop_map(|(customer, elsewhere)| Action::Thread { customer, elsewhere }),
+        2 => customer().prop_map(|customer| Action::Echo { customer }),
         5 => (any_of(), kind()).prop_map(|(message, kind)| Action::Receipt { message, kind }),
         1 => (customer(), kind(), 0..12_u8)
             .prop_map(|(customer, kind, message)| Action::StrangeReceipt { customer, kind, message }),
@@ -326,7 +342,15 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Note { customer, by_customer } => {
             let kind = if *by_customer { NoteKind::Referral } else { NoteKind::Bounce };
             let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
-            world.fact(Command::Note { from, kind, message, content: None, at, suppresses: None });
+            world.fact(note(from, kind, message, None, at, None));
+        }
+        Action::Thread { customer, elsewhere } => {
+            let (from, at) = (correspondent(*customer), world.now());
+            world.fact(Command::HoldThread { from, elsewhere: *elsewhere, app: None, note: None, at });
+        }
+        Action::Echo { customer } => {
+            let (from, message, at) = (correspondent(*customer), world.new_message(), world.now());
+            world.fact(note(from, NoteKind::Echo, message, None, at, None));
         }
         Action::Receipt { message, kind } => {
             if let Some((party, message)) = pick(&world.written, *message) {
@@ -339,7 +363,15 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Watermark { customer, kind } => {
             let (party, kind, at) = (party(*customer), *kind, world.now());
             let watermark = Some(at);
-            world.fact(Command::Receipt { party, kind, provider_id: None, watermark, at, reason: None });
+            world.fact(Command::Receipt {
+                party,
+                kind,
+                provider_id: None,
+                watermark,
+                at,
+                reason: None,
+                pricing: None,
+            });
         }
         Action::Opt { customer, out } => {
             let from = correspondent(*customer);

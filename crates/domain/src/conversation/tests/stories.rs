@@ -6,6 +6,7 @@ mod away;
 mod bots;
 mod consult;
 mod customers;
+mod elsewhere;
 mod mail;
 mod memory;
 mod others;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::conversation::{
-    Answers, BotAction, Command, Conversations, Decider, Event, HandOffReason, MessageKind, Outgoing,
-    Progress, ReceiptKind, Received, ThreadOf, Transfer, What,
+    Answers, BotAction, Command, Conversations, Correspondent, Decider, Event, HandOffReason, MessageKind,
+    NoteKind, Outgoing, Progress, ReceiptKind, Received, Suppression, ThreadOf, Transfer, What,
 };
 use crate::{Aggregate, Code, Context, Policies, Rejection};
 
@@ -154,8 +154,32 @@ pub(super) fn received(n: u128) -> Received {
         marks: None,
         answers: Answers::default(),
         people_only: false,
+        reply_to: None,
+        referral: None,
         window: None,
     }
+}
+
+pub(super) fn note(
+    from: Correspondent,
+    kind: NoteKind,
+    message: MessageId,
+    content: Option<Sealed>,
+    at: Timestamp,
+    suppresses: Option<Suppression>,
+) -> Command {
+    Command::Note { from, kind, message, content, at, suppresses, about: None, referral: None }
+}
+
+pub(super) fn noted(
+    conversation: Option<ConversationId>,
+    kind: NoteKind,
+    message: MessageId,
+    content: Option<Sealed>,
+    at: Timestamp,
+) -> What {
+    let party = party(1);
+    What::Noted { party, kind, message, content, at, conversation, about: None, referral: None }
 }
 
 pub(super) fn receive(n: u128) -> Command {
@@ -231,6 +255,7 @@ pub(super) fn receipt(kind: ReceiptKind, provider_id: &str) -> Command {
         watermark: None,
         at: seconds(50),
         reason: None,
+        pricing: None,
     }
 }
 
@@ -257,6 +282,8 @@ pub(super) fn message_received(number: u32, n: u128) -> What {
         authenticated: true,
         marks: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }
 }
 

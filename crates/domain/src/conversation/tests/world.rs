@@ -208,7 +208,15 @@ impl World {
     pub(super) fn receipt(&mut self, party: Party, provider_id: Arc<str>, kind: ReceiptKind) {
         let at = self.now;
         let (id, watermark) = (Some(provider_id.clone()), None);
-        self.fact(Command::Receipt { party, kind, provider_id: id, watermark, at, reason: None });
+        self.fact(Command::Receipt {
+            party,
+            kind,
+            provider_id: id,
+            watermark,
+            at,
+            reason: None,
+            pricing: None,
+        });
         if self.state().customer(party).is_some() {
             self.receipts.has_heard(party, &provider_id, kind);
         }

@@ -34,6 +34,8 @@ pub(super) fn received(n: u8) -> What {
         authenticated: true,
         marks: None,
         people_only: false,
+        reply_to: None,
+        referral: None,
     }
 }
 

@@ -186,6 +186,7 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             tags: domain::Tags::default(),
             suppressed: Vec::new(),
             automatic: None,
+            thread: None,
             others: Vec::new(),
             addresses: Vec::new(),
             window: None,

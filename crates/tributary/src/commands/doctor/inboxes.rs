@@ -52,8 +52,8 @@ fn needed(inbox: &Inbox) -> &'static [(&'static str, For, bool)] {
 }
 
 /// Secrets that a channel may do without, but that must be there once they are named.
-const OPTIONAL_SECRETS: [&str; 6] =
-    ["relay_password", "send_token", "token", "dkim_key", "dkim_key_2", "template"];
+const OPTIONAL_SECRETS: [&str; 7] =
+    ["app_secret_previous", "relay_password", "send_token", "token", "dkim_key", "dkim_key_2", "template"];
 
 pub(super) async fn examine(installation: &Installation, findings: &mut Findings) {
     if !installation.has_log() {

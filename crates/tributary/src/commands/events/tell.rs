@@ -19,6 +19,12 @@ pub(super) trait Tell: Codec {
     fn tell(event: &Self::Event) -> Told;
 }
 
+fn referred(referral: &conversation::Referral) -> String {
+    let parts = [&referral.source, &referral.reference, &referral.ad];
+    let known: Vec<&str> = parts.into_iter().filter_map(Option::as_deref).collect();
+    known.join(" ")
+}
+
 /// What a step follows from.
 pub(super) fn cause<A: Codec>(cause: &Cause<A>) -> String {
     match cause {
@@ -49,6 +55,8 @@ impl Tell for conversation::Decider {
                 sent_at,
                 authenticated,
                 people_only,
+                reply_to,
+                referral,
                 ..
             } => Told::new("message_received")
                 .with("message", message)
@@ -57,12 +65,33 @@ impl Tell for conversation::Decider {
                 .maybe("thread", thread.as_ref().map(sealed))
                 .with("sent_at", time(*sent_at))
                 .flag("unauthenticated", !authenticated)
-                .flag("people_only", *people_only),
-            What::Noted { party, kind, message, content, at } => Told::new("noted")
+                .flag("people_only", *people_only)
+                .maybe("reply_to", reply_to.as_ref())
+                .maybe("referral", referral.as_deref().map(referred)),
+            What::Noted { party, kind, message, content, at, about, referral, .. } => Told::new("noted")
                 .with("kind", word(kind))
                 .with("party", party)
                 .with("message", message)
                 .maybe("content", content.as_ref().map(sealed))
+                .with("sent_at", time(*at))
+                .maybe("about", about.as_ref())
+                .maybe("referral", referral.as_deref().map(referred)),
+            What::AnsweredElsewhere { party, message, content, at, .. } => Told::new("answered_elsewhere")
+                .with("party", party)
+                .with("message", message)
+                .maybe("content", content.as_ref().map(sealed))
+                .with("sent_at", time(*at)),
+            What::ThreadHeld { party, elsewhere, app, note, at, .. } => Told::new("thread_held")
+                .with("party", party)
+                .flag("elsewhere", *elsewhere)
+                .maybe("app", app.as_ref())
+                .maybe("note", note.as_ref().map(sealed))
+                .with("sent_at", time(*at)),
+            What::KnownAs { party, to, moved, at } => Told::new("known_as")
+                .with("party", party)
+                .with("to", to.party)
+                .with("address", sealed(&to.address))
+                .flag("moved", *moved)
                 .with("sent_at", time(*at)),
             What::ReceiptNoted { kind, message, at, reason, .. } => Told::new("receipt_noted")
                 .with("kind", word(kind))
@@ -433,6 +462,8 @@ mod tests {
                 authenticated: false,
                 marks: None,
                 people_only: false,
+                reply_to: None,
+                referral: None,
             },
         };
         let told = conversation::Decider::tell(&event);

@@ -33,8 +33,13 @@ structs! {
     conversation::Correspondent { tenant, inbox, channel, party, address }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        reply_to, referral,
         window,
     }
+    conversation::Pricing { billable, category, model }
+    conversation::Mention { provider, message }
+    conversation::Referral { reference, source, kind, ad, title, url }
+    conversation::Thread { elsewhere, at }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
     conversation::Mails { received, topic, goes_on_in, taken_into }
@@ -46,7 +51,7 @@ structs! {
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held, others, addresses
+        window, held, others, addresses, thread
     }
     conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
@@ -92,10 +97,13 @@ choices! {
 
     conversation::Command {
         Receive(received),
-        Note { from, kind, message, content, at, suppresses },
+        Note { from, kind, message, content, at, suppresses, about, referral },
+        HoldThread { from, elsewhere, app, note, at },
+        KnowAs { from, to, moved, at },
         Suppress { tenant, party, cause },
         LiftSuppression { tenant, party, by },
-        Receipt { party, kind, provider_id, watermark, at, reason },
+        Receipt { party, kind, provider_id, watermark, at, reason, pricing },
+        Echoed { party, message, provider_id },
         OptOut { from },
         OptIn { from },
         Unreadable { from, message, content, reason, at },
@@ -134,7 +142,8 @@ choices! {
     conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
-        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
+        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown, Overheard, Edit,
+        Unsend, Notice,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
     conversation::TimerId { BotSilent(conversation), Snoozed(conversation), AwayUnsaid(conversation) }
@@ -142,9 +151,14 @@ choices! {
         CustomerSeen { from, at },
         Opened { conversation, policy_version },
         Reopened { conversation },
-        MessageReceived { conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only },
-        Noted { party, kind, message, content, at },
-        ReceiptNoted { conversation, kind, message, at, reason },
+        MessageReceived {
+            conversation, message, kind, content, thread, sent_at, authenticated, marks, people_only, reply_to, referral
+        },
+        Noted { party, kind, message, content, at, conversation, about, referral },
+        AnsweredElsewhere { party, conversation, message, content, at },
+        ThreadHeld { party, conversation, elsewhere, app, note, at },
+        KnownAs { party, to, moved, at },
+        ReceiptNoted { conversation, kind, message, at, reason, pricing },
         ReceiptKept { party, provider_id, kind, at, reason },
         Redirected { to, received },
         UnreadableKept { party, message, content, reason, at },
@@ -305,6 +319,7 @@ choices! {
         Part { tenant, party, of },
         Tag { tenant, contact, tag },
         Untag { tenant, contact, tag },
+        Follow { party, to, moved, at },
     }
     contact::Event {
         Created { contact, from, at },

@@ -1,6 +1,9 @@
 //! The customer writes, taps, goes and comes back.
 
-use super::super::{story::*, *};
+use super::super::{
+    story::{note as story_note, *},
+    *,
+};
 use crate::Code;
 use crate::conversation::{
     BotAction, CloseReason, Closer, Command, HandOffReason, NoteKind, Received, ThreadOf, Transfer, What,
@@ -116,6 +119,8 @@ fn an_answer_stands_in_the_thread_of_the_latest_mail() {
                     authenticated,
                     marks,
                     people_only: false,
+                    reply_to: None,
+                    referral: None,
                 }
             }
             other => other,
@@ -152,22 +157,15 @@ fn a_mail_that_names_the_customers_own_conversation_stays() {
 fn only_what_the_customer_did_makes_the_customer_known() {
     let note = |kind| {
         let (message, content, at) = (message(1), Some(sealed(1, 1)), seconds(3));
-        let command = Command::Note {
-            from: correspondent(1),
-            kind,
-            message,
-            content: content.clone(),
-            at,
-            suppresses: None,
-        };
-        (command, What::Noted { party: party(1), kind, message, content, at })
+        let command = story_note(correspondent(1), kind, message, content.clone(), at, None);
+        (command, noted(None, kind, message, content, at))
     };
     use NoteKind::*;
-    for kind in [Referral, Optin, Reaction, Link] {
+    for kind in [Referral, Optin, Reaction, Link, Overheard, Edit, Unsend] {
         let (command, noted) = note(kind);
         given([]).when(command.clone()).then([seen(0), noted.clone()]).when(command).then([noted]);
     }
-    for kind in [Echo, Handover, Bounce, AutoReply, Complaint, Unknown] {
+    for kind in [Handover, Bounce, AutoReply, Complaint, Unknown, Notice] {
         let (command, noted) = note(kind);
         given([]).when(command).then([noted]);
     }

@@ -81,9 +81,10 @@ fn all_that_is_known_is_kept() {
         held,
         others,
         addresses,
+        thread,
     } = *tombstone;
     assert_eq!((others, addresses), (vec![], vec![]));
-    assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
+    assert_eq!((earlier, suppressed, automatic, thread), (vec![], vec![], None, None));
     assert_eq!((window, held), (None, vec![]));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
@@ -146,6 +147,7 @@ fn a_late_receipt_finds_its_message() {
         message: message(2),
         at: seconds(50),
         reason: None,
+        pricing: None,
     }]);
 }
 

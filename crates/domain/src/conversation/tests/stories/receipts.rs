@@ -10,7 +10,14 @@ fn noted(kind: ReceiptKind, n: u128) -> What {
 }
 
 fn noted_in(number: u32, kind: ReceiptKind, n: u128) -> What {
-    What::ReceiptNoted { conversation: id(number), kind, message: message(n), at: seconds(50), reason: None }
+    What::ReceiptNoted {
+        conversation: id(number),
+        kind,
+        message: message(n),
+        at: seconds(50),
+        reason: None,
+        pricing: None,
+    }
 }
 
 fn kept(kind: ReceiptKind, provider_id: &str) -> What {
@@ -30,7 +37,15 @@ fn left(n: u128, provider_id: &str) -> Command {
 /// Everything until a second has this receipt.
 fn until(kind: ReceiptKind, second: i64) -> Command {
     let watermark = Some(seconds(second));
-    Command::Receipt { party: party(1), kind, provider_id: None, watermark, at: seconds(50), reason: None }
+    Command::Receipt {
+        party: party(1),
+        kind,
+        provider_id: None,
+        watermark,
+        at: seconds(50),
+        reason: None,
+        pricing: None,
+    }
 }
 
 #[test]
@@ -172,6 +187,7 @@ fn a_failure_carries_its_reason() {
         watermark: None,
         at: seconds(50),
         reason: Some("unreachable".into()),
+        pricing: None,
     };
     let noted = || What::ReceiptNoted {
         conversation: id(1),
@@ -179,6 +195,7 @@ fn a_failure_carries_its_reason() {
         message: message(2),
         at: seconds(50),
         reason: Some("unreachable".into()),
+        pricing: None,
     };
     let kept = What::ReceiptKept {
         party: party(1),
@@ -217,6 +234,7 @@ fn a_watermark_covers_everything_before_it() {
         watermark: None,
         at: seconds(50),
         reason: None,
+        pricing: None,
     };
     with_ann().and([sent(2, "a")]).when(neither).then([]);
 }

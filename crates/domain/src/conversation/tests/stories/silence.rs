@@ -1,6 +1,9 @@
 //! Addresses that nothing is sent to, and machines at the other end.
 
-use super::super::{story::*, *};
+use super::super::{
+    story::{noted as story_noted, *},
+    *,
+};
 use crate::conversation::{
     BotAction, Command, Correspondent, HandOffReason, MessageKind, NoteKind, Progress, Received, Suppression,
     What,
@@ -58,6 +61,8 @@ fn whoever_only_claims_to_be_the_customer_lifts_nothing() {
             authenticated: false,
             people_only: false,
             marks: None,
+            reply_to: None,
+            referral: None,
         }])
         .when(reply(1, "ann", 1, 5))
         .then_rejected(Code::Suppressed);
@@ -66,10 +71,10 @@ fn whoever_only_claims_to_be_the_customer_lifts_nothing() {
 #[test]
 fn a_report_that_is_ours_beyond_doubt_suppresses_whom_we_know() {
     let (kind, message, at) = (NoteKind::Complaint, message(9), seconds(3));
-    let report =
-        |suppresses| Command::Note { from: correspondent(1), kind, message, content: None, at, suppresses };
-    let noted = What::Noted { party: party(1), kind, message, content: None, at };
-    given([]).when(report(Some(Complaint))).then([noted.clone()]);
+    let report = |suppresses| note(correspondent(1), kind, message, None, at, suppresses);
+    let noted = |conversation| story_noted(conversation, kind, message, None, at);
+    given([]).when(report(Some(Complaint))).then([noted(None)]);
+    let noted = noted(Some(id(1)));
     with_ann().when(report(None)).then([noted.clone()]);
     with_ann()
         .when(report(Some(Complaint)))

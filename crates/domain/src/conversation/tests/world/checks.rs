@@ -122,7 +122,17 @@ impl World {
             (entry.owner, entry.owner_epoch, entry.turn) = (Some(owner), owner_epoch, None);
             entry.away = false;
         };
+        // Whoever has the thread answers, and nobody else: but another address is another thread.
+        if let What::BotReplied { outgoing, .. }
+        | What::AwaySaid { outgoing, .. }
+        | What::Replied { outgoing, .. } = &event.what
+        {
+            let customer = self.partition.state().customer(id.party).expect("who is answered is known");
+            let elsewhere = customer.thread().is_some_and(|thread| thread.elsewhere);
+            assert!(!elsewhere || outgoing.inbox != customer.endpoint.inbox, "{event:?}");
+        }
         match &event.what {
+            What::AnsweredElsewhere { .. } => entry.away = false,
             What::Reopened { .. } => {
                 assert!(!entry.is_open, "{event:?}");
                 entry.is_open = true;

@@ -409,6 +409,8 @@ fn received(customer: u32) -> Received {
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        reply_to: None,
+        referral: None,
         window: None,
     }
 }
