@@ -161,8 +161,8 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 #[cfg(test)]
 mod tests {
     use domain::policy::{
-        Ageing, Agent, Callback, Capacity, Day, Holiday, Hours, Link, Needs, OpenSpan, Overflow, Queue, Relaxation,
-        Selection, Sticky, Vip, WhenClosed,
+        Ageing, Agent, Callback, Capacity, Day, Holiday, Hours, Link, Needs, OpenSpan, Overflow, Queue,
+        Relaxation, Selection, Sticky, Vip, WhenClosed,
     };
 
     use super::*;

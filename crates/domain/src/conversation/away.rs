@@ -26,7 +26,7 @@ pub(super) fn tell(
     let Some(found) = waiting(state, id).filter(|found| found.conversation.owner_epoch == owner_epoch) else {
         return NOTHING;
     };
-    if !automatic::may_be_sent(&found, context.now) {
+    if !automatic::may_be_sent(&found, context) {
         return NOTHING;
     }
     let Some(asked) = asked(&found, context, queue, until, context.now + PATIENCE) else { return NOTHING };
@@ -45,7 +45,7 @@ pub(super) fn said(
     let Some(found) = waiting(state, id).filter(|found| found.conversation.owner_epoch == owner_epoch) else {
         return NOTHING;
     };
-    if found.away().is_none() || !automatic::may_be_sent(&found, context.now) {
+    if found.away().is_none() || !automatic::may_be_sent(&found, context) {
         return NOTHING;
     }
     let outgoing = found.outgoing(body.clone(), false);

@@ -3,6 +3,7 @@
 //! At every moment an open conversation has exactly one owner: a bot, a queue, or an agent. The owner epoch grows
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
+mod across;
 mod agents;
 mod automatic;
 mod away;
@@ -31,6 +32,7 @@ mod tests;
 mod threads;
 mod window;
 
+pub use across::Taken;
 pub use command::{
     Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
     Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,

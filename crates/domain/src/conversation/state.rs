@@ -10,8 +10,8 @@ use crate::{
 
 use super::{
     Away, Consult, Conversation, Customer, Early, Endpoint, Entered, Event, KnownBy, Marks, Next, NoteKind,
-    Outgoing, Owner, Progress, Promised, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
-    mails::KnownMail,
+    Outgoing, Owner, Progress, Promised, Sent, Stage, TimerId, Turn, What, customer::KeptThread,
+    customers::Customers, mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -350,9 +350,28 @@ impl Conversations {
                     }
                 }
             }
+            What::TakenIn { conversation, into, by, .. } => {
+                // Who has the one knows the other: what comes next comes to that agent.
+                let agent = self.customers.names.agent(by);
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, Some(*into));
+                    customer.known_by = Some(Box::new(KnownBy { agent, at, queue: None }));
+                }
+            }
+            What::TakenOut { conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, None);
+                }
+            }
             What::TokenShown { .. }
             | What::Tied { .. }
             | What::NotTied { .. }
+            | What::JoinAsked { .. }
+            | What::PartAsked { .. }
+            | What::NotTaken { .. }
+            | What::AddressJoined { .. }
+            | What::AddressParted { .. }
+            | What::JoinRefused { .. }
             | What::Reopened { .. }
             | What::AddressTold { .. }
             | What::Noted { .. }

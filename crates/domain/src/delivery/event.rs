@@ -14,6 +14,7 @@ use super::MailboxMark;
     reason = "what is delivered is the large one, and every message is that once"
 )]
 #[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Event {
     /// The message is to leave; it waits behind earlier ones to the same party.
     Queued {
@@ -38,6 +39,8 @@ pub enum Event {
         due: Timestamp,
         code: Arc<str>,
         reason: Arc<str>,
+        /// It was announced, and not made: it counts as none.
+        not_made: bool,
     },
     Failed {
         conversation: ConversationId,

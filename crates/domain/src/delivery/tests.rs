@@ -215,6 +215,7 @@ fn a_retry_holds_its_party_up_and_no_other() {
         due,
         code: "busy".into(),
         reason: "try later".into(),
+        not_made: false,
     };
     assert_eq!(story.report(1, 1, retry(None)), [scheduled]);
     assert_eq!(story.stage(1), Some(Stage::Waiting { due }));
@@ -289,6 +290,7 @@ fn an_unknown_outcome_is_tried_again_where_that_is_harmless() {
         due: story.now + Millis::seconds(1),
         code: "unknown".into(),
         reason: "connection lost".into(),
+        not_made: false,
     };
     assert_eq!(story.report(1, 1, unknown(true)), [scheduled]);
     for attempt in 2..10 {
@@ -329,6 +331,7 @@ fn a_new_leader_asks_what_became_of_each_attempt_and_so_does_the_next() {
         due: story.now,
         code: "not_sent".into(),
         reason: "never made".into(),
+        not_made: false,
     };
     assert_eq!(story.report(3, 1, not_sent), [scheduled, started(3, 2)]);
     assert_eq!(story.pass(Millis(999)), nothing(), "the retry's timer went with the attempt");

@@ -2543,7 +2543,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 247, 248, 249, 287, 288, 289, 267, 268, 269"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 287, 288, 289, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2606,7 +2606,7 @@ pub mod event {
         #[prost(string, tag = "3")]
         pub by: ::prost::alloc::string::String,
     }
-    /// An agent took another conversation of the same address into this one.
+    /// An agent took another conversation into this one.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Joined {
         #[prost(string, tag = "1")]
@@ -3333,6 +3333,24 @@ pub mod event {
         Suppressed(Suppressed),
         #[prost(message, tag = "186")]
         SuppressionLifted(Suppressed),
+        /// Conversations of several addresses.
+        /// In the one that goes on: the other was taken into it, and the two addresses are one contact's.
+        #[prost(message, tag = "207")]
+        AddressJoined(Joined),
+        /// That was wrong.
+        #[prost(message, tag = "208")]
+        AddressParted(Joined),
+        /// In the other: `other` is the one that goes on.
+        #[prost(message, tag = "209")]
+        TakenIn(Joined),
+        #[prost(message, tag = "210")]
+        TakenOut(Joined),
+        /// The address belongs to this contact, since an agent made sure of it.
+        #[prost(message, tag = "211")]
+        ContactJoined(ContactLinked),
+        /// That was wrong: it belongs to this one again.
+        #[prost(message, tag = "212")]
+        ContactParted(ContactLinked),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "247")]
         AnsweredElsewhere(AnsweredElsewhere),
@@ -4055,10 +4073,17 @@ pub mod agent_message {
         /// One of the customer's last mails in the conversation, and not the first that is known.
         #[prost(string, tag = "3")]
         pub message: ::prost::alloc::string::String,
+        /// In its place: a conversation of another address that was joined with this one, and should not have been. It stands by
+        /// itself again, with a contact of its own, and is this agent's as above.
+        #[prost(string, tag = "24")]
+        pub other: ::prost::alloc::string::String,
     }
     /// E-mail: takes another conversation of the same address into this one: everything in it stands here from then on, and
-    /// what comes for it comes here. Refused as `not_owner` if another agent has it. What is of another address is not
-    /// joined: link the two addresses to one contact.
+    /// what comes for it comes here. Refused as `not_owner` if another agent has it.
+    ///
+    /// One of another address is joined only with `same_person`: it is closed, the two addresses are one contact's, whose
+    /// timeline shows both, and what comes from the other address later opens it again, with this agent first. Answered once
+    /// all of it is done.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Join {
         #[prost(string, tag = "1")]
@@ -4067,6 +4092,9 @@ pub mod agent_message {
         pub assignment: ::prost::alloc::string::String,
         #[prost(string, tag = "3")]
         pub other: ::prost::alloc::string::String,
+        /// This agent has made sure that both are the same person, who writes from two addresses.
+        #[prost(bool, tag = "24")]
+        pub same_person: bool,
     }
     /// Asks another agent in, or someone who serves a queue: to see what is said from then on (what was said before is in
     /// `Timelines.Get`), and to exchange remarks with this agent. Takes no room; an agent looks on in three conversations at
