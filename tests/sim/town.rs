@@ -141,6 +141,8 @@ pub(crate) fn from(customer: u8) -> Correspondent {
         channel: channel(customer),
         party,
         address: sealed(party),
+        country: None,
+        unanswerable: false,
     }
 }
 

@@ -95,6 +95,9 @@ pub struct Fact {
     /// Of an `unknown` item that came in a batch: its own bytes, to be kept instead of the whole body.
     #[serde(skip)]
     pub raw: Option<Bytes>,
+    /// What the business itself answers, where the customer asks who writes. `{business}` stands for its name.
+    #[serde(skip)]
+    pub answer: Option<String>,
     #[serde(flatten)]
     pub mail: Option<Mail>,
 }
@@ -124,6 +127,7 @@ impl Fact {
             echo_of: None,
             standby: false,
             raw: None,
+            answer: None,
             mail: None,
         }
     }

@@ -14,6 +14,7 @@ use domain::{
         Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
         Suppression,
     },
+    policy::Country,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use log::clock;
@@ -24,6 +25,7 @@ use vault::{Subject, Vault};
 use crate::{
     Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    profile::BUSINESS,
     withhold::withhold,
 };
 
@@ -86,6 +88,7 @@ impl Intake for LogIntake {
                 tenant: policy.tenant.clone(),
                 version: policy.version,
                 channel: inbox.channel,
+                is_quiet: inbox.settings.contains_key("quiet_hours"),
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
                 authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
                 id,
@@ -119,6 +122,8 @@ struct Place {
     version: u64,
     id: InboxId,
     channel: Channel,
+    /// It has quiet hours: where its customers are matters.
+    is_quiet: bool,
     /// E-mail: whose word counts of who wrote.
     authentication: Authentication,
 }
@@ -160,6 +165,7 @@ impl LogIntake {
         let message = MessageId(id.0);
         let command = match fact.kind {
             FactKind::Message | FactKind::Postback if !fact.standby => {
+                let answer = fact.answer.take();
                 let kind = match fact.kind {
                     FactKind::Postback => MessageKind::Postback,
                     _ => MessageKind::Message,
@@ -181,7 +187,7 @@ impl LogIntake {
                 let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
-                Command::Receive(Box::new(Received {
+                let received = Box::new(Received {
                     from,
                     kind,
                     message,
@@ -194,7 +200,11 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
-                }))
+                });
+                match answer {
+                    Some(text) => self.help(place, id, received, &text).await?,
+                    None => Command::Receive(received),
+                }
             }
             FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
                 party: author.party,
@@ -243,6 +253,21 @@ impl LogIntake {
             command,
         };
         Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
+    }
+
+    /// The customer asks who writes: the answer goes with the question.
+    async fn help(
+        &self,
+        place: &Place,
+        asked: FactId,
+        received: Box<Received>,
+        text: &str,
+    ) -> Result<Command, Refused> {
+        let answer = MessageId(self.vault.fact(place.id.as_str(), "help_answer", &asked.0));
+        let text = text.replace(BUSINESS, place.tenant.as_str());
+        let content = wire::encode_content(&Content { text, ..Content::default() });
+        let body = self.seal(place, received.from.party, answer, &content).await?;
+        Ok(Command::Help { received, answer, body })
     }
 
     async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {
@@ -335,12 +360,16 @@ impl LogIntake {
         address: &str,
     ) -> Result<Correspondent, Refused> {
         let party = author.party;
+        let number = address.rsplit_once(':').map_or(address, |(_, number)| number);
+        let written = (place.channel == Channel::Sms).then(|| sms::Address::read(number, None));
         Ok(Correspondent {
             tenant: place.tenant.clone(),
             inbox: place.id.clone(),
             channel: place.channel,
             party,
             address: self.seal(place, party, MessageId(party.0), address.as_bytes()).await?,
+            country: written.as_ref().filter(|_| place.is_quiet).and_then(country),
+            unanswerable: written.is_some_and(|address| !address.can_be_answered()),
         })
     }
 
@@ -395,6 +424,10 @@ fn unavailable(error: impl std::error::Error) -> Refused {
         next = source.source();
     }
     Refused::Unavailable(cause)
+}
+
+fn country(address: &sms::Address) -> Option<Country> {
+    address.region()?.code().parse().ok()
 }
 
 /// Whether a report shows beyond doubt that no more should be sent: it brings back what only the mail it speaks of could

@@ -45,10 +45,12 @@ pub enum Code {
     Internal,
     /// Nothing is sent to this address for now: see [`crate::conversation::Suppression`].
     Suppressed,
+    /// The customer's address is only a name, which nothing can be sent to.
+    Unanswerable,
 }
 
 impl Code {
-    pub const ALL: [Code; 12] = [
+    pub const ALL: [Code; 13] = [
         Code::NotFound,
         Code::NotOwner,
         Code::Stale,
@@ -61,6 +63,7 @@ impl Code {
         Code::Forbidden,
         Code::Internal,
         Code::Suppressed,
+        Code::Unanswerable,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -77,6 +80,7 @@ impl Code {
             Code::Forbidden => "forbidden",
             Code::Internal => "internal",
             Code::Suppressed => "suppressed",
+            Code::Unanswerable => "unanswerable",
         }
     }
 }

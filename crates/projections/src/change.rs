@@ -79,6 +79,7 @@ impl Source for conversation::Decider {
             | Retired { .. }
             | Returned { .. }
             | TagsNoted { .. }
+            | WithholdAsked { .. }
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
@@ -102,6 +103,7 @@ impl Source for conversation::Decider {
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }
+            | HelpAnswered { .. }
             | AgentWanted { .. }
             | Assigned { .. }
             | Transferred { .. }

@@ -56,6 +56,10 @@ pub struct Delivery {
 /// In the order in which they can come true: a later one replaces an earlier one, never the other way round.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum DeliveryStatus {
+    /// It waits for the end of quiet hours. Reason: until when, in milliseconds since the Unix epoch.
+    Held = -1,
+    /// It had not left when it was to be sent no more.
+    Withheld = 0,
     /// Perhaps taken by the provider, perhaps not; it is not sent again.
     Unknown = 1,
     /// The provider took it.
@@ -68,7 +72,9 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    const ALL: [DeliveryStatus; 5] = [
+    const ALL: [DeliveryStatus; 7] = [
+        DeliveryStatus::Held,
+        DeliveryStatus::Withheld,
         DeliveryStatus::Unknown,
         DeliveryStatus::Sent,
         DeliveryStatus::Failed,
@@ -166,8 +172,8 @@ kinds! {
     /// Detail: `unauthenticated` where it is not certain that the sender is who it says, else `postback` where it
     /// is one.
     MessageReceived = "message_received",
-    /// Detail: `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint` or
-    /// `unknown`. An echo is the business's own message, written elsewhere; its author is the system.
+    /// Detail: `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `help`
+    /// or `unknown`. An echo is the business's own message, written elsewhere; its author is the system.
     Noted = "noted",
     /// Detail: why it could not be understood.
     UnreadableKept = "unreadable_kept",
@@ -203,6 +209,8 @@ kinds! {
     Replied = "replied",
     /// The business itself: the queue is closed.
     AwaySaid = "away_said",
+    /// The business itself, to who asked who writes.
+    HelpAnswered = "help_answered",
     /// Detail: `done`, `opted_out` or `joined`.
     Closed = "closed",
 }

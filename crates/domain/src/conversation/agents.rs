@@ -53,12 +53,16 @@ pub(super) fn reply(
     if found.customer.opted_out {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
+    if found.customer.unanswerable {
+        let what = "the customer wrote under a name instead of a number, and a name cannot be sent anything";
+        return Err(Rejection::new(Code::Unanswerable, what));
+    }
     if let Some(rejection) = suppression::refusal(&found) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);
     let signed = policy.and_then(|policy| policy.agents.get(agent)?.name.clone());
-    let outgoing = Outgoing { signed, ..found.outgoing(body, true) };
+    let outgoing = Outgoing { signed, ..found.outgoing(context, body, true) };
     let replied = What::Replied { conversation: id, agent: agent.clone(), message, outgoing };
     Ok(found.draft().and(replied).finish())
 }

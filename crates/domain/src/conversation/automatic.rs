@@ -17,7 +17,7 @@ pub(super) fn may_be_sent(found: &Found, now: Timestamp) -> bool {
 
 /// Whether the customer may be sent a message at all.
 pub(super) fn is_wanted(found: &Found) -> bool {
-    !found.customer.opted_out && suppression::refusal(found).is_none()
+    !found.customer.opted_out && !found.customer.unanswerable && suppression::refusal(found).is_none()
 }
 
 fn is_guarded(found: &Found, now: Timestamp) -> bool {

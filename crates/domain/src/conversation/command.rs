@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
-    Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
+    Sealed, Tags, TenantId, Timestamp, TurnId,
+    policy::{Country, Special},
 };
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -39,6 +40,13 @@ pub enum Command {
         watermark: Option<Timestamp>,
         at: Timestamp,
         reason: Option<Arc<str>>,
+    },
+    /// The customer asks who writes, and how to make it end. `body` is the answer, a sealed [`crate::Content`] under item
+    /// `answer`.
+    Help {
+        received: Box<Received>,
+        answer: MessageId,
+        body: Sealed,
     },
     /// The customer wants no more messages on this inbox: what no person has in hand is closed.
     OptOut {
@@ -232,7 +240,7 @@ impl Command {
         match self {
             // It goes on to its own sender's partition.
             Command::Receive(received) if received.is_astray() => None,
-            Command::Receive(received) => Some(received.from.party),
+            Command::Receive(received) | Command::Help { received, .. } => Some(received.from.party),
             Command::Note { from, .. }
             | Command::OptOut { from }
             | Command::OptIn { from }
@@ -289,6 +297,10 @@ pub struct Correspondent {
     pub party: Party,
     /// The address on the channel, sealed under `party` as the item `MessageId(party.0)`.
     pub address: Sealed,
+    /// Of a number that says so.
+    pub country: Option<Country>,
+    /// It is only a name, which nothing can be sent to.
+    pub unanswerable: bool,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -352,6 +364,8 @@ pub enum NoteKind {
     Link,
     Bounce,
     AutoReply,
+    /// The customer asks who writes, and how to make it end.
+    Help,
     Complaint,
     Unknown,
 }
@@ -373,6 +387,48 @@ impl Suppression {
             Suppression::DeadAddress => "dead_address",
             Suppression::Complaint => "complaint",
             Suppression::Unsubscribed => "unsubscribed",
+        }
+    }
+}
+
+/// Why a message that waited to leave is not sent any more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Withheld {
+    /// The customer said stop. Starting again releases nothing.
+    OptedOut,
+    DeadAddress,
+    Complaint,
+    /// The customer wants answers only, and this was none.
+    Unsubscribed,
+}
+
+impl Withheld {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Withheld::OptedOut => "opted_out",
+            Withheld::DeadAddress => Suppression::DeadAddress.as_str(),
+            Withheld::Complaint => Suppression::Complaint.as_str(),
+            Withheld::Unsubscribed => Suppression::Unsubscribed.as_str(),
+        }
+    }
+
+    /// For the agent who wrote it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Withheld::OptedOut => "the customer asked for no more messages before it left",
+            Withheld::DeadAddress => "mail to this address came back before it left",
+            Withheld::Complaint => "the customer called our mail spam before it left",
+            Withheld::Unsubscribed => "the customer asked for answers only before it left",
+        }
+    }
+}
+
+impl From<Suppression> for Withheld {
+    fn from(cause: Suppression) -> Self {
+        match cause {
+            Suppression::DeadAddress => Withheld::DeadAddress,
+            Suppression::Complaint => Withheld::Complaint,
+            Suppression::Unsubscribed => Withheld::Unsubscribed,
         }
     }
 }
@@ -429,6 +485,14 @@ pub enum Progress {
     },
     /// It may or may not have reached the provider.
     Unknown,
+    /// It waits for the end of quiet hours.
+    Held {
+        until: Timestamp,
+    },
+    /// It had not left when it was to be sent no more.
+    Withheld {
+        because: Withheld,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

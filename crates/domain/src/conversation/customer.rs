@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
-    TenantId, Timestamp, policy::Special, relay::fnv1a,
+    TenantId, Timestamp,
+    policy::{Country, Special},
+    relay::fnv1a,
 };
 
 use super::{
@@ -27,6 +29,9 @@ pub struct Customer {
     pub endpoint: Arc<Endpoint>,
     pub address: Kept,
     pub opted_out: bool,
+    /// See [`Correspondent`](super::Correspondent).
+    pub country: Option<Country>,
+    pub unanswerable: bool,
     /// The latest conversation. Where there is no thread to tell them apart, every earlier one is closed for good.
     pub latest: Option<Conversation>,
     /// E-mail: earlier conversations, which may go on or be open beside the latest.
@@ -70,6 +75,8 @@ pub(super) struct Letters {
     /// Why nothing is sent there, in the order it came.
     suppressed: Vec<Suppression>,
     automatic: Option<Automatic>,
+    /// When help was last asked for and given.
+    helped_at: Option<Timestamp>,
 }
 
 /// What was sent by mail without a person, since a person last wrote.
@@ -117,6 +124,9 @@ pub struct Tombstone {
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
+    pub country: Option<Country>,
+    pub unanswerable: bool,
+    pub helped_at: Option<Timestamp>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -143,6 +153,8 @@ pub struct Conversation {
     pub(super) mails: Option<Box<Mails>>,
     /// What a bot said is special about it, as long as it is open.
     pub(super) special: Option<Box<Special>>,
+    /// When the customer last wrote.
+    pub(super) heard_at: Timestamp,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
 }
@@ -267,6 +279,8 @@ impl Customer {
             endpoint,
             address: Kept::new(address),
             opted_out: false,
+            country: None,
+            unanswerable: false,
             latest: None,
             earlier: None,
             quiet_since: None,
@@ -337,6 +351,14 @@ impl Customer {
         self.letters.as_ref()?.automatic
     }
 
+    pub(super) fn helped_at(&self) -> Option<Timestamp> {
+        self.letters.as_ref()?.helped_at
+    }
+
+    pub(super) fn was_helped(&mut self, at: Timestamp) {
+        self.letters.get_or_insert_default().helped_at = Some(at);
+    }
+
     pub(super) fn has_answered_by_itself(&mut self, at: Timestamp) {
         let automatic = &mut self.letters.get_or_insert_default().automatic;
         let before = automatic.filter(|automatic| automatic.at != at);
@@ -389,6 +411,9 @@ impl Customer {
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
+            country: self.country,
+            unanswerable: self.unanswerable,
+            helped_at: self.helped_at(),
         })
     }
 
@@ -405,6 +430,9 @@ impl Customer {
             tags,
             suppressed,
             automatic,
+            country,
+            unanswerable,
+            helped_at,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -412,9 +440,12 @@ impl Customer {
             early: early.clone(),
             suppressed: suppressed.clone(),
             automatic: *automatic,
+            helped_at: *helped_at,
         };
         Customer {
             opted_out: *opted_out,
+            country: *country,
+            unanswerable: *unanswerable,
             latest: latest.as_ref().map(Conversation::returned),
             earlier: (!earlier.0.is_empty()).then(|| Box::new(earlier)),
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
@@ -447,6 +478,7 @@ impl Conversation {
             thread: None,
             mails: None,
             special: None,
+            heard_at: at,
             people_only: false,
         }
     }
@@ -474,6 +506,7 @@ impl Conversation {
             thread: closed.thread.as_ref().map(kept),
             mails: closed.mails.clone().map(Box::new),
             special: None,
+            heard_at: closed.closed_at,
             // The message that brings it back says so.
             people_only: false,
         }

@@ -3,8 +3,8 @@
 use crate::{Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, receipts, snooze, special,
-    supervisors, suppression, threads,
+    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, help, receipts, snooze,
+    special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -25,6 +25,7 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::Unreadable { from, message, content, reason, at } => {
             Ok(facts::keep_unreadable(from, *message, content.clone(), reason.clone(), *at))
         }
+        Command::Help { received, answer, body } => help::asked(state, context, received, *answer, body),
         Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
         Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
         Command::Receipt { party, kind, provider_id, watermark, at, reason } => {

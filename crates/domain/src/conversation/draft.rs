@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What,
-    customer::KeptThread, special,
+    customer::KeptThread, quiet, special,
 };
 
 /// Events under construction, all of one customer's.
@@ -113,7 +113,7 @@ impl<'a> Found<'a> {
         wanted(self.id, self.customer.endpoint.channel, next, queue, reason, wish, since)
     }
 
-    pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {
+    pub(super) fn outgoing(&self, context: &Context, body: Sealed, by_person: bool) -> Outgoing {
         Outgoing {
             tenant: self.customer.endpoint.tenant.clone(),
             inbox: self.customer.endpoint.inbox.clone(),
@@ -121,6 +121,7 @@ impl<'a> Found<'a> {
             to: self.customer.address.sealed(),
             body,
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
+            not_before: if by_person { None } else { quiet::until(context, self) },
             by_person,
             signed: None,
         }

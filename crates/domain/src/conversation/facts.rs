@@ -6,7 +6,7 @@ use crate::{Context, ConversationId, MessageId, Party, Sealed, Timestamp, TurnId
 
 use super::{
     CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, NoteKind, Owner,
-    Received, Stage, What, bots,
+    Received, Stage, What, Withheld, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
     snooze, special, suppression, threads,
@@ -134,8 +134,10 @@ pub(super) fn note(
     at: Timestamp,
 ) -> Vec<Event> {
     // Only what the customer did is a sign of life; a bounce's sender is nobody's contact.
-    let by_customer =
-        matches!(kind, NoteKind::Referral | NoteKind::Optin | NoteKind::Reaction | NoteKind::Link);
+    let by_customer = matches!(
+        kind,
+        NoteKind::Referral | NoteKind::Optin | NoteKind::Reaction | NoteKind::Link | NoteKind::Help
+    );
     let draft = if by_customer { Draft::seen(state, context, from) } else { Draft::at(from) };
     draft.and(What::Noted { party: from.party, kind, message, content, at }).finish()
 }
@@ -168,6 +170,9 @@ pub(super) fn stop(mut draft: Draft, customer: Option<&Customer>, party: Party) 
         return draft.finish();
     }
     draft.push(What::OptedOut { party });
+    if customer.is_some() {
+        draft.push(What::WithholdAsked { party, because: Withheld::OptedOut });
+    }
     // Nobody may answer any more: the customer waits for nobody, and a bot has nothing to say. A person who has a
     // conversation closes it.
     for found in customer.into_iter().flat_map(Customer::conversations) {

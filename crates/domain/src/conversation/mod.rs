@@ -15,8 +15,10 @@ mod decide;
 mod draft;
 mod event;
 mod facts;
+mod help;
 mod mails;
 mod names;
+mod quiet;
 mod receipts;
 mod snooze;
 mod special;
@@ -29,7 +31,7 @@ mod threads;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
-    Received, Suppression, TimerId, Transfer,
+    Received, Suppression, TimerId, Transfer, Withheld,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,

@@ -71,7 +71,9 @@ impl Conversations {
                 if !self.customers.has(from.party) {
                     let (tenant, inbox, channel) = (from.tenant.clone(), from.inbox.clone(), from.channel);
                     let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
-                    self.customers.put(from.party, Customer::new(endpoint, &from.address));
+                    let mut customer = Customer::new(endpoint, &from.address);
+                    (customer.country, customer.unanswerable) = (from.country, from.unanswerable);
+                    self.customers.put(from.party, customer);
                     self.settle(from.party, at);
                 }
             }
@@ -100,6 +102,9 @@ impl Conversations {
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
             }
+            What::HelpAnswered { party, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.was_helped(at))
+            }
             What::TagsNoted { party, tags } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
             }
@@ -122,6 +127,7 @@ impl Conversations {
             What::MessageReceived { conversation, message, content, thread, marks, people_only, .. } => {
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
+                found.heard_at = at;
                 if let Some(Marks { id, topic }) = *marks {
                     found.has_mail(KnownMail { message: *message, id, at }, topic);
                 }
@@ -268,6 +274,7 @@ impl Conversations {
                 customer.joins(other.number, conversation.number);
             }
             What::Reopened { .. }
+            | What::WithholdAsked { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }

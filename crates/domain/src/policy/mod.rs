@@ -6,8 +6,10 @@
 mod agent;
 mod bot;
 mod calendar;
+mod countries;
 mod hours;
 mod queue;
+mod quiet;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,8 +24,10 @@ pub use self::{
     agent::{Agent, Capacity},
     bot::{Bot, BotKind, Flow, KeywordAnswer},
     calendar::{Calendar, Period, UnknownZone},
+    countries::Country,
     hours::{Day, Holiday, Hours, OpenSpan},
     queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed},
+    quiet::{QUIET_SETTINGS, Quiet},
 };
 
 /// One version of one tenant's workspace.

@@ -91,6 +91,9 @@ impl Conversations {
 
     fn event(&mut self, event: &Event, found: &mut Found) {
         self.memory(event, found);
+        if let What::HelpAnswered { message, .. } = &event.what {
+            *self.decided.entry(*message).or_default() += 1;
+        }
         let Some(id) = event.conversation() else { return };
         self.touched.insert(id);
         let begins = matches!(event.what, What::Opened { .. });
@@ -281,6 +284,8 @@ impl Conversations {
             | What::TagsNoted { .. }
             | What::MarkedSpecial { .. }
             | What::Suppressed { .. }
+            | What::WithholdAsked { .. }
+            | What::HelpAnswered { .. }
             | What::SuppressionLifted { .. }
             | What::Retired { .. }
             | What::Returned { .. }

@@ -13,6 +13,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Suppress { tenant, party, cause },
     LiftSuppression { tenant, party, by },
     Receipt { party, kind, provider_id, watermark, at, reason },
+    Help { received, answer, body },
     OptOut { from },
     OptIn { from },
     Unreadable { from, message, content, reason, at },
@@ -77,7 +78,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedIn { party },
     TagsNoted { party, tags },
     Suppressed { party, cause },
+    WithholdAsked { party, because },
     SuppressionLifted { party, cause, by },
+    HelpAnswered { party, message, outgoing },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -112,7 +115,8 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 
 message! {
     Tombstone => Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        country, unanswerable, helped_at,
     }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }

@@ -13,8 +13,8 @@ message! {
     TurnId => TurnId { conversation, owner_epoch, number }
     OfferId => OfferId { desk, number }
     Sealed => Sealed { subject, bytes }
-    Correspondent => Correspondent { tenant, inbox, channel, party, address }
-    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
+    Correspondent => Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
+    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before }
     ThreadOf => ThreadOf { message, thread }
     Rejection => Rejection { code, detail }
 }
@@ -23,6 +23,8 @@ choice! { domain::conversation::Progress => Progress, progress {
     Sent { provider_id },
     Failed { code, reason, dead },
     Unknown {},
+    Held { until },
+    Withheld { because },
 }}
 
 enumeration! {
@@ -31,11 +33,13 @@ enumeration! {
     domain::conversation::MessageKind => MessageKind { Message, Postback }
     domain::conversation::NoteKind => NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
+        Help,
     }
     domain::conversation::ReceiptKind => ReceiptKind { Delivered, Read, Failed }
     domain::desk::Presence => Presence { Available, Away, Offline }
     domain::Code => Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed,
+        Suppressed, Unanswerable,
     }
+    domain::conversation::Withheld => Withheld { OptedOut, DeadAddress, Complaint, Unsubscribed }
 }

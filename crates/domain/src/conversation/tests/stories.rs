@@ -7,6 +7,7 @@ mod consult;
 mod customers;
 mod mail;
 mod memory;
+mod quiet;
 mod receipts;
 mod silence;
 mod snooze;

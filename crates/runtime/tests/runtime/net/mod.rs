@@ -186,6 +186,9 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             tags: domain::Tags::default(),
             suppressed: Vec::new(),
             automatic: None,
+            country: None,
+            unanswerable: false,
+            helped_at: None,
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };

@@ -24,7 +24,7 @@ structs! {
     MailThread { subject, message_id, references, quote, written_at }
     Announce { epoch, follows, leader, version, at }
     Point { position, epoch, seq }
-    conversation::Correspondent { tenant, inbox, channel, party, address }
+    conversation::Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
     }
@@ -33,10 +33,11 @@ structs! {
     conversation::Mails { received, topic, goes_on_in }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
-        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic
+        channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        country, unanswerable, helped_at
     }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
@@ -75,7 +76,7 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed,
+        Suppressed, Unanswerable,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
@@ -85,6 +86,7 @@ choices! {
         Suppress { tenant, party, cause },
         LiftSuppression { tenant, party, by },
         Receipt { party, kind, provider_id, watermark, at, reason },
+        Help { received, answer, body },
         OptOut { from },
         OptIn { from },
         Unreadable { from, message, content, reason, at },
@@ -114,10 +116,11 @@ choices! {
     }
     conversation::BotAction { Say { message, body }, HandOff { queue, special }, Close }
     conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
-    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
+    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown, Held { until }, Withheld { because } }
+    conversation::Withheld { OptedOut, DeadAddress, Complaint, Unsubscribed }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
-        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown,
+        Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown, Help,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
     conversation::TimerId { BotSilent(conversation), Snoozed(conversation), AwayUnsaid(conversation) }
@@ -136,7 +139,9 @@ choices! {
         TagsNoted { party, tags },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
+        WithholdAsked { party, because },
         SuppressionLifted { party, cause, by },
+        HelpAnswered { party, message, outgoing },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
@@ -242,6 +247,7 @@ choices! {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
         MarkMailbox { inbox, mark },
+        Withhold { party, because },
         Recover,
         TimerFired(timer),
     }
@@ -251,7 +257,7 @@ choices! {
         Refused { code, reason, dead },
         Unknown { reason, resend },
     }
-    delivery::TimerId { Retry(message) }
+    delivery::TimerId { Retry(message), Held(party) }
     delivery::Event {
         Queued { conversation, message, outgoing },
         SendStarted { message, attempt },
@@ -261,6 +267,10 @@ choices! {
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
         MailboxMarked { inbox, mark },
+        Held { conversation, message, until },
+        Released { message },
+        Withheld { conversation, message, because },
+        LastAttempt { message, because },
     }
 
     contact::Command {

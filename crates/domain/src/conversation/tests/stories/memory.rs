@@ -77,8 +77,12 @@ fn all_that_is_known_is_kept() {
         tags,
         suppressed,
         automatic,
+        country,
+        unanswerable,
+        helped_at,
     } = *tombstone;
     assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
+    assert_eq!((country, unanswerable, helped_at), (None, false, None));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
         number: 1,
