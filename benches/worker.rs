@@ -385,6 +385,7 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             thread: None,
             placed: None,
             people_only: false,
+            window: None,
             home: None,
             marks: None,
             answers: conversation::Answers::default(),

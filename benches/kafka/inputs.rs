@@ -118,6 +118,7 @@ impl Series {
                 thread: None,
                 placed: None,
                 people_only: false,
+                window: None,
                 home: None,
                 marks: None,
                 answers: Answers::default(),

@@ -186,6 +186,7 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        window: None,
     }))
 }
 

@@ -157,7 +157,7 @@ impl Session {
                 BotAction::HandOff { queue, special }
             }
             Some(Action::Say(say)) => {
-                let content = convert::written(say.text, say.attachments, say.quick_replies)?;
+                let content = convert::written(say.text, say.attachments, say.quick_replies, say.rich)?;
                 let party = turn.conversation.party;
                 let body = content::seal(&self.shared.vault, tenant, party, message, &content).await?;
                 BotAction::Say { message, body }

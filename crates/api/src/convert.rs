@@ -4,13 +4,14 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use domain::{
-    Attachment, Channel, Check, Code, Content, Millis, Rejection, Timestamp, Verdict,
+    Attachment, Channel, Check, Code, Content, Millis, Rejection, Rich, Timestamp, Verdict,
     conversation::ReceiptKind,
 };
 use wire::api::v1 as pb;
 
 pub(crate) mod policy;
 pub(crate) mod recipient;
+pub(crate) mod rich;
 
 /// Octets of all files that a message brings along: a request has room for as many, and for what else it says.
 const MOST_FILES: usize = 2 << 20;
@@ -66,6 +67,7 @@ pub(crate) fn content(content: Content) -> pb::Content {
         subject: content.subject,
         body: content.body,
         verdict: content.verdict.map(verdict),
+        rich: content.rich.map(|shown| rich::show(*shown)),
     }
 }
 
@@ -90,8 +92,11 @@ pub(crate) fn written(
     text: String,
     attachments: Vec<pb::Attachment>,
     quick_replies: Vec<String>,
+    shown: Option<pb::Rich>,
 ) -> Result<Content, Rejection> {
-    if text.trim().is_empty() && attachments.is_empty() {
+    let rich = rich::read(shown)?;
+    let stands_alone = |rich: &Rich| rich.template.is_some() || !rich.cards.is_empty();
+    if text.trim().is_empty() && attachments.is_empty() && !rich.as_deref().is_some_and(stands_alone) {
         return Err(invalid("a message needs a text or an attachment"));
     }
     let files: usize =
@@ -107,7 +112,7 @@ pub(crate) fn written(
         data: attachment.data,
     };
     let attachments = attachments.into_iter().map(attachment).collect();
-    Ok(Content { text, attachments, quick_replies, ..Content::default() })
+    Ok(Content { text, attachments, quick_replies, rich, ..Content::default() })
 }
 
 pub(crate) fn rejected(rejection: Rejection) -> pb::Rejected {
@@ -160,7 +165,7 @@ mod tests {
         let refused = parse::<domain::OfferId>("offer", "nonsense").unwrap_err();
         assert_eq!(refused.code, Code::Invalid);
         assert!(refused.detail.starts_with("`offer`: \"nonsense\" is not an offer"), "{}", refused.detail);
-        assert!(written("  ".into(), vec![], vec![]).is_err());
+        assert!(written("  ".into(), vec![], vec![], None).is_err());
         assert!(client_id("id", "").is_err() && client_id("id", &"x".repeat(129)).is_err());
     }
 }

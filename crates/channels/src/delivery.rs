@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
 use crate::email::imap::Pulls;
-use crate::{Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
+use crate::{Chat, Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
 
 /// Attempts under way at once in this process by one inbox: a slow provider holds up nobody else's.
 const MOST_AT_ONCE: usize = 256;
@@ -143,9 +143,22 @@ impl Deliverer {
         let content: Content =
             wire::decode_content(&body).map_err(|error| refused("content", &error.to_string()))?;
         let brings_files = content.attachments.iter().any(|attachment| attachment.data.is_some());
-        if brings_files && decided.channel != Channel::Email {
+        let takes_files = matches!(
+            decided.channel,
+            Channel::Email | Channel::Messenger | Channel::Instagram | Channel::Whatsapp
+        );
+        if brings_files && !takes_files {
             return Err(refused("attachment", "this channel takes attachments by their address only"));
         }
+        let shows = matches!(decided.channel, Channel::Messenger | Channel::Instagram | Channel::Whatsapp);
+        if content.rich.is_some() && !shows {
+            return Err(refused("unsupported", "this channel shows texts and attachments only"));
+        }
+        let chat = Chat {
+            rich: content.rich,
+            window: decided.window,
+            signed: decided.signed.as_deref().map(str::to_owned),
+        };
         let reference = || log_intake::reference(&self.vault, attempt.conversation);
         let signed = decided.signed.as_deref().map(str::to_owned);
         let thread = match &decided.thread {
@@ -170,7 +183,8 @@ impl Deliverer {
                 unsubscribe: Some(log_intake::unsubscribe_reference(
                     &self.vault,
                     &decided.inbox,
-                    attempt.conversation.party,
+                    // Whose address it is, whatever conversation it was written in.
+                    decided.to.subject,
                 )),
                 ..Thread::default()
             }),
@@ -185,6 +199,7 @@ impl Deliverer {
             at: attempt.at.0,
             by_person: decided.by_person,
             thread,
+            chat,
         })
     }
 
@@ -305,6 +320,7 @@ mod tests {
             at: 0,
             by_person: true,
             thread: None,
+            chat: Chat::default(),
         };
         let broken = reported(Unsure.send(&message).await, Unsure.deduplicates(), &message.to);
         for outcome in [lost, broken] {

@@ -207,6 +207,15 @@ pub struct Referral {
     pub ad_id: Option<String>,
 }
 
+impl Referral {
+    /// An advertisement led the customer here.
+    pub(crate) fn is_ad(&self) -> bool {
+        let says_so =
+            |source: &String| source.eq_ignore_ascii_case("ads") || source.eq_ignore_ascii_case("ad");
+        self.ad_id.is_some() || self.source.as_ref().is_some_and(says_so)
+    }
+}
+
 /// What only e-mail has. Addresses are bare (`local@domain`, lower case); ids stand without angle brackets.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Mail {

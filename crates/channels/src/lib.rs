@@ -40,4 +40,4 @@ pub use metrics::describe as describe_metrics;
 pub use orphans::{Error as OrphansError, Orphans};
 pub use outbound::{Error as OutboundError, Outbound};
 pub use profile::{HELP, Profile, SETTINGS as PROFILE_SETTINGS};
-pub use sender::{Lookup, Outcome, Outgoing, Sender, Thread};
+pub use sender::{Chat, Lookup, Outcome, Outgoing, Sender, Thread};

@@ -8,11 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Origin, Party, Peer, Policies,
-    Route, Sealed, TenantId, Timestamp, Verdict,
+    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
+    Policies, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
         Answers, Command, Correspondent, Decider, Marks, MessageKind, NoteKind, ReceiptKind, Received,
-        Suppression,
+        Suppression, Window,
     },
     policy::Country,
 };
@@ -23,8 +23,9 @@ use tokio::sync::watch;
 use vault::{Subject, Vault};
 
 use crate::{
-    Fact, FactKind, Intake, Mail, Refused, Unsubscribe,
+    Fact, FactKind, Intake, Mail, Referral, Refused, Unsubscribe,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    messenger::{HUMAN_AGENT, Kind},
     profile::BUSINESS,
     withhold::withhold,
 };
@@ -89,6 +90,7 @@ impl Intake for LogIntake {
                 version: policy.version,
                 channel: inbox.channel,
                 is_quiet: inbox.settings.contains_key("quiet_hours"),
+                human_agent: inbox.settings.get(HUMAN_AGENT).is_some_and(|word| word == "true"),
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
                 authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
                 id,
@@ -126,6 +128,23 @@ struct Place {
     is_quiet: bool,
     /// E-mail: whose word counts of who wrote.
     authentication: Authentication,
+    /// Meta's: the app may answer for longer with what a person writes.
+    human_agent: bool,
+}
+
+impl Place {
+    /// Until when the customer may be answered who wrote this then, by the platform's rules.
+    fn window(&self, fact: &Fact, wrote: Timestamp) -> Option<Window> {
+        let windows = Kind::of(self.channel)?.platform().windows;
+        let by_ad = fact.referral.as_ref().is_some_and(Referral::is_ad);
+        let anyone = match windows.from_ad {
+            Some(from_ad) if by_ad => from_ad.is,
+            _ => windows.anyone.is,
+        };
+        let person =
+            windows.person.filter(|_| self.human_agent).map_or(anyone, |person| person.is.max(anyone));
+        Some(Window { until: wrote + Millis(anyone), person_until: wrote + Millis(person) })
+    }
 }
 
 /// Who wrote, as far as the edge can tell.
@@ -184,6 +203,7 @@ impl LogIntake {
                     None => (None, Answers::default()),
                 };
                 let from = self.correspondent(place, &author, &fact.address).await?;
+                let window = place.window(&fact, sent_at.min(at));
                 let people_only = fact.mail.as_ref().is_some_and(|mail| mail.people_only);
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
@@ -200,6 +220,7 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
+                    window,
                 });
                 match answer {
                     Some(text) => self.help(place, id, received, &text).await?,
@@ -393,6 +414,7 @@ impl LogIntake {
             subject,
             raw: fact.raw.or(raw),
             verdict,
+            rich: None,
         };
         let encoded = wire::encode_content(&content);
         // It may be large, and be nobody else's any more.

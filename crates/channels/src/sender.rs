@@ -21,6 +21,18 @@ pub struct Outgoing {
     pub by_person: bool,
     /// E-mail only: how the answer finds its thread and its way back.
     pub thread: Option<Thread>,
+    /// What chat platforms take besides.
+    pub chat: Chat,
+}
+
+/// What a chat platform shows, and what it wants to know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chat {
+    pub rich: Option<Box<domain::Rich>>,
+    /// Until when the platform takes it; none where it sets no bounds.
+    pub window: Option<domain::conversation::Window>,
+    /// The name of the person who wrote it, for customers.
+    pub signed: Option<String>,
 }
 
 /// What a mail needs besides, first of all to stand in the customer's thread.

@@ -101,5 +101,6 @@ pub(crate) fn outgoing() -> Outgoing {
         at: 1_765_432_100_123,
         by_person: false,
         thread: None,
+        chat: crate::Chat::default(),
     }
 }

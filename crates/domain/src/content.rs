@@ -100,6 +100,8 @@ pub struct Content {
     pub raw: Option<Bytes>,
     /// E-mail: what could be told, when it came, of who wrote it.
     pub verdict: Option<Verdict>,
+    /// What is shown beyond the text, on messages of ours.
+    pub rich: Option<Box<crate::Rich>>,
 }
 
 /// Whether an e-mail is from whom it says, as it was judged once, when it came: keys and records change, and so may the

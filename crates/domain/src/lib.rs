@@ -9,6 +9,7 @@ mod content;
 mod ids;
 pub mod policy;
 mod rejection;
+mod rich;
 mod tags;
 mod time;
 
@@ -45,6 +46,7 @@ pub use partition::{MOST_RETIRED, Partition, Taken};
 pub use policy::{Policies, Policy};
 pub use rejection::{Code, Rejection};
 pub use relay::{Kind, Peer, Relay, Route, Topology};
+pub use rich::{AskFor, Button, ButtonDoes, Card, Choice, ChoiceList, Rich, Template};
 pub use step::{Answer, Cause, Intake, Origin, Recorded, SetAside, Step};
 pub use tags::Tags;
 pub use time::{Millis, Timestamp};

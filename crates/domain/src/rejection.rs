@@ -47,10 +47,12 @@ pub enum Code {
     Suppressed,
     /// The customer's address is only a name, which nothing can be sent to.
     Unanswerable,
+    /// The platform lets nobody answer this customer before the customer writes again.
+    WindowClosed,
 }
 
 impl Code {
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 14] = [
         Code::NotFound,
         Code::NotOwner,
         Code::Stale,
@@ -64,6 +66,7 @@ impl Code {
         Code::Internal,
         Code::Suppressed,
         Code::Unanswerable,
+        Code::WindowClosed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Code {
             Code::Internal => "internal",
             Code::Suppressed => "suppressed",
             Code::Unanswerable => "unanswerable",
+            Code::WindowClosed => "window_closed",
         }
     }
 }

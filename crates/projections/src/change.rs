@@ -80,12 +80,17 @@ impl Source for conversation::Decider {
             | Returned { .. }
             | TagsNoted { .. }
             | WithholdAsked { .. }
+            | OthersNoted { .. }
+            | AddressTold { .. }
+            | AddressNoted { .. }
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
+            | WindowOpened { .. }
+            | ReplyHeld { .. }
             | AssignmentRefused { .. }
             | Released { .. }
             | Withdrawn { .. } => None,
@@ -115,6 +120,7 @@ impl Source for conversation::Decider {
             | Split { .. }
             | Joined { .. }
             | Replied { .. }
+            | HeldSent { .. }
             | DeliveryNoted { .. }
             | Closed { .. } => Some(What::Conversation(Box::new(event))),
         }
@@ -123,8 +129,8 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        // For the conversations, not for readers, who have the tags themselves.
-        let told = matches!(event, contact::Event::TagsTold { .. });
+        // For the conversations, not for readers, who have the tags and the addresses themselves.
+        let told = matches!(event, contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. });
         (!told).then(|| What::Contact(event))
     }
 }

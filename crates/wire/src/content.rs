@@ -4,7 +4,7 @@ use domain::{Attachment, Content, MailThread};
 
 use crate::{
     Error,
-    message::{decode, encode, enumeration, message},
+    message::{choice, decode, encode, enumeration, message},
     pb,
 };
 
@@ -25,14 +25,27 @@ pub fn decode_mail_thread(bytes: &[u8]) -> Result<MailThread, Error> {
 }
 
 message! {
-    Content => Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
+    Content => Content { text, payload, attachments, quick_replies, subject, body, raw, verdict, rich }
+    domain::Rich => Rich { buttons, cards, list, template, asks }
+    domain::Button => Button { title, does }
+    domain::Card => Card { title, subtitle, image, buttons }
+    domain::ChoiceList => ChoiceList { button, rows }
+    domain::Choice => Choice { id, title, description }
+    domain::Template => Template { name, language, parameters }
     domain::Verdict => Verdict { authenticated, by, because, checks }
     domain::Check => Check { method, result, domain, aligned, detail }
     Attachment => Attachment { kind, url, content_type, name, data }
     MailThread => MailThread { subject, message_id, references, quote, written_at }
 }
 
+choice! { domain::ButtonDoes => ButtonDoes, button_does {
+    Open(url),
+    Post(payload),
+    Call(number),
+}}
+
 enumeration! {
+    domain::AskFor => AskFor { Email, Phone }
     domain::Method => CheckMethod { Spf, Dkim, Dmarc, Arc }
     domain::CheckResult => CheckResult { Pass, Fail, SoftFail, Neutral, None, TempError, PermError }
 }

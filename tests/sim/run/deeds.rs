@@ -83,7 +83,7 @@ impl Town {
             Action::Declines { which } => self.answers_offer(number, which, false),
             Action::Replies { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
                 let (message, body) = (town::reply(number), town::sealed(conversation.party));
-                conversation::Command::Reply { conversation, agent, assignment, message, body }
+                conversation::Command::Reply { conversation, agent, assignment, message, body, by: None }
             }),
             Action::Transfers { which, to } => {
                 self.agent_acts(number, which, |conversation, agent, assignment| {

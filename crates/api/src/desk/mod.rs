@@ -237,12 +237,14 @@ impl Session {
             Some(Said::Reply(said)) => {
                 let ask = ask("reply", said.encode_to_vec());
                 let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
-                let content = convert::written(said.text, said.attachments, said.quick_replies)?;
+                let by = read::by(said.by, said.rich.as_ref())?;
+                let content = convert::written(said.text, said.attachments, said.quick_replies, said.rich)?;
                 let message = ask.message(0);
                 let body =
                     content::seal(&self.shared.vault, &tenant, conversation.party, message, &content).await?;
                 let agent = agent.clone();
-                let reply = conversation::Command::Reply { conversation, agent, assignment, message, body };
+                let reply =
+                    conversation::Command::Reply { conversation, agent, assignment, message, body, by };
                 to_conversation(ask, conversation, reply)
             }
             Some(Said::Transfer(said)) => {
@@ -299,7 +301,7 @@ impl Session {
             Some(Said::Remark(said)) => {
                 let ask = ask("remark", said.encode_to_vec());
                 let conversation: ConversationId = convert::parse("conversation", &said.conversation)?;
-                let content = convert::written(said.text, said.attachments, Vec::new())?;
+                let content = convert::written(said.text, said.attachments, Vec::new(), None)?;
                 let message = ask.message(0);
                 let body =
                     content::seal(&self.shared.vault, &tenant, conversation.party, message, &content).await?;

@@ -1,11 +1,13 @@
 //! What an agent says, as the domain's values.
 
 use domain::{
-    AgentId, ConversationId, OfferId, Rejection, TenantId, Timestamp, conversation::Transfer, desk::Presence,
+    AgentId, ConversationId, OfferId, Rejection, TenantId, Timestamp,
+    conversation::{ReplyBy, Transfer},
+    desk::Presence,
 };
 use wire::api::v1::{
     self as pb,
-    agent_message::{consult, reassign, transfer},
+    agent_message::{consult, reassign, reply, transfer},
 };
 
 use crate::convert::{invalid, parse, recipient};
@@ -21,6 +23,20 @@ pub(super) fn presence(number: i32) -> Result<Presence, Rejection> {
         Ok(pb::Presence::Away) => Ok(Presence::Away),
         Ok(pb::Presence::Offline) => Ok(Presence::Offline),
         Ok(pb::Presence::Unspecified) | Err(_) => Err(invalid(format!("`presence`: {number} is none"))),
+    }
+}
+
+/// How an answer goes that may not go as usual. A template goes at any time.
+pub(super) fn by(number: i32, shown: Option<&pb::Rich>) -> Result<Option<ReplyBy>, Rejection> {
+    if shown.is_some_and(|shown| shown.template.is_some()) {
+        return Ok(Some(ReplyBy::Template));
+    }
+    match reply::By::try_from(number) {
+        Ok(reply::By::Unspecified) => Ok(None),
+        Ok(reply::By::Hold) => Ok(Some(ReplyBy::Hold)),
+        Ok(reply::By::Email) => Ok(Some(ReplyBy::Email)),
+        Ok(reply::By::Sms) => Ok(Some(ReplyBy::Sms)),
+        Err(_) => Err(invalid(format!("`by`: {number} is none"))),
     }
 }
 

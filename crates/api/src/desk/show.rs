@@ -82,6 +82,10 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
             body: Some(opener.body(message, &body).await?),
             at: convert::time(at),
         }),
+        Update::AnswerUntil { conversation, until } => Item::AnswerUntil(desk_message::AnswerUntil {
+            conversation: conversation.to_string(),
+            until: convert::time(until),
+        }),
         Update::Said { conversation, message, by_agent, body, at } => {
             let author = if by_agent { Author::Agent } else { Author::Customer };
             Item::Message(desk_message::Message {
@@ -153,6 +157,7 @@ pub(super) async fn assigned(
         inbox: assignment.inbox.to_string(),
         channel: channel.map_or(pb::Channel::Unspecified, convert::channel).into(),
         note,
+        answer_until: assignment.answer_until.and_then(convert::time),
     })
 }
 

@@ -181,7 +181,8 @@ impl AnyEvent {
                 contact::Event::Linked { tenant, .. }
                 | contact::Event::Tagged { tenant, .. }
                 | contact::Event::Untagged { tenant, .. }
-                | contact::Event::TagsTold { tenant, .. } => tenant,
+                | contact::Event::TagsTold { tenant, .. }
+                | contact::Event::OthersTold { tenant, .. } => tenant,
             },
             AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => &policy.tenant,
         }

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 60] = [
+pub(super) const KINDS: [&str; 63] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -83,6 +83,9 @@ pub(super) const KINDS: [&str; 60] = [
     "suppressed",
     "suppression_lifted",
     "help_answered",
+    "window_opened",
+    "reply_held",
+    "held_sent",
 ];
 
 /// The event's public name; none for what only concerns the workers.
@@ -100,6 +103,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Returned { .. }
                 | TagsNoted { .. }
                 | WithholdAsked { .. }
+                | OthersNoted { .. }
+                | AddressTold { .. }
+                | AddressNoted { .. }
                 | ConsultAsked { .. }
                 | ConsultFailed { .. } => return None,
                 ConsultBegan { .. } => "consult_began",
@@ -134,6 +140,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Snoozed { .. } => "snoozed",
                 Split { .. } => "split",
                 Joined { .. } => "joined",
+                WindowOpened { .. } => "window_opened",
+                ReplyHeld { .. } => "reply_held",
+                HeldSent { .. } => "held_sent",
             }
         }
         AnyEvent::Desk(event) => {
@@ -171,7 +180,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Linked { .. } => "contact_linked",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } => return None,
+            contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -198,6 +207,9 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Retired { .. }
         | Returned { .. }
         | TagsNoted { .. }
+        | OthersNoted { .. }
+        | AddressTold { .. }
+        | AddressNoted { .. }
         | ConsultAsked { .. }
         | ConsultFailed { .. } => return Ok(None),
         ConsultBegan { conversation, by, agent, note, .. } => {
@@ -342,6 +354,20 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
+        WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
+            until: time(window.until),
+            person_until: time(window.person_until),
+        }),
+        ReplyHeld { reply, .. } => Kind::ReplyHeld(event::Replied {
+            agent: reply.agent.to_string(),
+            message: reply.message.to_string(),
+            body: Some(opener.body(reply.message, &reply.body).await?),
+        }),
+        HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
+            agent: agent.to_string(),
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {
             by: Some(match by {
@@ -386,7 +412,7 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         tag: tag.to_owned(),
     };
     Ok(Some(match event {
-        TagsTold { .. } => return Ok(None),
+        TagsTold { .. } | OthersTold { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),

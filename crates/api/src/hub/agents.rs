@@ -146,6 +146,7 @@ impl Agents {
                     conversation: *conversation,
                     inbox: event.inbox.clone(),
                     note: self.notes.remove(conversation),
+                    answer_until: None,
                 };
                 self.change(agent, |agent| {
                     agent.holdings.assignments.insert(assignment.clone(), assigned.clone());
@@ -226,7 +227,16 @@ impl Agents {
                 self.tell_holder(*conversation, said);
                 self.tell_consulted(*conversation, said);
             }
-            What::Replied { conversation, message, outgoing, .. } => {
+            What::WindowOpened { conversation, window } => {
+                let (conversation, until) = (*conversation, window.person_until);
+                let Some((agent, assignment)) = self.holders.get(&conversation).cloned() else { return };
+                self.change(&agent, |agent| {
+                    agent.holdings.assignments.get_mut(&assignment)?.answer_until = Some(until);
+                    Some(Update::AnswerUntil { conversation, until })
+                });
+            }
+            What::Replied { conversation, message, outgoing, .. }
+            | What::HeldSent { conversation, message, outgoing, .. } => {
                 let said = || Update::Said {
                     conversation: *conversation,
                     message: *message,

@@ -25,6 +25,8 @@ pub(crate) struct Assignment {
     pub(crate) inbox: InboxId,
     /// What whoever gave it away last left for this agent.
     pub(crate) note: Option<Sealed>,
+    /// Until when the agent may answer, where there is such a bound.
+    pub(crate) answer_until: Option<Timestamp>,
 }
 
 /// What is left to do about a conversation that is over.
@@ -106,6 +108,10 @@ pub(crate) enum Update {
         by: AgentId,
         body: Sealed,
         at: Timestamp,
+    },
+    AnswerUntil {
+        conversation: ConversationId,
+        until: Timestamp,
     },
     Said {
         conversation: ConversationId,

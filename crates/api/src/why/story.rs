@@ -62,6 +62,10 @@ pub(super) fn of(event: &Event) -> Option<String> {
         What::ConsultBegan { agent, .. } => format!("{agent} looks on"),
         What::ConsultFailed { .. } => "nobody can be asked in for now".into(),
         What::ConsultEnded { agent: Some(agent), .. } => format!("{agent} looks on no more"),
+        What::ReplyHeld { reply, .. } => {
+            format!("has an answer of {} that waits until the customer writes", reply.agent)
+        }
+        What::HeldSent { agent, .. } => format!("the answer of {agent} that waited is sent"),
         What::AwaySaid { .. } => "is answered that nobody is there".into(),
         What::DeliveryNoted { message, progress: Progress::Held { until }, .. } => {
             format!("message {message} waits for the end of quiet hours, at {}", time(*until))

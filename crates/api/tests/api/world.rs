@@ -166,6 +166,7 @@ impl World {
             marks: None,
             answers: conversation::Answers::default(),
             people_only: false,
+            window: None,
         }
     }
 

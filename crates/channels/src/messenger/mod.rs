@@ -14,6 +14,7 @@
 pub(crate) mod edge;
 mod item;
 mod normalize;
+pub mod platform;
 mod send;
 pub mod signature;
 mod whatsapp;
@@ -22,7 +23,7 @@ mod whatsapp;
 mod tests;
 
 pub use normalize::normalize;
-pub use send::{Account, MetaSender};
+pub use send::{Account, HUMAN_AGENT, Manners, MetaSender, SETTINGS};
 
 use crate::Channel;
 
@@ -35,6 +36,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// None where the channel is not Meta's.
+    pub fn of(channel: Channel) -> Option<Kind> {
+        match channel {
+            Channel::Messenger => Some(Kind::Messenger),
+            Channel::Instagram => Some(Kind::Instagram),
+            Channel::Whatsapp => Some(Kind::Whatsapp),
+            Channel::Email | Channel::Sms | Channel::Generic => None,
+        }
+    }
+
     pub fn channel(self) -> Channel {
         match self {
             Kind::Messenger => Channel::Messenger,

@@ -36,6 +36,7 @@ fn answer(key: &str, to: &str) -> Outgoing {
             reference: "0123456789abcdefghij".into(),
             ..Thread::default()
         }),
+        chat: channels::Chat::default(),
     }
 }
 

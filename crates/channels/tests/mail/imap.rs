@@ -108,6 +108,7 @@ async fn a_server_that_counts_anew_costs_and_doubles_nothing() {
     server.again("dovecot");
     let ours = world.start(None, limits());
     send(&server, TO, 15..20, &mut subjects);
+    eventually("an empty queue", || server.has_delivered().then_some(())).await;
     world.each_once("pulled", &subjects).await;
     let after = world.marks("pulled").await.pop().unwrap();
     assert_ne!(after.validity, before.validity, "the server counts anew");

@@ -163,16 +163,17 @@ impl World {
     /// Waits until mails with these subjects have come to the inbox, and checks that each is one in the log, however
     /// often it came.
     pub(crate) async fn each_once(&self, inbox: &str, subjects: &BTreeSet<String>) {
-        eventually(&format!("{} mails in {inbox}", subjects.len()), || {
-            let facts = self.facts();
-            let come: BTreeSet<String> = facts
-                .into_iter()
-                .filter(|(of, _, _)| of == inbox)
-                .filter_map(|(_, fact, _)| fact.mail?.subject)
-                .collect();
-            subjects.is_subset(&come).then_some(())
-        })
-        .await;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let facts = self.facts().into_iter().filter(|(of, _, _)| of == inbox);
+            let come: BTreeSet<String> = facts.filter_map(|(_, fact, _)| fact.mail?.subject).collect();
+            let missing: Vec<&String> = subjects.difference(&come).collect();
+            if missing.is_empty() {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < end, "waited in vain for {missing:?} in {inbox}");
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
         let mut ids: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for (_, fact, _) in self.facts().into_iter().filter(|(of, _, _)| of == inbox) {
             let identity = fact.identity();

@@ -42,6 +42,7 @@ fn outgoing(text: &str) -> Outgoing {
             signed: Some("Ann Berg".into()),
             unsubscribe: None,
         }),
+        chat: channels::Chat::default(),
     }
 }
 

@@ -19,6 +19,7 @@ fn outgoing(to: &str) -> Outgoing {
         at: 1_772_532_900_000,
         by_person: true,
         thread: Some(Thread { subject: "Order".into(), ..Thread::default() }),
+        chat: channels::Chat::default(),
     }
 }
 

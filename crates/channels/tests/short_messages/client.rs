@@ -74,6 +74,7 @@ pub(crate) fn outgoing(key: &str, to: &str, text: &str) -> Outgoing {
         at: 0,
         by_person: true,
         thread: None,
+        chat: channels::Chat::default(),
     }
 }
 

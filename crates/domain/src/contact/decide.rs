@@ -12,6 +12,8 @@ const LONGEST_TAG: usize = 64;
 const MOST_TAGS: usize = 100;
 /// Of one contact. All of them are told of its tags in one decision, which is bounded.
 const MOST_ADDRESSES: usize = 256;
+/// So many of the other addresses of a contact is each of them told of.
+const MOST_OTHERS: usize = 15;
 
 pub(super) fn decide(
     state: &Contacts,
@@ -22,10 +24,14 @@ pub(super) fn decide(
         Command::See { from, at } => Ok(match state.owner(&from.tenant, from.party) {
             // An address that was known before anyone wrote from it.
             Some(contact) => {
-                let tags = state.get(&from.tenant, contact).map(tags_of).unwrap_or_default();
+                let found = state.get(&from.tenant, contact);
+                let tags = found.map(tags_of).unwrap_or_default();
                 let told =
                     || Event::TagsTold { tenant: from.tenant.clone(), party: from.party, tags: tags.clone() };
-                (!tags.is_empty()).then(told).into_iter().collect()
+                let tags = (!tags.is_empty()).then(told);
+                let parties = found.map_or(&[][..], |found| &found.parties);
+                let others = (parties.len() > 1).then(|| others_told(&from.tenant, parties, from.party));
+                tags.into_iter().chain(others).collect()
             }
             None => vec![Event::Created { contact: first_seen_as(from.party), from: from.clone(), at: *at }],
         }),
@@ -63,7 +69,22 @@ fn link(
     if state.get(tenant, was).is_some_and(|was| tags_of(was) != tags) {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
+    // Whose others are not as they were: all of the contact that has it now, and of the one that had it.
+    let left = state.get(tenant, was).into_iter().flat_map(|was| &was.parties);
+    let left: Vec<Party> = left.copied().filter(|left| *left != party).collect();
+    let mut joined = found.parties.clone();
+    joined.push(party);
+    joined.sort_unstable();
+    for parties in [joined, left] {
+        events.extend(parties.iter().map(|party| others_told(tenant, &parties, *party)));
+    }
     Ok(events)
+}
+
+/// One address of a contact learns of the others.
+fn others_told(tenant: &TenantId, parties: &[Party], party: Party) -> Event {
+    let others = parties.iter().copied().filter(|other| *other != party).take(MOST_OTHERS).collect();
+    Event::OthersTold { tenant: tenant.clone(), party, others }
 }
 
 /// Why no contact can have this tag, if none can.

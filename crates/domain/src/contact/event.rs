@@ -38,13 +38,28 @@ pub enum Event {
         party: Party,
         tags: Tags,
     },
+    /// The conversations of this address learn which other addresses its contact has.
+    OthersTold {
+        tenant: TenantId,
+        party: Party,
+        /// In order; of a contact with very many, some.
+        others: Vec<Party>,
+    },
 }
 
 impl Event {
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
-        let Event::TagsTold { tenant, party, tags } = self else { return None };
-        let (tenant, party, tags) = (tenant.clone(), *party, tags.clone());
-        let command = conversation::Command::NoteTags { tenant, party, tags };
+        let (party, command) = match self {
+            Event::TagsTold { tenant, party, tags } => {
+                let (tenant, tags) = (tenant.clone(), tags.clone());
+                (*party, conversation::Command::NoteTags { tenant, party: *party, tags })
+            }
+            Event::OthersTold { tenant, party, others } => {
+                let (tenant, others) = (tenant.clone(), others.clone());
+                (*party, conversation::Command::NoteOthers { tenant, party: *party, others })
+            }
+            _ => return None,
+        };
         Some((Route::Party(party), Relay::Conversation(command)))
     }
 }

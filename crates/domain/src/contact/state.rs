@@ -67,7 +67,7 @@ impl Contacts {
                     contact.tags.remove(tag);
                 }
             }
-            Event::TagsTold { .. } => {}
+            Event::TagsTold { .. } | Event::OthersTold { .. } => {}
         }
     }
 

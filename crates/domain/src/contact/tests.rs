@@ -87,6 +87,11 @@ fn told(n: u8, tags: &[&str]) -> Event {
     Event::TagsTold { tenant: acme(), party: party(n), tags: Tags::of(tags.iter().copied()) }
 }
 
+/// The conversations of an address learn of these other addresses.
+fn others(n: u8, others: &[u8]) -> Event {
+    Event::OthersTold { tenant: acme(), party: party(n), others: others.iter().copied().map(party).collect() }
+}
+
 /// Whatever an address is linked to, and in whichever order, its conversations know the tags of its contact.
 #[test]
 fn all_addresses_of_a_contact_learn_of_its_tags() {
@@ -100,12 +105,15 @@ fn all_addresses_of_a_contact_learn_of_its_tags() {
         party: self::party(party),
         was: id(was),
     };
-    assert_eq!(story.when(link(1, 2)), Ok(vec![linked(2, 2)]), "neither had any");
+    let first = vec![linked(2, 2), others(1, &[2]), others(2, &[1])];
+    assert_eq!(story.when(link(1, 2)), Ok(first), "neither had any");
     let tagged = Event::Tagged { tenant: acme(), contact: id(1), tag: "vip".into() };
     let both = vec![tagged, told(1, &["vip"]), told(2, &["vip"])];
     assert_eq!(story.when(tag(1, "vip")), Ok(both));
     story.when(tag(3, "old")).unwrap();
-    assert_eq!(story.when(link(1, 3)), Ok(vec![linked(3, 3), told(3, &["vip"])]));
+    let all = [others(1, &[2, 3]), others(2, &[1, 3]), others(3, &[1, 2])];
+    let third = [vec![linked(3, 3), told(3, &["vip"])], all.to_vec()].concat();
+    assert_eq!(story.when(link(1, 3)), Ok(third));
     story.when(tag(1, "old")).unwrap();
     let untagged = Event::Untagged { tenant: acme(), contact: id(1), tag: "vip".into() };
     let rest = [1, 2, 3].map(|n| told(n, &["old"]));
@@ -115,6 +123,25 @@ fn all_addresses_of_a_contact_learn_of_its_tags() {
     let tags = Tags::of(["old"]);
     let note = conversation::Command::NoteTags { tenant: acme(), party: party(3), tags };
     assert_eq!((route, relay), (Route::Party(party(3)), Relay::Conversation(note)));
+}
+
+/// Who leaves a contact is another's other, and none of those it leaves.
+#[test]
+fn all_addresses_of_a_contact_learn_of_each_other() {
+    let mut story = Story::default();
+    for n in [1, 2, 3, 4] {
+        story.when(see(n)).unwrap();
+    }
+    story.when(link(1, 2)).unwrap();
+    story.when(link(1, 3)).unwrap();
+    let linked = Event::Linked { tenant: acme(), contact: id(4), party: party(2), was: id(1) };
+    let told = [others(2, &[4]), others(4, &[2]), others(1, &[3]), others(3, &[1])];
+    assert_eq!(story.when(link(4, 2)), Ok([vec![linked], told.to_vec()].concat()));
+    assert_eq!(story.when(see(2)), Ok(vec![others(2, &[4])]), "who comes again may not know");
+
+    let (route, relay) = Decider::relay(&others(1, &[3])).expect("it is told");
+    let note = conversation::Command::NoteOthers { tenant: acme(), party: party(1), others: vec![party(3)] };
+    assert_eq!((route, relay), (Route::Party(party(1)), Relay::Conversation(note)));
 }
 
 #[test]
@@ -127,7 +154,11 @@ fn a_contact_has_only_so_many_addresses() {
         story.when(Command::See { from, at: NOW }).unwrap();
     }
     for n in 1..256 {
-        story.when(link(n)).unwrap();
+        let told = story.when(link(n)).unwrap();
+        for event in told {
+            let Event::OthersTold { others, .. } = event else { continue };
+            assert!(others.len() <= 15, "each is told of a few: what is decided at once is bounded");
+        }
     }
     assert_eq!(story.refused(link(256)), Code::Invalid);
     let words: Vec<String> = (0..100).map(|n| format!("{n:064}")).collect();
@@ -156,12 +187,12 @@ fn a_linked_address_moves_and_an_empty_contact_is_gone() {
         story.when(see(n)).unwrap();
     }
     let linked = Event::Linked { tenant: acme(), contact: id(1), party: party(2), was: id(2) };
-    assert_eq!(story.when(link(1, 2)), Ok(vec![linked]));
+    assert_eq!(story.when(link(1, 2)), Ok(vec![linked, others(1, &[2]), others(2, &[1])]));
     assert_eq!(story.0.get(&acme(), id(1)).unwrap().parties, [party(1), party(2)]);
     assert_eq!(story.0.get(&acme(), id(2)), None);
 
     assert_eq!(story.when(link(1, 2)), Ok(Vec::new()), "it is there already");
-    assert_eq!(story.when(see(2)), Ok(Vec::new()), "the address is known, whosever it is");
+    assert_eq!(story.when(see(2)), Ok(vec![others(2, &[1])]), "the address is known, whosever it is");
     assert_eq!(story.refused(link(2, 3)), Code::NotFound, "nobody links to a contact that is gone");
     assert_eq!(story.refused(link(1, 9)), Code::NotFound, "nobody wrote from this address");
 

@@ -6,10 +6,11 @@ use crate::{
 };
 
 use super::{
-    CloseReason, Closer, Conversations, HandOffReason, Outgoing, Owner, Transfer, What,
+    CloseReason, Closer, Conversations, HandOffReason, HeldReply, Outgoing, Owner, ReplyBy, Transfer, What,
     decide::{Decided, NOTHING},
     draft::{Draft, Found, Wish, is_closed, no_conversation, policy, queue_still_there},
     snooze, suppression,
+    window::{self, Way},
 };
 
 /// The desk has an agent for the conversation: it is that agent's if it still waits as it did when it was offered.
@@ -26,7 +27,8 @@ pub(super) fn assign(
     let waits = Found::find(state, id).is_some_and(|Found { conversation, .. }| {
         conversation.owner_epoch == owner_epoch && matches!(conversation.owner(), Some(Owner::Queue { .. }))
     });
-    let what = if waits {
+    let mut draft = Draft::of(customer);
+    draft.push(if waits {
         What::Assigned {
             conversation: id,
             agent: agent.clone(),
@@ -36,10 +38,15 @@ pub(super) fn assign(
         }
     } else {
         What::AssignmentRefused { conversation: id, offer: offer.clone(), command }
-    };
-    Ok(Draft::of(customer).and(what).finish())
+    });
+    // Said once more, to whom it matters now.
+    if let Some(window) = customer.window().filter(|_| waits) {
+        draft.push(What::WindowOpened { conversation: id, window });
+    }
+    Ok(draft.finish())
 }
 
+#[expect(clippy::too_many_arguments, reason = "as the command has it")]
 pub(super) fn reply(
     state: &Conversations,
     context: &Context,
@@ -48,23 +55,43 @@ pub(super) fn reply(
     assignment: &OfferId,
     message: MessageId,
     body: Sealed,
+    by: Option<ReplyBy>,
 ) -> Decided {
     let (found, _) = held(state, id, agent, assignment)?;
-    if found.customer.opted_out {
+    let elsewhere = matches!(by, Some(ReplyBy::Email | ReplyBy::Sms));
+    if found.customer.opted_out && !elsewhere {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
-    if found.customer.unanswerable {
+    if found.customer.unanswerable && !elsewhere {
         let what = "the customer wrote under a name instead of a number, and a name cannot be sent anything";
         return Err(Rejection::new(Code::Unanswerable, what));
     }
-    if let Some(rejection) = suppression::refusal(&found) {
+    if let Some(rejection) = suppression::refusal(&found).filter(|_| !elsewhere) {
         return Err(rejection);
     }
     let policy = context.policies.of(&agent.desk.tenant);
     let signed = policy.and_then(|policy| policy.agents.get(agent)?.name.clone());
-    let outgoing = Outgoing { signed, ..found.outgoing(context, body, true) };
-    let replied = What::Replied { conversation: id, agent: agent.clone(), message, outgoing };
-    Ok(found.draft().and(replied).finish())
+    let agent = agent.clone();
+    let what = match window::way(context, &found, by)? {
+        Way::Send => {
+            let outgoing = Outgoing { signed, ..found.outgoing(context, body, true) };
+            What::Replied { conversation: id, agent, message, outgoing }
+        }
+        Way::Elsewhere(other) => {
+            let outgoing = Outgoing {
+                inbox: other.inbox().clone(),
+                channel: other.channel(),
+                to: other.address(),
+                thread: None,
+                window: None,
+                signed,
+                ..found.outgoing(context, body, true)
+            };
+            What::Replied { conversation: id, agent, message, outgoing }
+        }
+        Way::Hold => What::ReplyHeld { conversation: id, reply: HeldReply { agent, message, body, signed } },
+    };
+    Ok(found.draft().and(what).finish())
 }
 
 pub(super) fn transfer(

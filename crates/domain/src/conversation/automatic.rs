@@ -6,13 +6,15 @@
 
 use crate::{Channel, Millis, Timestamp};
 
-use super::{Customer, draft::Found, suppression};
+use super::{Customer, draft::Found, suppression, window};
 
 const PERIOD: Millis = Millis::hours(1);
 
 /// Whether the customer may be sent a message that no person wrote.
 pub(super) fn may_be_sent(found: &Found, now: Timestamp) -> bool {
-    is_wanted(found) && !(found.customer.endpoint.channel == Channel::Email && is_guarded(found, now))
+    is_wanted(found)
+        && window::is_open_to_bots(found.customer, now)
+        && !(found.customer.endpoint.channel == Channel::Email && is_guarded(found, now))
 }
 
 /// Whether the customer may be sent a message at all.

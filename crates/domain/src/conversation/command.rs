@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ReplyBy, Window};
 use crate::{
     AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
     Sealed, Tags, TenantId, Timestamp, TurnId,
     policy::{Country, Special},
 };
+
+use super::OtherAddress;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -80,6 +83,8 @@ pub enum Command {
         assignment: OfferId,
         message: MessageId,
         body: Sealed,
+        /// None: as usual.
+        by: Option<ReplyBy>,
     },
     /// An agent gives the conversation to someone else.
     Transfer {
@@ -222,6 +227,17 @@ pub enum Command {
         party: Party,
         tags: Tags,
     },
+    /// Relay, from the ledger: which other addresses the customer's contact has, as a whole.
+    NoteOthers {
+        tenant: TenantId,
+        party: Party,
+        others: Vec<Party>,
+    },
+    /// Relay, from the conversations of another address of the same contact.
+    NoteAddress {
+        party: Party,
+        of: OtherAddress,
+    },
     /// What the customer is told of that; the first answer counts.
     AwayText {
         conversation: ConversationId,
@@ -247,6 +263,8 @@ impl Command {
             | Command::Unreadable { from, .. } => Some(from.party),
             Command::Receipt { party, .. }
             | Command::NoteTags { party, .. }
+            | Command::NoteOthers { party, .. }
+            | Command::NoteAddress { party, .. }
             | Command::Suppress { party, .. }
             | Command::LiftSuppression { party, .. } => Some(*party),
             Command::BotAnswer { turn, .. } => Some(turn.conversation.party),
@@ -326,6 +344,8 @@ pub struct Received {
     pub marks: Option<Marks>,
     /// E-mail: what it answers.
     pub answers: Answers,
+    /// Until when the platform lets the customer be answered, by this message; none where it sets no bounds.
+    pub window: Option<Window>,
 }
 
 /// What a mail is known by, as keyed hashes.

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, QueueId, Sealed, Tags,
-    TenantId, Timestamp,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, Party, QueueId, Sealed,
+    Tags, TenantId, Timestamp,
     policy::{Country, Special},
     relay::fnv1a,
 };
 
 use super::{
-    ReceiptKind, Suppression, ThreadOf,
+    HeldReply, ReceiptKind, Suppression, ThreadOf, Window,
     mails::{Earlier, Mails},
+    others::{OtherAddress, Others},
+    window::Reach,
 };
 
 /// Messages of ours whose receipts can still be told apart, per customer.
@@ -44,6 +46,10 @@ pub struct Customer {
     pub(super) known_by: Option<Box<KnownBy>>,
     /// Most have none.
     tags: Option<Box<Tags>>,
+    /// Chat platforms: until when the customer may be answered, and what waits for that.
+    pub(super) reach: Option<Box<Reach>>,
+    /// Other addresses of the same contact. Most have none.
+    pub(super) others: Option<Box<Others>>,
 }
 
 /// An agent who had a conversation with the customer.
@@ -127,6 +133,12 @@ pub struct Tombstone {
     pub country: Option<Country>,
     pub unanswerable: bool,
     pub helped_at: Option<Timestamp>,
+    pub window: Option<Window>,
+    pub held: Vec<HeldReply>,
+    /// The other addresses of the same contact.
+    pub others: Vec<Party>,
+    /// What is known of addresses that are, or were, or will be the contact's.
+    pub addresses: Vec<OtherAddress>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -287,6 +299,8 @@ impl Customer {
             letters: None,
             known_by: None,
             tags: None,
+            reach: None,
+            others: None,
         }
     }
 
@@ -414,6 +428,10 @@ impl Customer {
             country: self.country,
             unanswerable: self.unanswerable,
             helped_at: self.helped_at(),
+            window: self.window(),
+            held: self.held(),
+            others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
+            addresses: self.others.iter().flat_map(|others| others.told()).collect(),
         })
     }
 
@@ -433,6 +451,10 @@ impl Customer {
             country,
             unanswerable,
             helped_at,
+            window,
+            held,
+            others,
+            addresses,
         } = tombstone;
         let earlier = Earlier(earlier.iter().map(Conversation::returned).collect());
         let letters = Letters {
@@ -451,6 +473,8 @@ impl Customer {
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
+            reach: Reach::returned(*window, held),
+            others: Others::returned(others, addresses).map(Box::new),
             ..Customer::new(endpoint, address)
         }
     }

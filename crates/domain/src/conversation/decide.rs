@@ -3,8 +3,8 @@
 use crate::{Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, help, receipts, snooze,
-    special, supervisors, suppression, threads,
+    Command, Conversations, Event, TimerId, agents, away, bots, consult, facts, help, others, receipts,
+    snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -12,6 +12,10 @@ pub(super) type Decided = Result<Vec<Event>, Rejection>;
 pub(super) const NOTHING: Decided = Ok(Vec::new());
 
 pub(super) fn decide(state: &Conversations, context: &Context, command: &Command) -> Decided {
+    rules(state, context, command).map(|events| others::with_news(state, events))
+}
+
+fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided {
     match command {
         Command::Receive(received) => facts::receive(state, context, received),
         Command::Note { from, kind, message, content, at, suppresses } => {
@@ -36,6 +40,8 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         }
 
         Command::NoteTags { tenant, party, tags } => Ok(special::note_tags(state, tenant, *party, tags)),
+        Command::NoteOthers { tenant, party, others } => Ok(others::note(state, tenant, *party, others)),
+        Command::NoteAddress { party, of } => Ok(others::note_address(state, *party, of)),
 
         Command::BotAnswer { turn, tenant, bot, actions } => {
             bots::answer(state, context, *turn, tenant, bot, actions)
@@ -53,8 +59,8 @@ pub(super) fn decide(state: &Conversations, context: &Context, command: &Command
         Command::Assign { conversation, owner_epoch, offer, agent, command } => {
             agents::assign(state, *conversation, *owner_epoch, offer, agent, *command)
         }
-        Command::Reply { conversation, agent, assignment, message, body } => {
-            agents::reply(state, context, *conversation, agent, assignment, *message, body.clone())
+        Command::Reply { conversation, agent, assignment, message, body, by } => {
+            agents::reply(state, context, *conversation, agent, assignment, *message, body.clone(), *by)
         }
         Command::Transfer { conversation, agent, assignment, to, note } => {
             agents::transfer(state, context, *conversation, agent, assignment, to, note.clone())

@@ -124,6 +124,7 @@ impl<'a> Found<'a> {
             not_before: if by_person { None } else { quiet::until(context, self) },
             by_person,
             signed: None,
+            window: self.customer.window(),
         }
     }
 }

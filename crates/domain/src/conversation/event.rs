@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind, Received, Suppression, Tombstone,
-    Transfer, Withheld,
+    Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Progress, ReceiptKind, Received,
+    Suppression, Tombstone, Transfer, Window, Withheld,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -102,6 +102,21 @@ pub enum What {
     TagsNoted {
         party: Party,
         tags: Tags,
+    },
+    /// The customer's contact has these other addresses, and no others.
+    OthersNoted {
+        party: Party,
+        others: Vec<Party>,
+    },
+    /// The conversations of another address of the same contact learn what this one is, and whether it may be written to.
+    AddressTold {
+        to: Party,
+        of: OtherAddress,
+    },
+    /// What another address of the same contact is, and whether it may be written to, by its own word.
+    AddressNoted {
+        party: Party,
+        of: OtherAddress,
     },
     /// Nothing is sent to the customer's address from here on.
     Suppressed {
@@ -288,6 +303,23 @@ pub enum What {
         message: MessageId,
         outgoing: Outgoing,
     },
+    /// The customer may be answered until then, unless a later time is known already.
+    WindowOpened {
+        conversation: ConversationId,
+        window: Window,
+    },
+    /// An agent answered when nobody might any more: it leaves once the customer has written.
+    ReplyHeld {
+        conversation: ConversationId,
+        reply: HeldReply,
+    },
+    /// What was held leaves, in the conversation in which the customer has written.
+    HeldSent {
+        conversation: ConversationId,
+        agent: AgentId,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
     /// What became of a message of ours.
     DeliveryNoted {
         conversation: ConversationId,
@@ -332,6 +364,8 @@ pub struct Outgoing {
     pub by_person: bool,
     /// That person's name, for customers.
     pub signed: Option<Arc<str>>,
+    /// Until when it may leave; none where the channel sets no bounds.
+    pub window: Option<Window>,
 }
 
 /// The customer's message whose thread an answer stands in.
@@ -411,6 +445,9 @@ impl Event {
             | OptedOut { .. }
             | OptedIn { .. }
             | TagsNoted { .. }
+            | OthersNoted { .. }
+            | AddressTold { .. }
+            | AddressNoted { .. }
             | Suppressed { .. }
             | WithholdAsked { .. }
             | HelpAnswered { .. }
@@ -442,6 +479,9 @@ impl Event {
             | Joined { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
+            | WindowOpened { conversation, .. }
+            | ReplyHeld { conversation, .. }
+            | HeldSent { conversation, .. }
             | DeliveryNoted { conversation, .. }
             | AwayAsked { conversation, .. }
             | AwaySaid { conversation, .. }
@@ -459,6 +499,9 @@ impl Event {
             | What::OptedOut { party }
             | What::OptedIn { party }
             | What::TagsNoted { party, .. }
+            | What::OthersNoted { party, .. }
+            | What::AddressTold { of: OtherAddress { from: Correspondent { party, .. }, .. }, .. }
+            | What::AddressNoted { party, .. }
             | What::Suppressed { party, .. }
             | What::WithholdAsked { party, .. }
             | What::HelpAnswered { party, .. }
@@ -479,6 +522,7 @@ impl Event {
             )),
             What::BotReplied { conversation, message, outgoing }
             | What::AwaySaid { conversation, message, outgoing }
+            | What::HeldSent { conversation, message, outgoing, .. }
             | What::Replied { conversation, message, outgoing, .. } => Some((
                 Route::Lane(Lane::of(outgoing.inbox.clone(), conversation.party)),
                 Relay::Delivery(delivery::Command::Deliver {
@@ -501,6 +545,10 @@ impl Event {
             )),
             What::Redirected { to, received } => {
                 Some((Route::Party(*to), Relay::Conversation(super::Command::Receive(received.clone()))))
+            }
+            What::AddressTold { to, of } => {
+                let command = super::Command::NoteAddress { party: *to, of: of.clone() };
+                Some((Route::Party(*to), Relay::Conversation(command)))
             }
             What::AgentWanted {
                 conversation,

@@ -9,7 +9,7 @@ use super::{
     Received, Stage, What, Withheld, bots,
     decide::Decided,
     draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
-    snooze, special, suppression, threads,
+    snooze, special, suppression, threads, window,
 };
 
 pub(super) fn receive(state: &Conversations, context: &Context, received: &Received) -> Decided {
@@ -116,6 +116,7 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
         marks: received.marks,
         people_only: received.people_only,
     });
+    window::opens(&mut draft, customer, id, received.window);
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
         let content = Some(received.content.clone());

@@ -42,6 +42,7 @@ pub(super) fn asked(
             not_before: None,
             by_person: false,
             signed: None,
+            window: None,
         };
         let answered = What::HelpAnswered { party: from.party, message: answer, outgoing };
         events.extend(Draft::at(from).and(answered).finish());

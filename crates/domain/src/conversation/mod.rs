@@ -18,6 +18,7 @@ mod facts;
 mod help;
 mod mails;
 mod names;
+mod others;
 mod quiet;
 mod receipts;
 mod snooze;
@@ -28,6 +29,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod window;
 
 pub use command::{
     Answers, BotAction, Command, Correspondent, Marks, MessageKind, NoteKind, Progress, ReceiptKind,
@@ -39,8 +41,10 @@ pub use customer::{
 };
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
+pub use others::{Other, OtherAddress};
 pub use special::special_problem;
 pub use state::Conversations;
+pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};
 
 use crate::{
     Aggregate, Channel, Context, Kind, Millis, Party, Policies, Rejection, Relay, Route, Settles, TenantId,

@@ -68,6 +68,9 @@ impl Names {
             known_by.agent = self.agent(&known_by.agent);
             known_by.queue = known_by.queue.as_ref().map(|queue| self.queue(queue));
         }
+        for other in customer.others.iter_mut().flat_map(|others| others.addresses_mut()) {
+            other.endpoint = self.endpoint(&other.endpoint);
+        }
         for conversation in customer.conversations_mut() {
             if let Stage::Open(owner) = &mut conversation.stage {
                 self.adopt_owner(owner);

@@ -96,8 +96,20 @@ impl Conversations {
                     self.customers.remove(*party);
                 }
             }
-            What::OptedOut { party } => {
-                self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = true)
+            What::OptedOut { party } => self.customers.get_mut(*party).into_iter().for_each(|c| {
+                c.opted_out = true;
+                c.release(None);
+            }),
+            What::WindowOpened { conversation, window } => self
+                .customers
+                .get_mut(conversation.party)
+                .into_iter()
+                .for_each(|c| c.may_be_answered(*window)),
+            What::ReplyHeld { conversation, reply } => {
+                self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.hold(reply))
+            }
+            What::HeldSent { conversation, message, .. } => {
+                self.customers.get_mut(conversation.party).into_iter().for_each(|c| c.release(Some(*message)))
             }
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
@@ -107,6 +119,18 @@ impl Conversations {
             }
             What::TagsNoted { party, tags } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
+            }
+            What::OthersNoted { party, others } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.others_mut().are(others))
+            }
+            What::AddressNoted { party, of } => {
+                let from = &of.from;
+                let (tenant, inbox, channel) = (from.tenant.clone(), from.inbox.clone(), from.channel);
+                let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
+                self.customers
+                    .get_mut(*party)
+                    .into_iter()
+                    .for_each(|c| c.others_mut().know(endpoint.clone(), of))
             }
             What::MarkedSpecial { conversation, special } => {
                 if let Some(found) = self.get_mut(*conversation) {
@@ -275,6 +299,7 @@ impl Conversations {
             }
             What::Reopened { .. }
             | What::WithholdAsked { .. }
+            | What::AddressTold { .. }
             | What::Noted { .. }
             | What::Redirected { .. }
             | What::UnreadableKept { .. }

@@ -11,6 +11,7 @@ use crate::{
 
 use super::MailboxMark;
 
+#[allow(clippy::large_enum_variant, reason = "as many are large as small, and none is kept")]
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Relay, from a conversation: carry this out.

@@ -135,7 +135,10 @@ fn report(
             Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
         }
         Outcome::Refused { code, reason, dead } => {
-            let (code, reason, dead) = (code.clone(), reason.clone(), *dead);
+            // What is said of an address is said of the one it went to.
+            let own = delivery.outgoing.to.subject == conversation.party;
+            let code = if own { code.clone() } else { format!("elsewhere: {code}").into() };
+            let (reason, dead) = (reason.clone(), *dead && own);
             Event::Failed { conversation, message, attempt, code, reason, dead }
         }
         Outcome::Retry { code, reason, .. } if is_last => {

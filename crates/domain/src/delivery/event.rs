@@ -9,6 +9,7 @@ use crate::{
 
 use super::MailboxMark;
 
+#[allow(clippy::large_enum_variant, reason = "as many are large as small, and none is kept")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// The message is to leave; it waits behind earlier ones to the same party.

@@ -102,6 +102,7 @@ fn outgoing(party: u8) -> Outgoing {
         not_before: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

@@ -186,7 +186,8 @@ pub(super) fn conversation(
             let (message, body) = (Some(*message), Some(&outgoing.body));
             New { message, body, ..new(EntryKind::HelpAnswered) }.insert(db)
         }
-        Happened::Replied { conversation, agent, message, outgoing } => {
+        Happened::Replied { conversation, agent, message, outgoing }
+        | Happened::HeldSent { conversation, agent, message, outgoing } => {
             touch(db, *conversation, at)?;
             let author = Author::Agent(agent.clone()).to_string();
             New {
@@ -238,6 +239,9 @@ pub(super) fn conversation(
         Happened::Redirected { .. }
         | Happened::TagsNoted { .. }
         | Happened::WithholdAsked { .. }
+        | Happened::OthersNoted { .. }
+        | Happened::AddressTold { .. }
+        | Happened::AddressNoted { .. }
         | Happened::MarkedSpecial { .. }
         | Happened::ConsultAsked { .. }
         | Happened::ConsultFailed { .. }
@@ -247,6 +251,8 @@ pub(super) fn conversation(
         | Happened::TurnAsked { .. }
         | Happened::TurnAnswered { .. }
         | Happened::AwayAsked { .. }
+        | Happened::WindowOpened { .. }
+        | Happened::ReplyHeld { .. }
         | Happened::AssignmentRefused { .. }
         | Happened::Released { .. }
         | Happened::Withdrawn { .. } => Ok(()),

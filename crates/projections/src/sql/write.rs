@@ -83,7 +83,7 @@ fn contact(db: &Connection, event: &contact::Event) -> rusqlite::Result<()> {
             execute(db, sql, params![tenant.as_str(), contact.0, &**tag])?;
             Ok(())
         }
-        contact::Event::TagsTold { .. } => Ok(()),
+        contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => Ok(()),
     }
 }
 

@@ -249,6 +249,7 @@ fn an_agent_writes_for_the_first_time_once() {
             not_before: None,
             by_person: true,
             signed: None,
+            window: None,
         };
         let (conversation, message) = (conversation(1), domain::MessageId([at as u8; 16]));
         floor.said(at, What::Replied { conversation, agent: agent("ann"), message, outgoing });

@@ -250,6 +250,7 @@ pub(crate) fn outgoing(id: ConversationId) -> Outgoing {
         not_before: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

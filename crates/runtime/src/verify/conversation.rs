@@ -17,6 +17,8 @@ pub(super) struct Conversations {
     known: HashMap<ConversationId, Conversation>,
     received: HashSet<MessageId>,
     decided: HashMap<MessageId, u32>,
+    /// Answers that wait until their customer writes.
+    held: std::collections::HashSet<MessageId>,
     /// How many open conversations each party has, and parties that left memory and are not back.
     open: HashMap<Party, u32>,
     retired: HashSet<Party>,
@@ -260,6 +262,23 @@ impl Conversations {
                 );
                 *self.decided.entry(*message).or_default() += 1;
             }
+            What::ReplyHeld { reply, .. } => {
+                let (agent, message) = (&reply.agent, reply.message);
+                found.require(
+                    matches!(&conversation.owner, Some(Owner::Agent(owner, _)) if owner == agent),
+                    3,
+                    format_args!("{agent} writes message {message} in conversation {id} without owning it"),
+                );
+                self.held.insert(message);
+            }
+            What::HeldSent { message, .. } => {
+                found.require(
+                    self.held.remove(message),
+                    11,
+                    format_args!("message {message} leaves conversation {id} and was not held"),
+                );
+                *self.decided.entry(*message).or_default() += 1;
+            }
             What::Split { into, .. } => {
                 let fits = conversation.is_open && into.party == id.party && *into != id;
                 found.require(fits, 3, format_args!("conversation {id} is split into {into} and cannot be"));
@@ -282,6 +301,10 @@ impl Conversations {
             | What::OptedOut { .. }
             | What::OptedIn { .. }
             | What::TagsNoted { .. }
+            | What::WindowOpened { .. }
+            | What::OthersNoted { .. }
+            | What::AddressTold { .. }
+            | What::AddressNoted { .. }
             | What::MarkedSpecial { .. }
             | What::Suppressed { .. }
             | What::WithholdAsked { .. }

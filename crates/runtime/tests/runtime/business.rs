@@ -101,6 +101,7 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        window: None,
     };
     input(Origin::Fact(FactId([n; 16])), 1, conversation::Command::Receive(Box::new(received)))
 }

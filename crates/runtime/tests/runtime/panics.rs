@@ -26,6 +26,7 @@ fn outgoing(party: Party) -> Outgoing {
         not_before: None,
         by_person: true,
         signed: None,
+        window: None,
     }
 }
 

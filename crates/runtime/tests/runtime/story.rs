@@ -102,6 +102,7 @@ async fn tell(world: World, restarts: Restarts) -> World {
         assignment: offer.clone(),
         message: message_id(101),
         body: sealed(CUSTOMER),
+        by: None,
     };
     let to_customer = || Route::Party(CUSTOMER);
     world.post::<conversation::Decider>(to_customer(), &input(command(4), 1, reply.clone())).await;

@@ -5,7 +5,7 @@ mod routing;
 
 use std::{collections::BTreeMap, path::Path};
 
-use channels::{Profile, email::imap, generic, smpp};
+use channels::{Profile, email::imap, generic, messenger, smpp};
 use domain::{
     AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
     workspace::check,
@@ -236,10 +236,12 @@ fn desk_id(tenant: &TenantId, name: &str) -> Result<DeskId, domain::BadId> {
 pub fn known_settings(channel: Channel) -> Vec<&'static str> {
     match channel {
         Channel::Messenger | Channel::Instagram => {
-            vec!["app_secret", "verify_token", "access_token", "api_version", "base_url"]
+            let own = ["app_secret", "verify_token", "access_token", "api_version", "base_url"];
+            own.into_iter().chain(messenger::SETTINGS).collect()
         }
         Channel::Whatsapp => {
-            vec!["app_secret", "verify_token", "access_token", "phone_number_id", "api_version", "base_url"]
+            let own = ["app_secret", "verify_token", "access_token", "phone_number_id"];
+            own.into_iter().chain(["api_version", "base_url"]).chain(messenger::SETTINGS).collect()
         }
         Channel::Sms => {
             let twilio = ["provider", "account_sid", "auth_token", "base_url"];
@@ -312,7 +314,9 @@ fn wrong_settings(policy: &Policy) -> Vec<(String, String)> {
             Channel::Sms => short_messages(inbox).err().into_iter().collect(),
             Channel::Generic => provider(inbox).err().into_iter().collect(),
             Channel::Email => bad_email(inbox),
-            Channel::Messenger | Channel::Instagram | Channel::Whatsapp => Vec::new(),
+            Channel::Messenger | Channel::Instagram | Channel::Whatsapp => {
+                messenger::Manners::read(&inbox.settings).err().into_iter().collect()
+            }
         };
         wrong.extend(bad.into_iter().map(|(key, what)| (format!("inboxes.{id}.settings.{key}"), what)));
     }

@@ -228,6 +228,8 @@ impl Directory {
                     version: setting(inbox, "api_version").unwrap_or_else(|| "v23.0".into()),
                     sender: setting(inbox, "phone_number_id").unwrap_or_else(|| "me".into()),
                     token: secret(secrets, inbox, "access_token")?,
+                    app_secret: Some(secret(secrets, inbox, "app_secret")?),
+                    manners: messenger::Manners::read(&inbox.settings).map_err(wrong)?,
                 };
                 Arc::new(messenger::MetaSender::new(account, outbound))
             }
@@ -301,12 +303,8 @@ fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Ma
 }
 
 fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {
-    Ok(match channel {
-        Channel::Messenger => messenger::Kind::Messenger,
-        Channel::Instagram => messenger::Kind::Instagram,
-        Channel::Whatsapp => messenger::Kind::Whatsapp,
-        other => anyhow::bail!("{} is not one of Meta's channels", other.as_str()),
-    })
+    let kind = messenger::Kind::of(channel);
+    kind.ok_or_else(|| anyhow!("{} is not one of Meta's channels", channel.as_str()))
 }
 
 impl Inboxes for Directory {

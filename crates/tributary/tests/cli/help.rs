@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::*;
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 30] = [
     &[],
     &["dev"],
     &["serve"],
@@ -25,6 +25,8 @@ const COMMANDS: [&[&str]; 28] = [
     &["set-aside", "list"],
     &["set-aside", "show"],
     &["set-aside", "replay"],
+    &["suppressed"],
+    &["suppressed", "lift"],
     &["backup"],
     &["restore"],
     &["keys"],

@@ -88,6 +88,19 @@ pub struct Outgoing {
     /// It is no answer, and may not leave before. In milliseconds.
     #[prost(int64, optional, tag = "89")]
     pub not_before: ::core::option::Option<i64>,
+    /// Until when it may leave; absent where the channel sets no bounds.
+    #[prost(message, optional, tag = "129")]
+    pub window: ::core::option::Option<Window>,
+}
+/// Until when a customer may be answered in the channel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Window {
+    /// By anyone.
+    #[prost(int64, tag = "1")]
+    pub until: i64,
+    /// With what a person wrote.
+    #[prost(int64, tag = "2")]
+    pub person_until: i64,
 }
 /// The customer's message whose thread an answer stands in.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -508,6 +521,7 @@ pub enum Code {
     Internal = 11,
     Suppressed = 52,
     Unanswerable = 93,
+    WindowClosed = 133,
 }
 impl Code {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -530,6 +544,7 @@ impl Code {
             Self::Internal => "CODE_INTERNAL",
             Self::Suppressed => "CODE_SUPPRESSED",
             Self::Unanswerable => "CODE_UNANSWERABLE",
+            Self::WindowClosed => "CODE_WINDOW_CLOSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -549,6 +564,7 @@ impl Code {
             "CODE_INTERNAL" => Some(Self::Internal),
             "CODE_SUPPRESSED" => Some(Self::Suppressed),
             "CODE_UNANSWERABLE" => Some(Self::Unanswerable),
+            "CODE_WINDOW_CLOSED" => Some(Self::WindowClosed),
             _ => None,
         }
     }
@@ -614,7 +630,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 6")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -672,6 +688,17 @@ pub mod contact_event {
         #[prost(fixed64, repeated, tag = "3")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// The conversations of this address learn which other addresses its contact has. Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OthersTold {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order; of a contact with very many, some.
+        #[prost(bytes = "bytes", repeated, tag = "3")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -684,6 +711,8 @@ pub mod contact_event {
         Untagged(Untagged),
         #[prost(message, tag = "5")]
         TagsTold(TagsTold),
+        #[prost(message, tag = "6")]
+        OthersTold(OthersTold),
     }
 }
 /// What someone wrote.
@@ -712,6 +741,97 @@ pub struct Content {
     /// E-mail: what could be told, when it came, of who wrote it.
     #[prost(message, optional, tag = "28")]
     pub verdict: ::core::option::Option<Verdict>,
+    /// What is shown beyond the text, on messages of ours.
+    #[prost(message, optional, tag = "109")]
+    pub rich: ::core::option::Option<Rich>,
+}
+/// What a message shows beyond its text, where the channel can.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rich {
+    /// Under the text.
+    #[prost(message, repeated, tag = "1")]
+    pub buttons: ::prost::alloc::vec::Vec<Button>,
+    /// Side by side, instead of a text.
+    #[prost(message, repeated, tag = "2")]
+    pub cards: ::prost::alloc::vec::Vec<Card>,
+    /// Under the text, opened by a tap.
+    #[prost(message, optional, tag = "3")]
+    pub list: ::core::option::Option<ChoiceList>,
+    /// Instead of a text.
+    #[prost(message, optional, tag = "4")]
+    pub template: ::core::option::Option<Template>,
+    /// What the platform knows of the customer, and tells us once the customer taps on it.
+    #[prost(enumeration = "AskFor", repeated, tag = "5")]
+    pub asks: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Button {
+    #[prost(string, tag = "1")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub does: ::core::option::Option<ButtonDoes>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ButtonDoes {
+    #[prost(oneof = "button_does::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<button_does::Kind>,
+}
+/// Nested message and enum types in `ButtonDoes`.
+pub mod button_does {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// Opens this page.
+        #[prost(string, tag = "1")]
+        Open(::prost::alloc::string::String),
+        /// Comes back to us, with this payload.
+        #[prost(string, tag = "2")]
+        Post(::prost::alloc::string::String),
+        /// Calls this number.
+        #[prost(string, tag = "3")]
+        Call(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Card {
+    #[prost(string, tag = "1")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub subtitle: ::core::option::Option<::prost::alloc::string::String>,
+    /// Where its picture is.
+    #[prost(string, optional, tag = "3")]
+    pub image: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub buttons: ::prost::alloc::vec::Vec<Button>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChoiceList {
+    /// What the button says that opens it.
+    #[prost(string, tag = "1")]
+    pub button: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub rows: ::prost::alloc::vec::Vec<Choice>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Choice {
+    /// What comes back when it is chosen.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A text that the platform has approved, with what is filled in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Template {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// As the platform writes it: `en_US`.
+    #[prost(string, tag = "2")]
+    pub language: ::prost::alloc::string::String,
+    /// For the places of its body, in order.
+    #[prost(string, repeated, tag = "3")]
+    pub parameters: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Whether an e-mail is from whom it says, as it was judged when it came.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -775,6 +895,35 @@ pub struct MailThread {
     /// When that was written.
     #[prost(int64, optional, tag = "45")]
     pub written_at: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AskFor {
+    Unspecified = 0,
+    Email = 1,
+    Phone = 2,
+}
+impl AskFor {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ASK_FOR_UNSPECIFIED",
+            Self::Email => "ASK_FOR_EMAIL",
+            Self::Phone => "ASK_FOR_PHONE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ASK_FOR_UNSPECIFIED" => Some(Self::Unspecified),
+            "ASK_FOR_EMAIL" => Some(Self::Email),
+            "ASK_FOR_PHONE" => Some(Self::Phone),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1253,7 +1402,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 165"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 125, 126, 165"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1403,6 +1552,9 @@ pub mod conversation_command {
         pub message: ::prost::bytes::Bytes,
         #[prost(message, optional, tag = "5")]
         pub body: ::core::option::Option<super::Sealed>,
+        /// Absent: as usual.
+        #[prost(enumeration = "super::ReplyBy", optional, tag = "86")]
+        pub by: ::core::option::Option<i32>,
     }
     /// An agent gives the conversation to someone else.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1553,6 +1705,25 @@ pub mod conversation_command {
         #[prost(fixed64, repeated, tag = "3")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// Which other addresses the customer's contact has, as a whole.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteOthers {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order.
+        #[prost(bytes = "bytes", repeated, tag = "3")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
+    /// What another address of the same contact is, by its own word.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteAddress {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
     /// An agent accepted the offer of this conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Assign {
@@ -1701,6 +1872,11 @@ pub mod conversation_command {
         Suppress(Suppress),
         #[prost(message, tag = "124")]
         LiftSuppression(LiftSuppression),
+        /// Relays, from the ledger and from other addresses of the same contact.
+        #[prost(message, tag = "125")]
+        NoteOthers(NoteOthers),
+        #[prost(message, tag = "126")]
+        NoteAddress(NoteAddress),
         /// Fact: the customer asks who writes.
         #[prost(message, tag = "165")]
         Help(Help),
@@ -1741,6 +1917,9 @@ pub struct Received {
     /// E-mail: what it answers. Absent in what was kept before that was.
     #[prost(message, optional, tag = "31")]
     pub answers: ::core::option::Option<MailAnswers>,
+    /// Until when the platform lets the customer be answered, by this message.
+    #[prost(message, optional, tag = "130")]
+    pub window: ::core::option::Option<Window>,
 }
 /// What a mail is known by, as keyed hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1838,7 +2017,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 185, 186"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 225, 226, 227, 145, 146, 147, 185, 186"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2173,6 +2352,32 @@ pub mod conversation_what {
         #[prost(fixed64, repeated, tag = "2")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// The customer's contact has these other addresses, and no others.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OthersNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// In order.
+        #[prost(bytes = "bytes", repeated, tag = "2")]
+        pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    }
+    /// The conversations of another address of the same contact learn what this one is, and whether it may be written to.
+    /// Relayed to them.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressTold {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub to: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
+    /// What another address of the same contact is, by its own word.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressNoted {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::OtherAddress>,
+    }
     /// A bot said what is special about the conversation, for as long as it is open.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct MarkedSpecial {
@@ -2265,6 +2470,35 @@ pub mod conversation_what {
     /// An agent wrote to the customer. Relayed to delivery.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Replied {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
+    /// The customer may be answered until then, unless a later time is known already.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WindowOpened {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub window: ::core::option::Option<super::Window>,
+    }
+    /// An agent answered when nobody might any more: it leaves once the customer has written.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReplyHeld {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub reply: ::core::option::Option<super::HeldReply>,
+    }
+    /// What was held leaves, in the conversation in which the customer has written. Relayed to delivery.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct HeldSent {
         #[prost(message, optional, tag = "1")]
         pub conversation: ::core::option::Option<super::ConversationId>,
         /// TENANT/DESK/AGENT.
@@ -2440,6 +2674,20 @@ pub mod conversation_what {
         Suppressed(Suppressed),
         #[prost(message, tag = "144")]
         SuppressionLifted(SuppressionLifted),
+        /// Until when a customer may be answered, and what waits for that.
+        #[prost(message, tag = "225")]
+        WindowOpened(WindowOpened),
+        #[prost(message, tag = "226")]
+        ReplyHeld(ReplyHeld),
+        #[prost(message, tag = "227")]
+        HeldSent(HeldSent),
+        /// Other addresses of the same contact.
+        #[prost(message, tag = "145")]
+        OthersNoted(OthersNoted),
+        #[prost(message, tag = "146")]
+        AddressTold(AddressTold),
+        #[prost(message, tag = "147")]
+        AddressNoted(AddressNoted),
         #[prost(message, tag = "185")]
         WithholdAsked(WithholdAsked),
         /// What the business says of itself.
@@ -2488,6 +2736,42 @@ pub struct Tombstone {
     /// When help was last asked for and given.
     #[prost(int64, optional, tag = "92")]
     pub helped_at: ::core::option::Option<i64>,
+    /// The other addresses of the same contact, in order.
+    #[prost(bytes = "bytes", repeated, tag = "50")]
+    pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// What is known of addresses that are, or were, or will be the contact's, the newest word last.
+    #[prost(message, repeated, tag = "51")]
+    pub addresses: ::prost::alloc::vec::Vec<OtherAddress>,
+    /// Until when the customer may be answered.
+    #[prost(message, optional, tag = "130")]
+    pub window: ::core::option::Option<Window>,
+    /// Answers that wait until the customer writes, oldest first.
+    #[prost(message, repeated, tag = "131")]
+    pub held: ::prost::alloc::vec::Vec<HeldReply>,
+}
+/// An answer that waits until the customer writes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HeldReply {
+    /// TENANT/DESK/AGENT.
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub message: ::prost::bytes::Bytes,
+    /// A sealed Content.
+    #[prost(message, optional, tag = "3")]
+    pub body: ::core::option::Option<Sealed>,
+    /// The agent's name, for customers.
+    #[prost(string, optional, tag = "4")]
+    pub signed: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What an address tells the others of its contact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OtherAddress {
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<Correspondent>,
+    /// Its customer has not asked for silence there, and nothing sent there came back.
+    #[prost(bool, tag = "2")]
+    pub writable: bool,
 }
 /// What was sent by mail without a person, since a person last wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2601,6 +2885,45 @@ pub mod closer {
         Agent(::prost::alloc::string::String),
         #[prost(message, tag = "3")]
         Customer(Customer),
+    }
+}
+/// How an answer goes that may not go as usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplyBy {
+    Unspecified = 0,
+    /// It is a template that the platform has approved.
+    Template = 1,
+    /// Once the customer has written again.
+    Hold = 2,
+    /// To another address of the same contact.
+    Email = 3,
+    Sms = 4,
+}
+impl ReplyBy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLY_BY_UNSPECIFIED",
+            Self::Template => "REPLY_BY_TEMPLATE",
+            Self::Hold => "REPLY_BY_HOLD",
+            Self::Email => "REPLY_BY_EMAIL",
+            Self::Sms => "REPLY_BY_SMS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLY_BY_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLY_BY_TEMPLATE" => Some(Self::Template),
+            "REPLY_BY_HOLD" => Some(Self::Hold),
+            "REPLY_BY_EMAIL" => Some(Self::Email),
+            "REPLY_BY_SMS" => Some(Self::Sms),
+            _ => None,
+        }
     }
 }
 /// Why nothing is sent to an address.

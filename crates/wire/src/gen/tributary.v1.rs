@@ -22,6 +22,99 @@ pub struct Content {
     /// E-mail: whether it is from whom it says, as it was judged when it came.
     #[prost(message, optional, tag = "36")]
     pub verdict: ::core::option::Option<Verdict>,
+    /// What is shown beyond the text, on messages to the customer.
+    #[prost(message, optional, tag = "117")]
+    pub rich: ::core::option::Option<Rich>,
+}
+/// What a message to the customer shows beyond its text. Messenger and Instagram show buttons and cards, WhatsApp buttons, a
+/// list and templates; a message that its channel cannot show is refused when it is sent (`unsupported`).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rich {
+    /// Under the text, three at most.
+    #[prost(message, repeated, tag = "1")]
+    pub buttons: ::prost::alloc::vec::Vec<rich::Button>,
+    /// Side by side, instead of a text.
+    #[prost(message, repeated, tag = "2")]
+    pub cards: ::prost::alloc::vec::Vec<rich::Card>,
+    /// WhatsApp: under the text, opened by a tap; ten rows at most.
+    #[prost(message, optional, tag = "3")]
+    pub list: ::core::option::Option<rich::ChoiceList>,
+    /// WhatsApp: instead of a text. May be sent at any time, also after the window.
+    #[prost(message, optional, tag = "4")]
+    pub template: ::core::option::Option<rich::Template>,
+    /// Messenger: buttons with the customer's own address or number, which come back as what the customer writes.
+    #[prost(bool, tag = "5")]
+    pub ask_email: bool,
+    #[prost(bool, tag = "6")]
+    pub ask_phone: bool,
+}
+/// Nested message and enum types in `Rich`.
+pub mod rich {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Button {
+        /// 20 characters at most.
+        #[prost(string, tag = "1")]
+        pub title: ::prost::alloc::string::String,
+        #[prost(oneof = "button::Does", tags = "2, 3, 4")]
+        pub does: ::core::option::Option<button::Does>,
+    }
+    /// Nested message and enum types in `Button`.
+    pub mod button {
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Does {
+            /// Opens this page.
+            #[prost(string, tag = "2")]
+            Open(::prost::alloc::string::String),
+            /// Comes back as a message with this payload.
+            #[prost(string, tag = "3")]
+            Post(::prost::alloc::string::String),
+            /// Calls this number, written as `+15550123`.
+            #[prost(string, tag = "4")]
+            Call(::prost::alloc::string::String),
+        }
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Card {
+        #[prost(string, tag = "1")]
+        pub title: ::prost::alloc::string::String,
+        #[prost(string, optional, tag = "2")]
+        pub subtitle: ::core::option::Option<::prost::alloc::string::String>,
+        /// Where its picture is.
+        #[prost(string, optional, tag = "3")]
+        pub image: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(message, repeated, tag = "4")]
+        pub buttons: ::prost::alloc::vec::Vec<Button>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct ChoiceList {
+        /// What the button says that opens it.
+        #[prost(string, tag = "1")]
+        pub button: ::prost::alloc::string::String,
+        #[prost(message, repeated, tag = "2")]
+        pub rows: ::prost::alloc::vec::Vec<Choice>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Choice {
+        /// What comes back, as the payload, when it is chosen.
+        #[prost(string, tag = "1")]
+        pub id: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub title: ::prost::alloc::string::String,
+        #[prost(string, optional, tag = "3")]
+        pub description: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    /// A text that the platform has approved, with what is filled in.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Template {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        /// As the platform writes it: `en_US`.
+        #[prost(string, tag = "2")]
+        pub language: ::prost::alloc::string::String,
+        /// For the places of its body, in order.
+        #[prost(string, repeated, tag = "3")]
+        pub parameters: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
 }
 /// What could be told of who wrote an e-mail.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -132,8 +225,7 @@ pub struct Accepted {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rejected {
     /// Stable, for programs: `not_found`, `not_owner`, `stale`, `closed`, `opted_out`, `offer_ended`, `not_present`,
-    /// `invalid`, `conflict`, `forbidden`, `internal`, `suppressed`,
-    /// `unanswerable`. New codes may come.
+    /// `invalid`, `conflict`, `forbidden`, `internal`, `suppressed`, `window_closed`, `unanswerable`. New codes may come.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
     /// One sentence, for people.
@@ -291,6 +383,9 @@ pub mod bot_message {
         /// Answers offered for tapping.
         #[prost(string, repeated, tag = "3")]
         pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// Buttons, cards or a list, where the channel can show them.
+        #[prost(message, optional, tag = "84")]
+        pub rich: ::core::option::Option<super::Rich>,
     }
     /// Gives the conversation to a person.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2296,7 +2391,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 227"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 227, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2309,6 +2404,16 @@ pub mod event {
         pub message: ::prost::alloc::string::String,
         #[prost(message, optional, tag = "2")]
         pub body: ::core::option::Option<super::Body>,
+    }
+    /// The customer may be answered until then, unless a later time was said before.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WindowOpened {
+        /// By anyone.
+        #[prost(message, optional, tag = "1")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+        /// With what a person wrote.
+        #[prost(message, optional, tag = "2")]
+        pub person_until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// Nothing is sent to the customer's address from here on, or that cause is none any more.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2971,6 +3076,13 @@ pub mod event {
         /// What the business says of itself.
         #[prost(message, tag = "227")]
         HelpAnswered(HelpAnswered),
+        /// Until when a customer may be answered, and what waits for that.
+        #[prost(message, tag = "267")]
+        WindowOpened(WindowOpened),
+        #[prost(message, tag = "268")]
+        ReplyHeld(Replied),
+        #[prost(message, tag = "269")]
+        HeldSent(Replied),
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3551,6 +3663,62 @@ pub mod agent_message {
         pub attachments: ::prost::alloc::vec::Vec<super::Attachment>,
         #[prost(string, repeated, tag = "5")]
         pub quick_replies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        /// Buttons, cards, a list or a template, where the channel can show them.
+        #[prost(message, optional, tag = "86")]
+        pub rich: ::core::option::Option<super::Rich>,
+        /// How it goes where the platform lets nobody answer any more; see `answer_until`.
+        #[prost(enumeration = "reply::By", tag = "87")]
+        pub by: i32,
+    }
+    /// Nested message and enum types in `Reply`.
+    pub mod reply {
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            Hash,
+            PartialOrd,
+            Ord,
+            ::prost::Enumeration
+        )]
+        #[repr(i32)]
+        pub enum By {
+            /// As usual. After the window it is refused as `window_closed`, which names what can be done instead; or held, where
+            /// the inbox says so (`after_window = "hold"`).
+            Unspecified = 0,
+            /// Held until the customer writes, and sent then; at once while the window is open.
+            Hold = 1,
+            /// To the newest e-mail address, or number, of the same contact that may be written to, by the inbox it belongs to;
+            /// also while the window is open. Refused as `not_found` where the ledger knows none.
+            Email = 2,
+            Sms = 3,
+        }
+        impl By {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::Unspecified => "BY_UNSPECIFIED",
+                    Self::Hold => "BY_HOLD",
+                    Self::Email => "BY_EMAIL",
+                    Self::Sms => "BY_SMS",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "BY_UNSPECIFIED" => Some(Self::Unspecified),
+                    "BY_HOLD" => Some(Self::Hold),
+                    "BY_EMAIL" => Some(Self::Email),
+                    "BY_SMS" => Some(Self::Sms),
+                    _ => None,
+                }
+            }
+        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Transfer {
@@ -3752,12 +3920,21 @@ pub mod agent_message {
 pub struct DeskMessage {
     #[prost(
         oneof = "desk_message::Item",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31, 32, 33, 34, 35"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 31, 32, 33, 34, 35, 116"
     )]
     pub item: ::core::option::Option<desk_message::Item>,
 }
 /// Nested message and enum types in `DeskMessage`.
 pub mod desk_message {
+    /// Until when the customer of a conversation of this agent's may be answered, by the platform's rules: said when it
+    /// becomes the agent's, and whenever the customer writes. Never said where there is no such bound.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AnswerUntil {
+        #[prost(string, tag = "1")]
+        pub conversation: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub until: ::core::option::Option<::prost_types::Timestamp>,
+    }
     /// So many offers in a row expired that the agent is away now: offered nothing until the agent says `available`.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct SentAway {
@@ -4041,6 +4218,10 @@ pub mod desk_message {
         /// What whoever gave it away last left for this agent. Absent where nothing was left.
         #[prost(message, optional, tag = "5")]
         pub note: ::core::option::Option<super::Body>,
+        /// Until when the customer may be answered, as far as that was known when the stream began; absent: no such bound, or
+        /// `answer_until` follows.
+        #[prost(message, optional, tag = "86")]
+        pub answer_until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// The conversation is the agent's no more.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4241,6 +4422,8 @@ pub mod desk_message {
         ConsultEnded(ConsultEnded),
         #[prost(message, tag = "35")]
         Remark(Remark),
+        #[prost(message, tag = "116")]
+        AnswerUntil(AnswerUntil),
     }
 }
 /// Generated client implementations.

@@ -15,6 +15,7 @@ choice! { domain::contact::Event => ContactEvent, contact_event {
     Tagged { tenant, contact, tag },
     Untagged { tenant, contact, tag },
     TagsTold { tenant, party, tags },
+    OthersTold { tenant, party, others },
 }}
 
 timers! { domain::contact::TimerId => Contact {} }

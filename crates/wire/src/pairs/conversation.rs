@@ -1,8 +1,8 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, KnownBy, KnownMail, Mails, Marks, Received, Sent,
-    Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Event, HeldReply, KnownBy, KnownMail, Mails, Marks,
+    OtherAddress, Received, Sent, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -18,7 +18,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     OptIn { from },
     Unreadable { from, message, content, reason, at },
     BotAnswer { turn, tenant, bot, actions },
-    Reply { conversation, agent, assignment, message, body },
+    Reply { conversation, agent, assignment, message, body, by },
     Transfer { conversation, agent, assignment, to, note },
     Close { conversation, agent, assignment },
     Snooze { conversation, agent, assignment, until },
@@ -28,6 +28,8 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
+    NoteOthers { tenant, party, others },
+    NoteAddress { party, of },
     Consult { conversation, agent, assignment, whom, note },
     EndConsult { conversation, agent },
     Remark { conversation, agent, message, body },
@@ -45,6 +47,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 message! {
     Received => Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        window,
     }
     Marks => MailMarks { id, topic }
 }
@@ -77,6 +80,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     OptedOut { party },
     OptedIn { party },
     TagsNoted { party, tags },
+    OthersNoted { party, others },
+    AddressTold { to, of },
+    AddressNoted { party, of },
     Suppressed { party, cause },
     WithholdAsked { party, because },
     SuppressionLifted { party, cause, by },
@@ -107,6 +113,9 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     ConsultEnded { conversation, consult, desk, agent, because },
     Remarked { conversation, by, message, body },
     Replied { conversation, agent, message, outgoing },
+    WindowOpened { conversation, window },
+    ReplyHeld { conversation, reply },
+    HeldSent { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
     AwayAsked { conversation, owner_epoch, queue, until, again_at },
     AwaySaid { conversation, message, outgoing },
@@ -117,7 +126,10 @@ message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
         country, unanswerable, helped_at,
+        window, held, others, addresses
     }
+    OtherAddress => OtherAddress { from, writable }
+    HeldReply => HeldReply { agent, message, body, signed }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -138,6 +150,7 @@ enumeration! {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
         HeldBack,
     }
+    domain::conversation::ReplyBy => ReplyBy { Template, Hold, Email, Sms }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }

@@ -2,7 +2,7 @@
 
 use domain::{
     ConversationId, OfferId, Peer, Rejection, Sealed, TurnId,
-    conversation::{Correspondent, Outgoing, ThreadOf},
+    conversation::{Correspondent, Outgoing, ThreadOf, Window},
 };
 
 use crate::message::{choice, enumeration, message};
@@ -14,7 +14,8 @@ message! {
     OfferId => OfferId { desk, number }
     Sealed => Sealed { subject, bytes }
     Correspondent => Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
-    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before }
+    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before, window }
+    Window => Window { until, person_until }
     ThreadOf => ThreadOf { message, thread }
     Rejection => Rejection { code, detail }
 }
@@ -39,7 +40,7 @@ enumeration! {
     domain::desk::Presence => Presence { Available, Away, Offline }
     domain::Code => Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed, Unanswerable,
+        Suppressed, Unanswerable, WindowClosed,
     }
     domain::conversation::Withheld => Withheld { OptedOut, DeadAddress, Complaint, Unsubscribed }
 }

@@ -7,11 +7,12 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, RequestId, Response, Status};
-use async_imap::{Client, error::Error as Imap, extensions::idle::IdleResponse};
+use async_imap::{Client, error::Error as Imap, extensions::idle::IdleResponse, types::UnsolicitedResponse};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -131,9 +132,18 @@ impl Session {
             let imap = self.imap(OPERATION)?;
             return within(limit, OPERATION, told(OPERATION, imap.noop())).await;
         }
+        self.forget_news();
         let Some(imap) = self.imap.take() else { return Err(Error::Lost { operation: OPERATION }) };
+        let news = imap.unsolicited_responses.clone();
         let mut idle = imap.idle();
         within(limit, OPERATION, told(OPERATION, idle.init())).await?;
+        let has_come = iter::from_fn(|| news.try_recv().ok())
+            .any(|it| matches!(it, UnsolicitedResponse::Exists(_) | UnsolicitedResponse::Recent(_)));
+        if has_come {
+            // Told before the server had begun to wait, and so never told again.
+            self.imap = Some(within(limit, OPERATION, told(OPERATION, idle.done())).await?);
+            return Ok(());
+        }
         let (change, _interrupt) = idle.wait_with_timeout(self.limits.idle);
         // Its own time limit begins anew with each sign of life.
         if let Ok(changed) = timeout(self.limits.idle, change).await {

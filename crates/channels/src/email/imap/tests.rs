@@ -64,11 +64,21 @@ impl World {
         mark: Option<MailboxMark>,
         change: impl FnOnce(&Fake),
     ) -> World {
+        World::within(limits(), letters, start, mark, change).await
+    }
+
+    async fn within(
+        limits: Limits,
+        letters: Vec<Letter>,
+        start: &str,
+        mark: Option<MailboxMark>,
+        change: impl FnOnce(&Fake),
+    ) -> World {
         let server = Fake::start(letters).await;
         change(&server);
         let log = MemoryLog::new(&[(Topic(Kind::Delivery.intake_topic()), 1)]);
         let (kept, stop) = (Arc::new(Kept::default()), CancellationToken::new());
-        let (pulls, limits) = (Pulls::default(), limits());
+        let pulls = Pulls::default();
         let settings = settings(&[("imap", &server.address), ("imap_start", start)]);
         let place = Place::read(&settings).unwrap().unwrap();
         let mailbox = Mailbox { place, access: Access::Password("secret".into()), roots: None };
@@ -220,6 +230,17 @@ async fn reading_goes_on_where_it_ended_and_hears_of_more() {
         assert_eq!(world.facts().len(), 51);
         assert!(world.server.bodies_of(150) == 0 && world.server.bodies_of(151) == 1);
     }
+}
+
+/// The server tells of it once, and not again while it waits.
+#[tokio::test]
+async fn what_comes_as_the_waiting_begins_is_read_at_once() {
+    let patient = Limits { idle: Duration::from_secs(3_600), ..limits() };
+    let world = World::within(patient, letters([1]), "all", None, |server| {
+        server.put_as_waiting_begins(Letter::new(2));
+    })
+    .await;
+    assert_eq!(subjects(&world.come(2).await), ["letter 1", "letter 2"]);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ fn outgoing(text: &str) -> Outgoing {
             signed: Some("Ann Berg".into()),
             unsubscribe: None,
         }),
+        chat: crate::Chat::default(),
     }
 }
 

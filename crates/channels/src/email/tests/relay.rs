@@ -28,6 +28,7 @@ fn outgoing(to: &str) -> Outgoing {
         at: 1_772_532_900_000,
         by_person: true,
         thread: Some(Thread { subject: "Order".into(), reference: REFERENCE.into(), ..Thread::default() }),
+        chat: crate::Chat::default(),
     }
 }
 

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{story::received, world::World, *};
 use crate::conversation::{
-    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, TimerId,
-    Transfer, What,
+    BotAction, Command, Conversations, Decider, Event, NoteKind, Owner, ReceiptKind, Received, ReplyBy,
+    TimerId, Transfer, What, Window,
 };
 use crate::{
     Aggregate, Code,
@@ -320,6 +320,10 @@ fn act(world: &mut World, version: u64, action: &Action) {
                 content: sealed(*customer, 1),
                 thread: thread.then(|| sealed(*customer, 2)),
                 placed: placed.map(|other| conversation(other, 1)),
+                window: (*customer % 2 == 1).then(|| Window {
+                    until: world.now() + Millis::seconds(60),
+                    person_until: world.now() + Millis::seconds(600),
+                }),
                 ..received(1)
             })));
         }
@@ -380,7 +384,14 @@ fn act(world: &mut World, version: u64, action: &Action) {
             let agent = by.map_or(owner, |by| agent(AGENTS[by]));
             let message = world.new_message();
             let body = Sealed { subject: conversation.party, bytes: vec![3].into() };
-            world.command(Command::Reply { conversation, agent, assignment, message, body });
+            world.command(Command::Reply {
+                conversation,
+                agent,
+                assignment,
+                message,
+                body,
+                by: Some(ReplyBy::Hold),
+            });
         }
         Action::Transfer { assignment, to } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {

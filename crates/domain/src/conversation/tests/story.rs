@@ -105,6 +105,14 @@ impl Story {
         self
     }
 
+    /// It is refused, in these words.
+    #[track_caller]
+    pub(super) fn rejected(mut self, code: Code) -> String {
+        let rejection = self.outcome.take().expect("something was asked").expect_err("it is refused");
+        assert_eq!(rejection.code, code, "{rejection}");
+        rejection.detail
+    }
+
     /// The first timer comes due and is fired.
     #[track_caller]
     pub(super) fn when_time_comes(mut self) -> Self {
@@ -146,6 +154,7 @@ pub(super) fn received(n: u128) -> Received {
         marks: None,
         answers: Answers::default(),
         people_only: false,
+        window: None,
     }
 }
 
@@ -178,6 +187,7 @@ pub(super) fn reply(number: u32, name: &str, assignment: u64, n: u128) -> Comman
         assignment: offer(assignment),
         message: message(n),
         body: sealed(1, n),
+        by: None,
     }
 }
 
@@ -281,6 +291,7 @@ pub(super) fn outgoing(n: u128, by_person: bool, thread: Option<ThreadOf>) -> Ou
         not_before: None,
         by_person,
         signed: None,
+        window: None,
     }
 }
 

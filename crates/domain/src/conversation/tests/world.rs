@@ -12,7 +12,7 @@ use super::{receipts::Receipts, *};
 use crate::{
     Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Tags, Taken,
     Topology,
-    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind, Transfer},
+    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind, Transfer, Window},
     delivery, desk,
     policy::Special,
 };
@@ -94,6 +94,9 @@ pub(super) struct World {
     pending: BTreeSet<CommandId>,
     /// By the ledger's last word.
     tags: BTreeMap<Party, Tags>,
+    /// Until when each customer may be answered, and what waits for that.
+    windows: BTreeMap<Party, Window>,
+    held: BTreeMap<Party, Vec<MessageId>>,
     policy: Arc<Policy>,
 }
 
@@ -122,6 +125,8 @@ impl World {
             consulted: Vec::new(),
             pending: BTreeSet::new(),
             tags: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            held: BTreeMap::new(),
             policy: Arc::new(policy.clone()),
         };
         world.adopt(policy);
@@ -322,7 +327,10 @@ impl World {
         let source = TOPOLOGY.peer(&Route::Desk(queue.desk));
         let assign = Command::Assign { conversation, owner_epoch, offer, agent, command };
         let answers = self.relay(source, assign);
-        assert_eq!(answers, 1, "an acceptance is confirmed or refused");
+        assert!(
+            answers == 1 || answers == 2,
+            "an acceptance is confirmed, with the window where there is one, or refused"
+        );
     }
 
     /// The desk has nobody for it: from here on it waits elsewhere, if it waits as it did.

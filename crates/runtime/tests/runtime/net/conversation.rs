@@ -109,6 +109,7 @@ pub(super) fn outgoing() -> Outgoing {
         not_before: None,
         by_person: false,
         signed: None,
+        window: None,
     }
 }
 

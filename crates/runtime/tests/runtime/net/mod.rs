@@ -189,6 +189,10 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             country: None,
             unanswerable: false,
             helped_at: None,
+            others: Vec::new(),
+            addresses: Vec::new(),
+            window: None,
+            held: Vec::new(),
         };
         event(What::Returned { party, tombstone: Box::new(tombstone) })
     };

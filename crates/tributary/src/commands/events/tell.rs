@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use domain::{
     Cause, Sealed, Timestamp, contact,
-    conversation::{self, Correspondent, Outgoing, Progress, What},
+    conversation::{self, Correspondent, OtherAddress, Outgoing, Progress, What},
     delivery, workspace,
 };
 use wire::Codec;
@@ -90,6 +90,11 @@ impl Tell for conversation::Decider {
             What::TagsNoted { party, tags } => {
                 Told::new("tags_noted").with("party", party).number("tags", tags.hashes().len())
             }
+            What::OthersNoted { party, others } => {
+                Told::new("others_noted").with("party", party).number("others", others.len())
+            }
+            What::AddressTold { to, of } => other("address_told", of).with("to", to),
+            What::AddressNoted { party, of } => other("address_noted", of).with("to", party),
             What::Suppressed { party, cause } => {
                 Told::new("suppressed").with("party", party).with("cause", cause.as_str())
             }
@@ -189,6 +194,16 @@ impl Tell for conversation::Decider {
             }
             What::Replied { agent, message, outgoing, .. } => {
                 leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)
+            }
+            What::WindowOpened { window, .. } => Told::new("window_opened")
+                .with("until", time(window.until))
+                .with("person_until", time(window.person_until)),
+            What::ReplyHeld { reply, .. } => Told::new("reply_held")
+                .with("agent", &reply.agent)
+                .with("message", reply.message)
+                .with("body", sealed(&reply.body)),
+            What::HeldSent { agent, message, outgoing, .. } => {
+                leaving(Told::new("held_sent").with("agent", agent).with("message", message), outgoing)
             }
             What::DeliveryNoted { message, progress, .. } => {
                 let told = Told::new("delivery_noted").with("message", message);
@@ -309,6 +324,9 @@ impl Tell for contact::Decider {
             Event::TagsTold { tenant, party, tags } => {
                 Told::new("tags_told").of(tenant).with("party", party).number("tags", tags.hashes().len())
             }
+            Event::OthersTold { tenant, party, others } => {
+                Told::new("others_told").of(tenant).with("party", party).number("others", others.len())
+            }
         }
     }
 }
@@ -333,6 +351,15 @@ fn seen(what: &'static str, from: &Correspondent, at: Timestamp) -> Told {
         .with("channel", from.channel.as_str())
         .with("address", sealed(&from.address))
         .with("sent_at", time(at))
+}
+
+/// What an address tells another of the same contact.
+fn other(what: &'static str, of: &OtherAddress) -> Told {
+    Told::new(what)
+        .with("party", of.from.party)
+        .with("of_inbox", &of.from.inbox)
+        .with("address", sealed(&of.from.address))
+        .flag("writable", of.writable)
 }
 
 fn leaving(told: Told, outgoing: &Outgoing) -> Told {

@@ -17,7 +17,13 @@ structs! {
     Rejection { code, detail }
     Answer { command, content, result }
     SetAside { bytes, reason }
-    Content { text, payload, attachments, quick_replies, subject, body, raw, verdict }
+    Content { text, payload, attachments, quick_replies, subject, body, raw, verdict, rich }
+    domain::Rich { buttons, cards, list, template, asks }
+    domain::Button { title, does }
+    domain::Card { title, subtitle, image, buttons }
+    domain::ChoiceList { button, rows }
+    domain::Choice { id, title, description }
+    domain::Template { name, language, parameters }
     domain::Verdict { authenticated, by, because, checks }
     domain::Check { method, result, domain, aligned, detail }
     Attachment { kind, url, content_type, name, data }
@@ -27,18 +33,22 @@ structs! {
     conversation::Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        window,
     }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
     conversation::Mails { received, topic, goes_on_in }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before, window }
+    conversation::Window { until, person_until }
+    conversation::HeldReply { agent, message, body, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        country, unanswerable, helped_at
+        country, unanswerable, helped_at, window, held, others, addresses
     }
+    conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
     conversation::KnownBy { agent, at, queue }
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -76,7 +86,7 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed, Unanswerable,
+        Suppressed, Unanswerable, WindowClosed,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
@@ -91,7 +101,7 @@ choices! {
         OptIn { from },
         Unreadable { from, message, content, reason, at },
         BotAnswer { turn, tenant, bot, actions },
-        Reply { conversation, agent, assignment, message, body },
+        Reply { conversation, agent, assignment, message, body, by },
         Transfer { conversation, agent, assignment, to, note },
         Close { conversation, agent, assignment },
         Snooze { conversation, agent, assignment, until },
@@ -101,6 +111,8 @@ choices! {
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
+        NoteOthers { tenant, party, others },
+        NoteAddress { party, of },
         Consult { conversation, agent, assignment, whom, note },
         EndConsult { conversation, agent },
         Remark { conversation, agent, message, body },
@@ -137,6 +149,9 @@ choices! {
         OptedOut { party },
         OptedIn { party },
         TagsNoted { party, tags },
+        OthersNoted { party, others },
+        AddressTold { to, of },
+        AddressNoted { party, of },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         WithholdAsked { party, because },
@@ -167,6 +182,9 @@ choices! {
         ConsultEnded { conversation, consult, desk, agent, because },
         Remarked { conversation, by, message, body },
         Replied { conversation, agent, message, outgoing },
+        WindowOpened { conversation, window },
+        ReplyHeld { conversation, reply },
+        HeldSent { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
         AwayAsked { conversation, owner_epoch, queue, until, again_at },
         AwaySaid { conversation, message, outgoing },
@@ -177,6 +195,9 @@ choices! {
         HeldBack,
     }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
+    conversation::ReplyBy { Template, Hold, Email, Sms }
+    domain::ButtonDoes { Open(url), Post(payload), Call(number) }
+    domain::AskFor { Email, Phone }
     conversation::Suppression { DeadAddress, Complaint, Unsubscribed }
     conversation::CloseReason { Done, OptedOut, Joined }
     conversation::ConsultEnd { Said, AgentGone, Left }
@@ -285,6 +306,7 @@ choices! {
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
+        OthersTold { tenant, party, others },
     }
 
     workspace::Command { Apply(policy) }

@@ -36,6 +36,7 @@ impl Letter {
 struct State {
     letters: Vec<Letter>,
     has_idle: bool,
+    comes_as_waiting_begins: Option<Letter>,
     asked: HashMap<u32, usize>,
     connections: usize,
 }
@@ -66,6 +67,11 @@ impl Fake {
 
     pub(super) fn set_idle(&self, has_idle: bool) {
         self.state.lock().unwrap().has_idle = has_idle;
+    }
+
+    /// It comes between a client's IDLE and our answer to it.
+    pub(super) fn put_as_waiting_begins(&self, letter: Letter) {
+        self.state.lock().unwrap().comes_as_waiting_begins = Some(letter);
     }
 
     pub(super) fn put(&self, letter: Letter) {
@@ -102,8 +108,13 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
 
 /// Tells of a new letter, until the client has heard enough.
 async fn idle(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, tag: &str) -> std::io::Result<()> {
-    stream.write_all(b"+ idling\r\n").await?;
     let count = || state.lock().unwrap().letters.len();
+    let comes = state.lock().unwrap().comes_as_waiting_begins.take();
+    if let Some(letter) = comes {
+        state.lock().unwrap().letters.push(letter);
+        stream.write_all(format!("* {} EXISTS\r\n", count()).as_bytes()).await?;
+    }
+    stream.write_all(b"+ idling\r\n").await?;
     let before = count();
     let mut line = String::new();
     loop {

@@ -112,7 +112,7 @@ impl Mailbox {
     fn ann_writes(&mut self, number: u32, n: u128) {
         let (assignment, body) = (self.ann_has(number), sealed(1, n));
         let (conversation, agent, message) = (id(number), agent("ann"), message(n));
-        self.ask(Command::Reply { conversation, agent, assignment, message, body }).unwrap();
+        self.ask(Command::Reply { conversation, agent, assignment, message, body, by: None }).unwrap();
         let progress = Progress::Sent { provider_id: n.to_string().into() };
         self.ask(Command::Progress { conversation, message, progress }).unwrap();
     }

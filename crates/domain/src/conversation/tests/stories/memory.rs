@@ -80,9 +80,15 @@ fn all_that_is_known_is_kept() {
         country,
         unanswerable,
         helped_at,
+        window,
+        held,
+        others,
+        addresses,
     } = *tombstone;
+    assert_eq!((others, addresses), (vec![], vec![]));
     assert_eq!((earlier, suppressed, automatic), (vec![], vec![], None));
     assert_eq!((country, unanswerable, helped_at), (None, false, None));
+    assert_eq!((window, held), (None, vec![]));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {
         number: 1,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{super::*, Entry, Owned, TOPOLOGY, World};
 use crate::{
     Cause, Lane, Partition, Peer, Policy, Recorded, Relay, Route, Step, Tags, contact,
-    conversation::{Command, ConsultEnd, Decider, Event, HandOffReason, Owner, TimerId, What},
+    conversation::{Command, ConsultEnd, Decider, Event, HandOffReason, Owner, TimerId, What, Window},
     delivery, desk,
     policy::{Needs, Special},
 };
@@ -20,6 +20,7 @@ impl World {
         self.receipts.keep_up(step.events.iter().map(|recorded| &recorded.event));
         for Recorded { event, relay } in &step.events {
             self.book_keeps_up(event);
+            self.the_window_is_kept(event);
             self.relays_what_it_should(event, relay.map(|(peer, _)| peer));
         }
         for answer in &step.answers {
@@ -35,6 +36,53 @@ impl World {
         self.timers_guard_what_is_open();
         self.what_sleeps_does_not_sleep_on();
         self.outboxes_hold_what_is_on_its_way();
+    }
+
+    /// Nothing leaves after its time, only a person's words leave in a person's time, and what is held leaves once, in order.
+    fn the_window_is_kept(&mut self, event: &Event) {
+        let window = self.windows.get(&event.party()).copied();
+        let is_within = |by_person: bool, message: &MessageId| {
+            let until = window.map(|window| if by_person { window.person_until } else { window.until });
+            assert!(until.is_none_or(|until| self.now <= until), "{message} comes too late: {event:?}");
+        };
+        match &event.what {
+            What::WindowOpened { window: later, .. } => {
+                let grows = |before: &Window| {
+                    before.until <= later.until && before.person_until <= later.person_until
+                };
+                assert!(window.as_ref().is_none_or(grows), "it shrinks: {event:?}");
+                self.windows.insert(event.party(), *later);
+            }
+            What::BotReplied { message, outgoing, .. } | What::AwaySaid { message, outgoing, .. } => {
+                assert!(!outgoing.by_person && outgoing.window == window, "{event:?}");
+                is_within(false, message);
+            }
+            What::Replied { message, outgoing, .. } => {
+                assert!(outgoing.by_person && outgoing.window == window, "{event:?}");
+                is_within(true, message);
+            }
+            What::HeldSent { message, outgoing, .. } => {
+                assert!(outgoing.by_person && outgoing.window == window, "{event:?}");
+                is_within(true, message);
+                let held = self.held.entry(event.party()).or_default();
+                assert!(
+                    !held.is_empty() && held.remove(0) == *message,
+                    "not the next of {held:?}: {event:?}"
+                );
+            }
+            What::ReplyHeld { reply, .. } => {
+                let is_late = window.is_some_and(|window| window.person_until < self.now);
+                assert!(is_late, "nothing to wait for: {event:?}");
+                self.held.entry(event.party()).or_default().push(reply.message);
+            }
+            What::OptedOut { party } => drop(self.held.remove(party)),
+            What::Returned { party, tombstone } => {
+                let held: Vec<_> = tombstone.held.iter().map(|held| held.message).collect();
+                assert_eq!(held, self.held.get(party).cloned().unwrap_or_default(), "{event:?}");
+                assert_eq!(tombstone.window, window, "{event:?}");
+            }
+            _ => {}
+        }
     }
 
     /// Invariants 3 and 15, from the events alone.
@@ -219,6 +267,7 @@ impl World {
             }
             What::BotReplied { conversation, message, outgoing }
             | What::AwaySaid { conversation, message, outgoing }
+            | What::HeldSent { conversation, message, outgoing, .. }
             | What::Replied { conversation, message, outgoing, .. } => {
                 self.written.push((conversation.party, message));
                 let lane = Lane::of(inbox(), conversation.party);

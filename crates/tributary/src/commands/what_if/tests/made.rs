@@ -259,7 +259,8 @@ impl Day {
                 let Some(conversation) = self.held.get(&assignment).copied() else { return };
                 let message = MessageId((u128::from(assignment.number) << 32).to_be_bytes());
                 let body = Sealed { subject: conversation.party, bytes: Bytes::from_static(b"hello") };
-                let command = conversation::Command::Reply { conversation, agent, assignment, message, body };
+                let command =
+                    conversation::Command::Reply { conversation, agent, assignment, message, body, by: None };
                 self.command(command);
             }
             Next::Finishes { agent, assignment } => {
@@ -416,6 +417,7 @@ fn received(customer: u32) -> Received {
         marks: None,
         answers: conversation::Answers::default(),
         people_only: false,
+        window: None,
     }
 }
 
