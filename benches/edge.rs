@@ -1,6 +1,7 @@
-//! Signed Messenger webhooks made durable: 64 connections, unique ids, one in five from a new party, the channels role
-//! alone, full sync. The reference is a bare axum handler in a process of its own, under the same load, which reads the
-//! body, checks the signature and answers 200. Then batches of a thousand items, one after the other.
+//! Signed webhooks of Messenger and of Twilio made durable: 64 connections, unique ids, one in five from a new party, the
+//! channels role alone, full sync. Messenger's reference is a bare axum handler in a process of its own, under the same load,
+//! which reads the body, checks the signature and answers 200. Then Messenger's batches of a thousand items, one after the
+//! other.
 //!
 //! After every round each acknowledged webhook is looked up in `conversation.in`; a figure counts only if none is
 //! missing.
@@ -59,6 +60,7 @@ async fn bench() -> Outcome<()> {
     println!("{CONNECTIONS} connections, {during:?} a round, one in five webhooks from a new party");
     let (mut rates, mut p99s, mut ratios) = (Rounds::default(), Rounds::default(), Rounds::default());
     let mut batch_ms = Rounds::default();
+    let (mut twilio_rates, mut twilio_p99s) = (Rounds::default(), Rounds::default());
     for round in 0..=ROUNDS {
         let count = (during.as_secs() * MOST_A_SECOND) as usize;
         let webhooks = Arc::new(Webhooks::prepare(&format!("{round}"), count, 5, "Where is my parcel?"));
@@ -70,38 +72,63 @@ async fn bench() -> Outcome<()> {
         println!("bare axum: {}; {}{warm_up}", bare.told(), effort.told(bare.acknowledged.len())?);
         drop(reference);
 
-        let installation = Installation::new(SAMPLE, &[]).await?;
-        let server = installation.start(&["channels"]).await?;
-        let effort = Effort::of(server.id())?;
-        let ours = load(installation.at.http, &webhooks, Pace::Full(during)).await?;
-        let memory = server.peak_memory()?;
-        println!(
-            "webhooks made durable: {}; {}; peak memory {memory:.0} MiB{warm_up}",
-            ours.told(),
-            effort.told(ours.acknowledged.len())?
-        );
-        let batches = batches(installation.at.http, round).await?;
-        println!("batches of 1,000 items over 1,000 new parties: {batches:.1} ms each{warm_up}");
-        server.stop().await?;
-        let missing = missing(&installation, &webhooks, &ours).await?;
-        if missing > 0 {
-            return Err(format!("{missing} acknowledged webhooks are not in the log").into());
-        }
-        println!("all {} acknowledged webhooks are in conversation.in", ours.acknowledged.len());
+        let (ours, batches) =
+            made_durable("Messenger webhooks", &webhooks, during, warm_up, Some(round)).await?;
+        let webhooks = Arc::new(Webhooks::twilio(&format!("{round}"), count, 5, "Where is my parcel?"));
+        let (by_twilio, _) = made_durable("Twilio webhooks", &webhooks, during, warm_up, None).await?;
         if round > 0 {
             rates.add(ours.rate());
             p99s.add(percentile(&ours.waits(), 99));
             ratios.add(ours.rate() / bare.rate());
             batch_ms.add(batches);
+            twilio_rates.add(by_twilio.rate());
+            twilio_p99s.add(percentile(&by_twilio.waits(), 99));
         }
-        drop(installation);
-        tokio::time::sleep(PAUSE).await;
     }
-    ratios.spread("rate, as a ratio to the bare axum handler in the same round", "of bare");
+    ratios.spread("Messenger's rate, as a ratio to the bare axum handler in the same round", "of bare");
     rates.at_least("webhook.messenger.rate", "webhooks/s", 20_000.0);
     p99s.at_most("webhook.messenger.p99_ms", "ms", 15.0);
     batch_ms.at_most("webhook.messenger.batch_ms", "ms", 60.0);
+    twilio_rates.at_least("webhook.twilio.rate", "webhooks/s", 20_000.0);
+    twilio_p99s.at_most("webhook.twilio.p99_ms", "ms", 15.0);
     Ok(())
+}
+
+/// A round of them at an installation of its own: none that was acknowledged may be missing afterwards.
+async fn made_durable(
+    what: &str,
+    webhooks: &Arc<Webhooks>,
+    during: Duration,
+    warm_up: &str,
+    batches_of: Option<usize>,
+) -> Outcome<(Loaded, f64)> {
+    let installation = Installation::new(SAMPLE, &[]).await?;
+    let server = installation.start(&["channels"]).await?;
+    let effort = Effort::of(server.id())?;
+    let ours = load(installation.at.http, webhooks, Pace::Full(during)).await?;
+    let memory = server.peak_memory()?;
+    println!(
+        "{what} made durable: {}; {}; peak memory {memory:.0} MiB{warm_up}",
+        ours.told(),
+        effort.told(ours.acknowledged.len())?
+    );
+    let batches = match batches_of {
+        Some(round) => {
+            let batches = batches(installation.at.http, round).await?;
+            println!("batches of 1,000 items over 1,000 new parties: {batches:.1} ms each{warm_up}");
+            batches
+        }
+        None => 0.0,
+    };
+    server.stop().await?;
+    let missing = missing(&installation, webhooks, &ours).await?;
+    if missing > 0 {
+        return Err(format!("{missing} acknowledged webhooks are not in the log").into());
+    }
+    println!("all {} acknowledged webhooks are in conversation.in", ours.acknowledged.len());
+    drop(installation);
+    tokio::time::sleep(PAUSE).await;
+    Ok((ours, batches))
 }
 
 /// The median of some batches' milliseconds, one after the other, from its first byte to its answer.

@@ -374,6 +374,8 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
                 channel: Channel::Sms,
                 party,
                 address: sealed(party, SEALED_ADDRESS),
+                country: None,
+                unanswerable: false,
             },
             kind: MessageKind::Message,
             message: MessageId(id),

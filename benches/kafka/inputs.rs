@@ -107,6 +107,8 @@ impl Series {
                     channel: Channel::Sms,
                     party,
                     address: sealed(party, party.0, 60),
+                    country: None,
+                    unanswerable: false,
                 },
                 kind: MessageKind::Message,
                 message: id,

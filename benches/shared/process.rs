@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 use vault::{MasterKey, Vault};
 
-use super::{Outcome, load::get, report::folder};
+use super::{Outcome, load::get, report::folder, webhooks::PUBLIC_URL};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What the kernel counts a process's time in, a second.
@@ -98,7 +98,7 @@ impl Installation {
         let at = Addresses { http: free()?, grpc: free()?, metrics: free()? };
         let installation = Installation { folder: tempfile::tempdir_in(folder())?, at };
         let mut config = format!(
-            "data = \"{}\"\nhttp.listen = \"{}\"\nsmtp.listen = \"{}\"\nlmtp.listen = \"{}\"\n\
+            "data = \"{}\"\npublic_url = \"{PUBLIC_URL}\"\nhttp.listen = \"{}\"\nsmtp.listen = \"{}\"\nlmtp.listen = \"{}\"\n\
              grpc.listen = \"{}\"\nmetrics.listen = \"{}\"\n",
             installation.data().display(),
             at.http,

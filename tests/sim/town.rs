@@ -178,6 +178,8 @@ pub(crate) fn from(customer: u8) -> Correspondent {
         channel: channel(customer),
         party,
         address: sealed(party),
+        country: None,
+        unanswerable: false,
     }
 }
 

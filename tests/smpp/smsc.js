@@ -4,6 +4,8 @@
 // What a message says is done: `throttle` is refused once as too fast, `cut` cuts the connection before its answer, `deaf`
 // is answered, and no sign of life after it is; to `narrow` and `wide` a long text is delivered, in parts. All that is taken
 // has its receipt.
+//
+// With a certificate and its key as arguments it speaks TLS alone.
 const smpp = require("smpp");
 
 const lines = (line) => process.stdout.write(JSON.stringify(line) + "\n");
@@ -14,7 +16,9 @@ const long = {
 let count = 0;
 const throttled = new Set();
 
-const server = smpp.createServer((session) => {
+const fs = require("fs");
+const [cert, key] = process.argv.slice(2).map((file) => fs.readFileSync(file));
+const server = smpp.createServer(cert ? { cert, key } : {}, (session) => {
   let deaf = false;
   session.on("error", () => {});
   session.on("bind_transceiver", (pdu) => {

@@ -78,9 +78,16 @@ impl timelines_server::Timelines for Timelines {
 const MOST_SENTENCES: usize = 5_000;
 
 async fn shown(opener: &Opener, entry: Entry) -> Result<pb::TimelineEntry, Status> {
-    let (delivery, delivery_reason) = match entry.delivery {
+    let (delivery, reason) = match entry.delivery {
         Some(delivery) => (status(delivery.status), delivery.reason.unwrap_or_default()),
         None => (pb::DeliveryStatus::Unspecified, String::new()),
+    };
+    let (held_until, delivery_reason) = match delivery {
+        pb::DeliveryStatus::Held => {
+            let until = reason.parse().ok().map(domain::Timestamp);
+            (until.and_then(convert::time), String::new())
+        }
+        _ => (None, reason),
     };
     Ok(pb::TimelineEntry {
         id: entry.id.to_string(),
@@ -98,6 +105,7 @@ async fn shown(opener: &Opener, entry: Entry) -> Result<pb::TimelineEntry, Statu
         },
         delivery: delivery.into(),
         delivery_reason,
+        held_until,
         detail: entry.detail.unwrap_or_default(),
         about: entry.about.map(|id| id.to_string()).unwrap_or_default(),
         taken_back: entry.taken_back,
@@ -106,6 +114,8 @@ async fn shown(opener: &Opener, entry: Entry) -> Result<pb::TimelineEntry, Statu
 
 fn status(status: DeliveryStatus) -> pb::DeliveryStatus {
     match status {
+        DeliveryStatus::Held => pb::DeliveryStatus::Held,
+        DeliveryStatus::Withheld => pb::DeliveryStatus::Withheld,
         DeliveryStatus::Unknown => pb::DeliveryStatus::Unknown,
         DeliveryStatus::Sent => pb::DeliveryStatus::Sent,
         DeliveryStatus::Failed => pb::DeliveryStatus::Failed,

@@ -125,6 +125,9 @@ pub struct Fact {
     /// whole body.
     #[serde(skip)]
     pub raw: Option<Bytes>,
+    /// What the business itself answers, where the customer asks who writes. `{business}` stands for its name.
+    #[serde(skip)]
+    pub answer: Option<String>,
     #[serde(flatten)]
     pub mail: Option<Mail>,
 }
@@ -158,6 +161,7 @@ impl Fact {
             known_as: None,
             pricing: None,
             raw: None,
+            answer: None,
             mail: None,
         }
     }

@@ -14,6 +14,7 @@ use domain::{
         Answers, Command, Correspondent, Decider, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
         ReceiptKind, Received, Referral as Referred, Sent, ShownToken, Suppression, Token, Window,
     },
+    policy::Country,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use log::clock;
@@ -27,6 +28,7 @@ use crate::{
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     entry::{self, Way},
     messenger::{HUMAN_AGENT, Kind},
+    profile::BUSINESS,
     withhold::withhold,
 };
 
@@ -89,6 +91,7 @@ impl Intake for LogIntake {
                 tenant: policy.tenant.clone(),
                 policy: policy.clone(),
                 channel: inbox.channel,
+                is_quiet: inbox.settings.contains_key("quiet_hours"),
                 human_agent: inbox.settings.get(HUMAN_AGENT).is_some_and(|word| word == "true"),
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
                 authentication: Authentication::of(&inbox.settings).unwrap_or(Authentication::None),
@@ -123,6 +126,8 @@ struct Place {
     policy: Arc<Policy>,
     id: InboxId,
     channel: Channel,
+    /// It has quiet hours: where its customers are matters.
+    is_quiet: bool,
     /// E-mail: whose word counts of who wrote.
     authentication: Authentication,
     /// Meta's: the app may answer for longer with what a person writes.
@@ -215,6 +220,7 @@ impl LogIntake {
                 Command::KnowAs { from, to, moved, at: sent_at }
             }
             FactKind::Message | FactKind::Postback if !fact.standby => {
+                let answer = fact.answer.take();
                 let kind = match fact.kind {
                     FactKind::Postback => MessageKind::Postback,
                     _ => MessageKind::Message,
@@ -238,7 +244,7 @@ impl LogIntake {
                 let (reply_to, referral) = (self.mention(place, &fact), referral(&fact));
                 let verdict = author.verdict.clone();
                 let content = self.content(place, author.party, message, fact, raw, verdict).await?;
-                Command::Receive(Box::new(Received {
+                let received = Box::new(Received {
                     from,
                     kind,
                     message,
@@ -255,7 +261,11 @@ impl LogIntake {
                     reply_to,
                     referral,
                     window,
-                }))
+                });
+                match answer {
+                    Some(text) => self.help(place, id, received, &text).await?,
+                    None => Command::Receive(received),
+                }
             }
             FactKind::Delivery | FactKind::Read | FactKind::Failed => Command::Receipt {
                 party: author.party,
@@ -348,6 +358,21 @@ impl LogIntake {
     fn mention(&self, place: &Place, fact: &Fact) -> Option<Mention> {
         let id = fact.reply_to.as_deref().filter(|_| place.channel != Channel::Email)?;
         Some(Mention { provider: Sent::hash(id), message: self.message_of(place, id) })
+    }
+
+    /// The customer asks who writes: the answer goes with the question.
+    async fn help(
+        &self,
+        place: &Place,
+        asked: FactId,
+        received: Box<Received>,
+        text: &str,
+    ) -> Result<Command, Refused> {
+        let answer = MessageId(self.vault.fact(place.id.as_str(), "help_answer", &asked.0));
+        let text = text.replace(BUSINESS, place.tenant.as_str());
+        let content = wire::encode_content(&Content { text, ..Content::default() });
+        let body = self.seal(place, received.from.party, answer, &content).await?;
+        Ok(Command::Help { received, answer, body })
     }
 
     async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {
@@ -481,12 +506,16 @@ impl LogIntake {
         address: &str,
     ) -> Result<Correspondent, Refused> {
         let party = author.party;
+        let number = address.rsplit_once(':').map_or(address, |(_, number)| number);
+        let written = (place.channel == Channel::Sms).then(|| sms::Address::read(number, None));
         Ok(Correspondent {
             tenant: place.tenant.clone(),
             inbox: place.id.clone(),
             channel: place.channel,
             party,
             address: self.seal(place, party, MessageId(party.0), address.as_bytes()).await?,
+            country: written.as_ref().filter(|_| place.is_quiet).and_then(country),
+            unanswerable: written.is_some_and(|address| !address.can_be_answered()),
         })
     }
 
@@ -542,6 +571,10 @@ fn unavailable(error: impl std::error::Error) -> Refused {
         next = source.source();
     }
     Refused::Unavailable(cause)
+}
+
+fn country(address: &sms::Address) -> Option<Country> {
+    address.region()?.code().parse().ok()
 }
 
 /// Whether a report shows beyond doubt that no more should be sent: it brings back what only the mail it speaks of could

@@ -135,6 +135,13 @@ pub struct ConversationId {
     pub number: u32,
 }
 
+impl ConversationId {
+    /// Names no conversation: what is sent to a party beside all of them is told by it.
+    pub fn beside(party: Party) -> Self {
+        ConversationId { party, number: 0 }
+    }
+}
+
 /// What a bot is asked to answer. Carries the ownership epoch under which it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct TurnId {

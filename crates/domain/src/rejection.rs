@@ -45,12 +45,14 @@ pub enum Code {
     Internal,
     /// Nothing is sent to this address for now: see [`crate::conversation::Suppression`].
     Suppressed,
+    /// The customer's address is only a name, which nothing can be sent to.
+    Unanswerable,
     /// The platform lets nobody answer this customer before the customer writes again.
     WindowClosed,
 }
 
 impl Code {
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 14] = [
         Code::NotFound,
         Code::NotOwner,
         Code::Stale,
@@ -63,6 +65,7 @@ impl Code {
         Code::Forbidden,
         Code::Internal,
         Code::Suppressed,
+        Code::Unanswerable,
         Code::WindowClosed,
     ];
 
@@ -80,6 +83,7 @@ impl Code {
             Code::Forbidden => "forbidden",
             Code::Internal => "internal",
             Code::Suppressed => "suppressed",
+            Code::Unanswerable => "unanswerable",
             Code::WindowClosed => "window_closed",
         }
     }

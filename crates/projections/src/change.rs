@@ -80,6 +80,7 @@ impl Source for conversation::Decider {
             | Returned { .. }
             | TagsNoted { .. }
             | TokenShown { .. }
+            | WithholdAsked { .. }
             | OthersNoted { .. }
             | AddressTold { .. }
             | AddressNoted { .. }
@@ -118,6 +119,7 @@ impl Source for conversation::Decider {
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }
+            | HelpAnswered { .. }
             | AgentWanted { .. }
             | Assigned { .. }
             | Transferred { .. }

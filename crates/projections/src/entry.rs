@@ -60,6 +60,10 @@ pub struct Delivery {
 /// In the order in which they can come true: a later one replaces an earlier one, never the other way round.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum DeliveryStatus {
+    /// It waits for the end of quiet hours. Reason: until when, in milliseconds since the Unix epoch.
+    Held = -1,
+    /// It had not left when it was to be sent no more.
+    Withheld = 0,
     /// Perhaps taken by the provider, perhaps not; it is not sent again.
     Unknown = 1,
     /// The provider took it.
@@ -72,7 +76,9 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    const ALL: [DeliveryStatus; 5] = [
+    const ALL: [DeliveryStatus; 7] = [
+        DeliveryStatus::Held,
+        DeliveryStatus::Withheld,
         DeliveryStatus::Unknown,
         DeliveryStatus::Sent,
         DeliveryStatus::Failed,
@@ -170,7 +176,7 @@ kinds! {
     /// Detail: `unauthenticated` where it is not certain that the sender is who it says, else `postback` where it
     /// is one.
     MessageReceived = "message_received",
-    /// Detail: `referral`, `optin`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `unknown`,
+    /// Detail: `referral`, `optin`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `help`, `unknown`,
     /// `overheard`, `edit`, `unsend` or `notice`; behind a space, where there is a referral with one, its ref.
     Noted = "noted",
     /// Detail: why it could not be understood.
@@ -230,6 +236,8 @@ kinds! {
     KnownAs = "known_as",
     /// The business itself: the queue is closed.
     AwaySaid = "away_said",
+    /// The business itself, to who asked who writes.
+    HelpAnswered = "help_answered",
     /// Detail: `done`, `opted_out` or `joined`.
     Closed = "closed",
 }

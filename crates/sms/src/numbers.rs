@@ -87,6 +87,12 @@ impl Address {
         }
     }
 
+    /// The country a number is of, as far as the number says.
+    pub fn region(&self) -> Option<Region> {
+        let Address::Number(number) = self else { return None };
+        phonenumber::parse(None, number).ok()?.country().id().map(Region)
+    }
+
     /// A message to it can arrive.
     pub fn can_be_answered(&self) -> bool {
         !matches!(self, Address::Name(_))

@@ -2,7 +2,7 @@
 //!
 //! A short message has 140 octets. One that is a part gives some to its header; so does one in a national alphabet.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -21,6 +21,29 @@ pub struct Options {
     pub latin1: bool,
     /// References of 16 bits, which take an octet more.
     pub wide: bool,
+}
+
+impl Options {
+    /// As an inbox's settings `alphabet` (what the message centre takes for its default) and `national` say.
+    ///
+    /// # Errors
+    /// The setting that cannot be, and why.
+    pub fn read(settings: &BTreeMap<String, String>) -> Result<Options, (&'static str, String)> {
+        let latin1 = match settings.get("alphabet").map(String::as_str) {
+            None | Some("gsm7") => false,
+            Some("latin1") => true,
+            Some(_) => return Err(("alphabet", "it is `gsm7` or `latin1`".to_owned())),
+        };
+        let national = settings.get("national").map_or("", String::as_str).split(',').map(str::trim);
+        let languages = national.filter(|name| !name.is_empty()).map(|name| {
+            Language::named(name).ok_or_else(|| {
+                let names: Vec<_> = Language::ALL.iter().map(|it| format!("{it:?}").to_lowercase()).collect();
+                let there_are = names.join(", ");
+                ("national", format!("there is no alphabet of {name:?}; there are {there_are}"))
+            })
+        });
+        Ok(Options { languages: languages.collect::<Result<_, _>>()?, latin1, wide: false })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -326,6 +326,10 @@ impl Desk {
                 let number = self.number(&ended.conversation);
                 say!("[{number}] is put away no more");
             }
+            Heard::AnswerUntil(bound) => {
+                let (number, until) = (self.number(&bound.conversation), clock!(bound.until));
+                say!("[{number}] may be answered until {until}");
+            }
             Heard::NotYet(told) => {
                 let number = self.number(&told.conversation);
                 say!("[{number}] waits for you: {:?}", told.why());

@@ -103,6 +103,8 @@ fn addresses(contact: &Contact) -> impl Iterator<Item = &str> {
 fn line(entry: &TimelineEntry) -> String {
     let delivery = match entry.delivery() {
         DeliveryStatus::Unspecified => "",
+        DeliveryStatus::Held => "  ⏸ held until morning",
+        DeliveryStatus::Withheld => "  ✗ withheld",
         DeliveryStatus::Sent => "  ✓ sent",
         DeliveryStatus::Delivered => "  ✓ delivered",
         DeliveryStatus::Read => "  ✓ read",

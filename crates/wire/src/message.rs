@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use domain::{
     AgentId, BotId, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId, LanguageId,
-    LinkId, MessageId, Millis, Party, QueueId, SkillId, Tags, TenantId, Timestamp, TokenId,
+    LinkId, MessageId, Millis, Party, QueueId, SkillId, Tags, TenantId, Timestamp, TokenId, policy::Country,
 };
 use prost::Message;
 
@@ -201,7 +201,7 @@ macro_rules! written {
     )*};
 }
 
-written!(TenantId, InboxId, BotId, LinkId, HoursId, SkillId, LanguageId, DeskId, QueueId, AgentId);
+written!(Country, TenantId, InboxId, BotId, LinkId, HoursId, SkillId, LanguageId, DeskId, QueueId, AgentId);
 
 /// A value as the bytes of its message.
 pub(crate) fn encode<M: Message>(value: &impl Wire<M>) -> Vec<u8> {

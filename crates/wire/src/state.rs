@@ -8,7 +8,7 @@ use domain::Partition;
 use crate::{Codec, Error};
 
 /// Grows with every change of what a state is made of. Digests compare only between equal versions.
-pub const STATE_VERSION: u16 = 10;
+pub const STATE_VERSION: u16 = 11;
 
 /// The version (two bytes, big endian), then the state. Equal states give equal bytes.
 pub fn encode_state<A: Codec>(partition: &Partition<A>) -> Vec<u8> {

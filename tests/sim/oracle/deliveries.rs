@@ -73,6 +73,10 @@ impl Deliveries {
             | Event::Sent { message, attempt, .. }
             | Event::Failed { message, attempt, .. }
             | Event::OutcomeUnknown { message, attempt, .. } => (*message, *attempt),
+            Event::Held { message, .. }
+            | Event::Released { message }
+            | Event::Withheld { message, .. }
+            | Event::LastAttempt { message, .. } => (*message, 0),
             Event::AddressDead { .. } | Event::MailboxMarked { .. } => return true,
         };
         let Some(delivery) = self.known.get_mut(&message) else { return false };
@@ -83,6 +87,13 @@ impl Deliveries {
                 let next = !delivery.under_way && !delivery.ended && attempt == delivery.attempt + 1;
                 (delivery.attempt, delivery.under_way) = (attempt, true);
                 next
+            }
+            Event::Held { .. } | Event::Released { .. } => delivery.attempt == 0 && !delivery.ended,
+            Event::LastAttempt { .. } => delivery.under_way,
+            Event::Withheld { .. } => {
+                let fits = !delivery.ended;
+                (delivery.under_way, delivery.ended) = (false, true);
+                fits
             }
             Event::OutcomeLost { .. } => current,
             Event::RetryScheduled { .. } => {

@@ -65,14 +65,29 @@ impl desk_server::Desk for Desk {
         &self,
         request: Request<pb::CountSegmentsRequest>,
     ) -> Result<Response<pb::CountSegmentsResponse>, Status> {
-        principal(&request)?.agent()?;
-        let counted = sms::Options::default().count(&request.into_inner().text);
+        let principal = principal(&request)?;
+        principal.agent()?;
+        let pb::CountSegmentsRequest { text, inbox } = request.into_inner();
+        let policy = self.0.hub.policy(&principal.tenant);
+        let inbox = match inbox.as_str() {
+            "" => None,
+            id => {
+                let known = policy.as_ref().and_then(|policy| policy.inboxes.get(&id.parse().ok()?));
+                Some(known.ok_or_else(|| Status::not_found(format!("there is no inbox {id:?}")))?)
+            }
+        };
+        // What cannot be was refused when it was applied.
+        let options = inbox.and_then(|inbox| sms::Options::read(&inbox.settings).ok()).unwrap_or_default();
+        let counted = options.count(&text);
+        let sender = inbox.map(|inbox| inbox.address.clone()).unwrap_or_default();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Response::new(pb::CountSegmentsResponse {
             encoding: counted.encoding.name().to_owned(),
             segments: number(counted.segments),
             units: number(counted.units),
             left: number(counted.left),
+            one_way: inbox.is_some() && !sms::Address::read(&sender, None).can_be_answered(),
+            sender,
         }))
     }
 }

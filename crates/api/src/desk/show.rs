@@ -125,6 +125,12 @@ pub(super) async fn update(hub: &Hub, opener: &Opener, update: Update) -> Result
         }
         Update::Progress { conversation, message, progress } => {
             let (status, reason) = match progress {
+                Progress::Held { until } => {
+                    let note = note(conversation, message, pb::DeliveryStatus::Held, String::new());
+                    let held_until = convert::time(until);
+                    return Ok(Some(Item::Delivery(desk_message::DeliveryNote { held_until, ..note })));
+                }
+                Progress::Withheld { because } => (pb::DeliveryStatus::Withheld, because.reason().to_owned()),
                 Progress::Sent { .. } => (pb::DeliveryStatus::Sent, String::new()),
                 Progress::Failed { reason, .. } => (pb::DeliveryStatus::Failed, reason.to_string()),
                 Progress::Unknown => (pb::DeliveryStatus::Unknown, String::new()),
@@ -208,12 +214,22 @@ fn delivery(
     status: pb::DeliveryStatus,
     reason: String,
 ) -> Item {
-    Item::Delivery(desk_message::DeliveryNote {
+    Item::Delivery(note(conversation, message, status, reason))
+}
+
+fn note(
+    conversation: ConversationId,
+    message: MessageId,
+    status: pb::DeliveryStatus,
+    reason: String,
+) -> desk_message::DeliveryNote {
+    desk_message::DeliveryNote {
         conversation: conversation.to_string(),
         message: message.to_string(),
         status: status.into(),
         reason,
-    })
+        held_until: None,
+    }
 }
 
 pub(super) fn result(outcome: Outcome) -> answer::Result {

@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 74] = [
+pub(super) const KINDS: [&str; 75] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -94,6 +94,7 @@ pub(super) const KINDS: [&str; 74] = [
     "answered_elsewhere",
     "thread_held",
     "known_as",
+    "help_answered",
     "window_opened",
     "reply_held",
     "held_sent",
@@ -114,6 +115,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Returned { .. }
                 | TagsNoted { .. }
                 | TokenShown { .. }
+                | WithholdAsked { .. }
                 | OthersNoted { .. }
                 | AddressTold { .. }
                 | AddressNoted { .. }
@@ -141,6 +143,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 OptedIn { .. } => "opted_in",
                 Suppressed { .. } => "suppressed",
                 SuppressionLifted { .. } => "suppression_lifted",
+                HelpAnswered { .. } => "help_answered",
                 BotEngaged { .. } => "bot_engaged",
                 TurnAsked { .. } => "turn_asked",
                 TurnAnswered { .. } => "turn_answered",
@@ -229,7 +232,8 @@ pub(super) async fn kind(opener: &Opener, event: &AnyEvent) -> Result<Option<Kin
 async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Option<Kind>, Status> {
     use conversation::What::*;
     Ok(Some(match &event.what {
-        Redirected { .. }
+        WithholdAsked { .. }
+        | Redirected { .. }
         | ReceiptKept { .. }
         | Retired { .. }
         | Returned { .. }
@@ -346,6 +350,10 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         OptedOut { .. } => Kind::OptedOut(()),
         OptedIn { .. } => Kind::OptedIn(()),
         Suppressed { cause, .. } => Kind::Suppressed(suppressed(*cause, None)),
+        HelpAnswered { message, outgoing, .. } => Kind::HelpAnswered(event::HelpAnswered {
+            message: message.to_string(),
+            body: Some(opener.body(*message, &outgoing.body).await?),
+        }),
         SuppressionLifted { cause, by, .. } => Kind::SuppressionLifted(suppressed(*cause, by.as_deref())),
         BotEngaged { bot, owner_epoch, .. } => {
             Kind::BotEngaged(event::BotEngaged { bot: bot.to_string(), owner_epoch: *owner_epoch })
@@ -534,11 +542,19 @@ fn delivery_noted(message: domain::MessageId, progress: &Progress) -> event::Del
             provider_id: provider_id.to_owned(),
             code: code.to_owned(),
             reason: reason.to_owned(),
+            held_until: None,
         };
     match progress {
         Progress::Sent { provider_id } => noted(pb::DeliveryStatus::Sent, provider_id, "", ""),
         Progress::Failed { code, reason, .. } => noted(pb::DeliveryStatus::Failed, "", code, reason),
         Progress::Unknown => noted(pb::DeliveryStatus::Unknown, "", "", ""),
+        Progress::Held { until } => {
+            let held_until = time(*until);
+            event::DeliveryNoted { held_until, ..noted(pb::DeliveryStatus::Held, "", "", "") }
+        }
+        Progress::Withheld { because } => {
+            noted(pb::DeliveryStatus::Withheld, "", because.as_str(), because.reason())
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::{
     ConversationId, Millis,
-    conversation::{CloseReason, Closer, Event, HandOffReason, Transfer, Untied, What},
+    conversation::{CloseReason, Closer, Event, HandOffReason, Progress, Transfer, Untied, What},
     desk::{self, Considered, OverflowBecause, PreferenceEnded, StrandedBecause, Why, WithdrawnBecause},
     policy::Selection,
 };
@@ -100,6 +100,12 @@ pub(super) fn of(event: &Event) -> Option<String> {
         }
         What::HeldSent { agent, .. } => format!("the answer of {agent} that waited is sent"),
         What::AwaySaid { .. } => "is answered that nobody is there".into(),
+        What::DeliveryNoted { message, progress: Progress::Held { until }, .. } => {
+            format!("message {message} waits for the end of quiet hours, at {}", time(*until))
+        }
+        What::DeliveryNoted { message, progress: Progress::Withheld { because }, .. } => {
+            format!("message {message} is withheld: {}", because.reason())
+        }
         What::Closed { by, reason, .. } => {
             let by = match by {
                 Closer::Bot(bot) => format!("by bot {bot}"),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use domain::{Intake, Kind, Peer, workspace};
 use log::{Limit, Log, Topic};
 use tonic::Code;
-use wire::api::v1::{self as pb, operator_client::OperatorClient, workspace_client::WorkspaceClient};
+use wire::api::v1::{
+    self as pb, desk_client::DeskClient, operator_client::OperatorClient, workspace_client::WorkspaceClient,
+};
 
 use super::{
     reads::eventually,
@@ -158,4 +160,35 @@ fn next_id() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("again-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn segments_are_counted_as_the_inbox_would_send_them() {
+    let world = World::led().await;
+    let mut applied = document("one", 1);
+    let inboxes = &mut applied.policy.as_mut().unwrap().inboxes;
+    let inbox = pb::policy::Inbox {
+        channel: pb::Channel::Sms.into(),
+        address: "ACME".into(),
+        settings: [("national".to_owned(), "turkish".to_owned())].into(),
+        ..inboxes["mail"].clone()
+    };
+    inboxes.insert("sms".to_owned(), inbox);
+    client(&world).await.apply(applied).await.unwrap();
+
+    let mut client = DeskClient::new(world.with_token("ann").await);
+    let mut count = async |text: &str, inbox: &str| {
+        let request = pb::CountSegmentsRequest { text: text.into(), inbox: inbox.into() };
+        client.count_segments(request).await.map(tonic::Response::into_inner)
+    };
+    let text = "ğ".repeat(100);
+    let anywhere = count(&text, "").await.unwrap();
+    assert_eq!((anywhere.encoding.as_str(), anywhere.segments, anywhere.one_way), ("UCS-2", 2, false));
+    // This inbox may write Turkish, and customers see a name.
+    let there = eventually("the workspace", async || count(&text, "sms").await.ok()).await;
+    assert_eq!((there.encoding.as_str(), there.segments), ("GSM-7", 1));
+    assert_eq!((there.sender.as_str(), there.one_way), ("ACME", true));
+    for inbox in ["elsewhere", "not a name"] {
+        assert_eq!(count("hi", inbox).await.unwrap_err().code(), Code::NotFound, "{inbox}");
+    }
 }

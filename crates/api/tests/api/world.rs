@@ -140,6 +140,8 @@ impl World {
             channel: Channel::Messenger,
             party,
             address: self.seal(tenant, party, MessageId(party.0), who.as_bytes()).await,
+            country: None,
+            unanswerable: false,
         }
     }
 

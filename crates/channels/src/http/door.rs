@@ -96,7 +96,9 @@ impl HttpInbox {
                     signed(twilio::signature::valid(auth_tokens, given, public_url, path, &form))?;
                     form
                 };
-                profiled(profile, twilio::facts(inbox, &form, body)?)
+                let mut facts = twilio::facts(inbox, &form, body)?;
+                twilio::tell_apart(&mut facts, header(&head.headers, twilio::IDEMPOTENCY));
+                profiled(profile, facts)
             }
             HttpInbox::Generic { bearer, provider, channel, public_url, profile } => {
                 signed(lets_in(bearer.as_deref(), provider, public_url, head, body))?;

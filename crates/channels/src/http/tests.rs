@@ -321,6 +321,20 @@ async fn a_body_over_the_limit_is_413_and_gets_its_answer() {
 }
 
 #[tokio::test]
+async fn a_form_field_of_a_megabyte_is_kept_whole_or_refused_whole() {
+    let field = "x".repeat(1_000_000);
+    let body = format!("MessageSid=SM1&From=%2B15550123&To=%2B15550100&Body={field}");
+    let edge = running().await;
+    assert_eq!(edge.twilio("/webhooks/twilio/sms", &body).await.0, 200);
+    assert_eq!(edge.taken()[0].1[0].text.as_deref(), Some(field.as_str()));
+    let unsigned = edge.post("/webhooks/twilio/sms", ("x-twilio-signature", "AAAA"), &body).await;
+    assert_eq!(unsigned.0, 401);
+    let small = start(Recorder::default(), Limits { body: 900_000, ..Limits::default() }).await;
+    assert_eq!(small.twilio("/webhooks/twilio/sms", &body).await.0, 413);
+    assert!(small.taken().is_empty());
+}
+
+#[tokio::test]
 async fn large_bodies_beyond_what_memory_is_for_come_back_later() {
     let edge = start(Recorder::default(), Limits { large: 0, ..Limits::default() }).await;
     let padded = |length| format!("{{\"object\":\"page\",\"entry\":[]}}{}", " ".repeat(length));

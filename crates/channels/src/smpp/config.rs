@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sms::{Coding, Language, Options};
+use sms::{Coding, Options};
 
 use super::message::Reading;
 
@@ -105,21 +105,12 @@ impl Config {
         let (host, port) = place
             .filter(|(host, port)| !host.is_empty() && *port != 0)
             .ok_or_else(|| settings.wrong("smpp", "it is HOST:PORT"))?;
-        let default = settings.one_of("alphabet", &[("gsm7", Coding::Gsm7), ("latin1", Coding::Latin1)])?;
         let system_id = settings.text("system_id");
         if system_id.is_empty() || system_id.len() > 15 {
             return Err(settings.wrong("system_id", "it has 1 to 15 characters"));
         }
-        let languages = settings.text("national");
-        let languages = languages.split(',').map(str::trim).filter(|name| !name.is_empty()).map(|name| {
-            Language::named(name).ok_or_else(|| {
-                let names: Vec<_> = Language::ALL.iter().map(|it| format!("{it:?}").to_lowercase()).collect();
-                settings.wrong(
-                    "national",
-                    &format!("there is no alphabet of {name:?}; there are {}", names.join(", ")),
-                )
-            })
-        });
+        let options = Options::read(settings.0).map_err(|(setting, why)| settings.wrong(setting, &why))?;
+        let default = if options.latin1 { Coding::Latin1 } else { Coding::Gsm7 };
         let rate = settings.number("rate", 0, 0..=100_000)?;
         Ok(Config {
             host: host.trim_matches(['[', ']']).to_owned(),
@@ -143,11 +134,7 @@ impl Config {
                 "receipt_ids",
                 &[("same", Ids::Same), ("decimal", Ids::Decimal), ("hexadecimal", Ids::Hexadecimal)],
             )?,
-            options: Options {
-                languages: languages.collect::<Result<_, _>>()?,
-                latin1: default == Coding::Latin1,
-                wide: false,
-            },
+            options,
             reading: Reading { region, default },
         })
     }
@@ -212,6 +199,8 @@ impl Settings<'_> {
 
 #[cfg(test)]
 mod tests {
+    use sms::Language;
+
     use super::*;
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, String> {

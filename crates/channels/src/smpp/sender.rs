@@ -64,6 +64,8 @@ struct Hub {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// Binds that send.
     links: Mutex<Vec<Arc<Link>>>,
+    /// Why the last bind that was tried did not come about.
+    trouble: Mutex<Option<String>>,
     bound: Notify,
     pace: Pace,
     reference: AtomicU16,
@@ -90,6 +92,7 @@ impl Smpp {
             inbox: inbox.to_owned(),
             tls,
             links: Mutex::default(),
+            trouble: Mutex::default(),
             bound: Notify::new(),
             pace: Pace::new(config.rate),
             reference: AtomicU16::new(u16::from_ne_bytes(random)),
@@ -129,6 +132,9 @@ impl Hub {
             let began = Instant::now();
             let ended = self.once(mode, &delivered, &stop).await;
             let inbox = &self.inbox;
+            if let Err(error) = &ended {
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
             let wait = match ended {
                 Ok(Ended::Stopped) | Err(NotBound::Ended(Ended::Stopped)) => return,
                 Ok(ended) => {
@@ -240,7 +246,9 @@ impl Hub {
             self.pace.turn().await;
             let for_a_bind = until.min(Instant::now() + FOR_A_BIND);
             let Some(link) = self.link(for_a_bind).await else {
-                let reason = "there is no connection to the message centre".to_owned();
+                let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let why = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+                let reason = format!("there is no connection to the message centre{why}");
                 return Err(Outcome::Retry { code: "not_bound".to_owned(), reason, after: None });
             };
             match link.submit(short.clone()).await {

@@ -12,9 +12,13 @@ mod normalize;
 mod send;
 pub mod signature;
 
+/// The same for every attempt at telling us one event (*Event delivery retries and event duplication*).
+pub(crate) const IDEMPOTENCY: &str = "i-twilio-idempotency-token";
+
 #[cfg(test)]
 mod tests;
 
 pub use form::Form;
+pub(crate) use normalize::tell_apart;
 pub use normalize::{facts, normalize};
 pub use send::{Account, TwilioSender};

@@ -58,6 +58,8 @@ fn read_message(inbox: Option<&str>, form: &Form<'_>, sid: &str, from: &str, to:
     });
     Fact {
         external_id: Some(sid.to_owned()),
+        // Twilio has answered it.
+        payload: (form.get("OptOutType") == Some("HELP")).then(|| crate::HELP.to_owned()),
         text: form.get("Body").filter(|text| !text.is_empty()).map(str::to_owned),
         attachments: attachments.collect(),
         ..Fact::new(kind, Channel::Sms, inbox.unwrap_or(to), from)
@@ -89,6 +91,18 @@ fn read_status(
     });
     let fact = Fact::new(kind, Channel::Sms, inbox.unwrap_or(from), to);
     Some(Fact { external_id: Some(sid.to_owned()), reason, ..fact })
+}
+
+/// What is no message has no id but its bytes: the same event told again has the same token as well, and another that reads
+/// the same has its own.
+pub(crate) fn tell_apart(facts: &mut [Fact], token: &[u8]) {
+    if token.is_empty() {
+        return;
+    }
+    for fact in facts.iter_mut().filter(|fact| fact.kind == FactKind::Unknown) {
+        let of_body = fact.external_id.take().unwrap_or_default();
+        fact.external_id = Some(derived("token", &[&of_body, &String::from_utf8_lossy(token)]));
+    }
 }
 
 fn unknown(inbox: Option<&str>, ours: &str, theirs: &str, body: &[u8], reason: String) -> Fact {

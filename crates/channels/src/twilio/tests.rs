@@ -32,6 +32,37 @@ fn it_keeps_a_connectors_promises() {
 }
 
 #[test]
+fn an_event_told_again_is_one_fact_and_another_like_it_is_another() {
+    let facts = |body: &[u8], token: &str| {
+        let mut facts = normalize(Some("sms"), body).unwrap();
+        super::tell_apart(&mut facts, token.as_bytes());
+        facts.iter().map(crate::Fact::identity).collect::<Vec<_>>()
+    };
+    // A call has no MessageSid.
+    let call = UNKNOWN[0].1;
+    assert_eq!(facts(call, "t-1"), facts(call, "t-1"));
+    assert_ne!(facts(call, "t-1"), facts(call, "t-2"));
+    assert_ne!(facts(call, "t-1"), facts(call, ""));
+    // A message is itself by its id, whatever stands around it.
+    let text = EVENTS[0].1;
+    assert_eq!(facts(text, "t-1"), facts(text, "t-2"));
+    // And a status is one of its kind.
+    let status =
+        |status: &str| format!("MessageSid=SM1&AccountSid=AC1&MessageStatus={status}&From=%2B1&To=%2B2");
+    let [delivered, read] = ["delivered", "read"].map(status);
+    assert_eq!(facts(delivered.as_bytes(), "t-1"), facts(delivered.as_bytes(), "t-9"));
+    assert_ne!(facts(delivered.as_bytes(), "t-1"), facts(read.as_bytes(), "t-1"));
+}
+
+#[test]
+fn twilio_that_has_answered_help_says_so() {
+    let body = |more: &str| format!("MessageSid=SM1&From=%2B15550123&To=%2B15550100&Body=HELP{more}");
+    let payload = |more: &str| normalize(Some("sms"), body(more).as_bytes()).unwrap()[0].payload.clone();
+    assert_eq!(payload("&OptOutType=HELP").as_deref(), Some(crate::HELP));
+    assert_eq!(payload(""), None);
+}
+
+#[test]
 fn a_message_on_its_way_is_no_news() {
     for status in ["accepted", "scheduled", "queued", "sending", "sent"] {
         let form = format!("MessageSid=SM1&AccountSid=AC1&MessageStatus={status}&From=%2B1&To=%2B2");

@@ -68,6 +68,9 @@ fn policy() -> domain::Policy {
         sandbox: true,
         settings: authentication.map(|how| ("authentication".into(), how.into())).into_iter().collect(),
     };
+    let night =
+        [("quiet_hours", "21:00-08:00"), ("region", "DE")].map(|(key, value)| (key.into(), value.into()));
+    let night = night.into();
     domain::Policy {
         tenant,
         version: 3,
@@ -78,6 +81,10 @@ fn policy() -> domain::Policy {
             ("sms".parse().unwrap(), inbox(Channel::Sms, None)),
             ("page".parse().unwrap(), inbox(Channel::Messenger, None)),
             ("second".parse().unwrap(), inbox(Channel::Messenger, None)),
+            (
+                "night".parse().unwrap(),
+                domain::policy::Inbox { settings: night, ..inbox(Channel::Sms, None) },
+            ),
         ]
         .into(),
         queues: [(
@@ -366,6 +373,57 @@ async fn what_is_not_durable_is_not_acknowledged() {
     assert_eq!(world.inputs().await.len(), 1);
     let refused = world.intake.accept("none", facts(), None).await.unwrap_err();
     assert!(matches!(refused, Refused::UnknownInbox(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn who_asks_for_help_has_the_answer_sealed_beside_the_question() {
+    let world = world();
+    let asks = |from: &str, id: &str| Fact {
+        external_id: Some(id.into()),
+        text: Some("HELP".into()),
+        answer: Some("{business} here. STOP ends this.".into()),
+        ..Fact::new(FactKind::Message, Channel::Sms, "sms", from)
+    };
+    world.intake.accept("sms", vec![asks("+4915112345678", "1")], None).await.unwrap();
+    world.intake.accept("sms", vec![asks("+4915112345678", "1")], None).await.unwrap();
+    world.intake.accept("sms", vec![asks("ACME", "2")], None).await.unwrap();
+    let mut answers = Vec::new();
+    for (_, input) in world.inputs().await {
+        let Intake::Input { command: Command::Help { received, answer, body }, .. } = input else {
+            panic!("{input:?}")
+        };
+        let from = received.from;
+        assert_eq!(from.country, None, "nobody asked where customers are");
+        let opened = world.open(from.party, answer.0, &body.bytes).await;
+        let text = wire::decode_content(&opened[..]).unwrap().text;
+        assert_eq!(text, "acme here. STOP ends this.");
+        answers.push((from.party == world.party("sms", "ACME"), from.unanswerable, answer));
+    }
+    answers.sort();
+    let [(false, false, first), (false, false, again), (true, true, other)] = answers[..] else {
+        panic!("{answers:?}")
+    };
+    // It has an id of its own, and told again is the same message.
+    assert!(first == again && first != other);
+}
+
+#[tokio::test]
+async fn quiet_hours_ask_where_a_number_is_from() {
+    let world = world();
+    let fact = |from: &str| Fact {
+        external_id: Some(from.into()),
+        ..Fact::new(FactKind::Message, Channel::Sms, "night", from)
+    };
+    for from in ["+4915112345678", "+819012345678", "+12125550123", "whatsapp:+4915112345678", "12345"] {
+        world.intake.accept("night", vec![fact(from)], None).await.unwrap();
+    }
+    let mut countries: Vec<_> = world.received_by("night").await;
+    countries.sort_by_key(|received| received.from.country);
+    let countries: Vec<_> = countries
+        .iter()
+        .map(|received| received.from.country.map_or(String::new(), |country| country.to_string()))
+        .collect();
+    assert_eq!(countries, ["", "DE", "DE", "JP", "US"]);
 }
 
 /// A report in the manner of RFC 3464 of a mail to ann, whose Message-ID was `original`.

@@ -20,10 +20,10 @@ use sms::{Encoding, Options};
 
 use crate::client::{Kept, config, outgoing, start, until};
 
-const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
+pub(crate) const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
 
 /// None, said loudly, where the program cannot be had.
-fn fetched(command: &mut Command) -> Option<String> {
+pub(crate) fn fetched(command: &mut Command) -> Option<String> {
     let output = command.output().map_err(|error| error.to_string());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     let why = match output {
@@ -46,9 +46,15 @@ struct Npm {
 
 impl Npm {
     fn start() -> Option<Npm> {
+        Npm::start_with(&[])
+    }
+
+    /// By TLS, where a certificate and its key are named.
+    fn start_with(arguments: &[&str]) -> Option<Npm> {
         let program = fetched(&mut Command::new(format!("{TESTS}/smpp/program.sh")))?;
         let mut child = Command::new("node")
             .arg(format!("{TESTS}/smpp/smsc.js"))
+            .args(arguments)
             .env("NODE_PATH", format!("{program}/node_modules"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -147,6 +153,76 @@ async fn npms_message_centre_takes_throttles_cuts_and_delivers() {
         let status = answer.as_object().unwrap().values().next().unwrap().clone();
         assert_eq!(status, json!(0), "{answer}");
     }
+}
+
+/// A certificate of the machine's own, for 127.0.0.1 or somebody else, and its key: paths in the folder.
+fn certificate(folder: &std::path::Path, name: &str) -> Option<[String; 2]> {
+    let [cert, key] = ["crt", "key"].map(|kind| format!("{}/{name}.{kind}", folder.display()));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    openssl.args(["-days", "2", "-subj", &format!("/CN={}", &name[..3])]);
+    openssl.args([
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-addext",
+        &format!("subjectAltName={name}"),
+    ]);
+    openssl.args(["-keyout", &key, "-out", &cert]);
+    fetched(&mut openssl)?;
+    Some([cert, key])
+}
+
+#[tokio::test]
+async fn a_message_centre_is_spoken_to_by_tls_if_its_certificate_is_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some([cert, key]) = certificate(folder.path(), "IP:127.0.0.1") else { return };
+    let Some(npm) = Npm::start_with(&[&cert, &key]) else { return };
+    let kept: Arc<Kept> = Arc::default();
+    let secured = |authority: Option<&str>| {
+        let mut config = config(([127, 0, 0, 1], npm.port).into(), &[("tls", "yes")]);
+        config.ca = authority.map(|file| std::fs::read_to_string(file).unwrap());
+        config
+    };
+    let smpp = start(secured(Some(&cert)), &kept);
+    let sent = smpp.send(&outgoing("k1", "+4915112345678", "under seal")).await;
+    assert_eq!(sent, Outcome::Sent { provider_id: "1".into() });
+    until("a receipt", || kept.told().len() == 1).await;
+    let whole = ("message".to_owned(), "+15550123".to_owned(), "Где моя посылка? 📦 ".repeat(10));
+    let sent = smpp.send(&outgoing("k2", "+15550123", "wide")).await;
+    assert!(matches!(sent, Outcome::Sent { .. }), "{sent:?}");
+    until("the whole of a long one", || kept.told().contains(&whole)).await;
+    assert_eq!(npm.said("bind").len(), 1);
+
+    // Nobody vouches for it; somebody vouches for another; it is another's.
+    let Some([other, other_key]) = certificate(folder.path(), "DNS:other.example.test") else { return };
+    let Some(elsewhere) = Npm::start_with(&[&other, &other_key]) else { return };
+    let mut of_another = config(([127, 0, 0, 1], elsewhere.port).into(), &[("tls", "yes")]);
+    of_another.ca = Some(std::fs::read_to_string(&other).unwrap());
+    for (config, why) in [
+        (secured(None), "UnknownIssuer"),
+        (secured(Some(&other)), "UnknownIssuer"),
+        (of_another, "not valid for name"),
+    ] {
+        let smpp = start(config, &kept);
+        let told = async {
+            loop {
+                let refused = smpp.send(&outgoing("k3", "+15550123", "never said")).await;
+                let Outcome::Retry { code, reason, .. } = refused else { panic!("{refused:?}") };
+                assert_eq!(code, "not_bound");
+                if reason.contains("certificate") && reason.contains(why) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.expect(why);
+    }
+    // And one that does not speak it at all.
+    let Some(plain) = Npm::start() else { return };
+    let smpp = start(config(([127, 0, 0, 1], plain.port).into(), &[("tls", "yes")]), &kept);
+    let refused = smpp.send(&outgoing("k4", "+15550123", "never said")).await;
+    assert!(matches!(&refused, Outcome::Retry { code, .. } if code == "not_bound"), "{refused:?}");
+    assert!(npm.said("text").iter().chain(&plain.said("text")).all(|it| it["text"] != "never said"));
+    assert!(elsewhere.said("bind").is_empty() && plain.said("bind").is_empty());
 }
 
 fn smpplib(lines: &[String]) -> Option<Vec<Value>> {

@@ -6,6 +6,7 @@
 mod client;
 mod delivered;
 mod foreign;
+mod jsmpp;
 mod lines;
 mod sent;
 mod smsc;

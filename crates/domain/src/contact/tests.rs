@@ -63,6 +63,8 @@ fn from(tenant: TenantId, n: u8) -> Correspondent {
         channel: Channel::Email,
         party: party(n),
         address: Sealed { subject: party(n), bytes: Bytes::from_static(b"sealed") },
+        country: None,
+        unanswerable: false,
     }
 }
 

@@ -62,6 +62,10 @@ pub(super) fn reply(
     if found.customer.opted_out && !by_other_address {
         return Err(Rejection::new(Code::OptedOut, "the customer asked for no more messages on this inbox"));
     }
+    if found.customer.unanswerable && !by_other_address {
+        let what = "the customer wrote under a name instead of a number, and a name cannot be sent anything";
+        return Err(Rejection::new(Code::Unanswerable, what));
+    }
     let refusal = suppression::refusal(&found).or_else(|| elsewhere::refusal(&found));
     if let Some(rejection) = refusal.filter(|_| !by_other_address) {
         return Err(rejection);
@@ -71,7 +75,7 @@ pub(super) fn reply(
     let agent = agent.clone();
     let what = match window::way(context, &found, by)? {
         Way::Send => {
-            let outgoing = Outgoing { signed, ..found.outgoing(body, true) };
+            let outgoing = Outgoing { signed, ..found.outgoing(context, body, true) };
             What::Replied { conversation: id, agent, message, outgoing }
         }
         Way::Elsewhere(other) => {

@@ -22,7 +22,11 @@ pub(super) fn may_be_sent(found: &Found, context: &Context) -> bool {
 
 /// Whether the customer may be sent a message at all.
 pub(super) fn is_wanted(found: &Found) -> bool {
-    !found.customer.opted_out && suppression::refusal(found).is_none() && elsewhere::refusal(found).is_none()
+    let customer = found.customer;
+    !customer.opted_out
+        && !customer.unanswerable
+        && suppression::refusal(found).is_none()
+        && elsewhere::refusal(found).is_none()
 }
 
 fn period(found: &Found, context: &Context) -> Millis {

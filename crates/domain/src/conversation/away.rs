@@ -48,7 +48,7 @@ pub(super) fn said(
     if found.away().is_none() || !automatic::may_be_sent(&found, context) {
         return NOTHING;
     }
-    let outgoing = found.outgoing(body.clone(), false);
+    let outgoing = found.outgoing(context, body.clone(), false);
     Ok(found.draft().and(What::AwaySaid { conversation: id, message, outgoing }).finish())
 }
 

@@ -75,7 +75,7 @@ pub(super) fn answer(
             BotAction::Say { message, body } => {
                 // A customer who wants no messages gets none, whatever the bot says.
                 if speaks {
-                    let outgoing = found.outgoing(body.clone(), false);
+                    let outgoing = found.outgoing(context, body.clone(), false);
                     draft.push(What::BotReplied { conversation: id, message: *message, outgoing });
                 }
             }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{ReplyBy, Taken, Window};
 use crate::{
     AgentId, BotId, Channel, CommandId, ContactId, ConversationId, DeskId, InboxId, LinkId, MessageId,
-    OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId, policy::Special,
+    OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId,
+    policy::{Country, Special},
 };
 
 use super::OtherAddress;
@@ -73,6 +74,13 @@ pub enum Command {
         party: Party,
         message: MessageId,
         provider_id: Arc<str>,
+    },
+    /// The customer asks who writes, and how to make it end. `body` is the answer, a sealed [`crate::Content`] under item
+    /// `answer`.
+    Help {
+        received: Box<Received>,
+        answer: MessageId,
+        body: Sealed,
     },
     /// The customer wants no more messages on this inbox: what no person has in hand is closed.
     OptOut {
@@ -324,7 +332,7 @@ impl Command {
         match self {
             // It goes on to its own sender's partition.
             Command::Receive(received) if received.is_astray() => None,
-            Command::Receive(received) => Some(received.from.party),
+            Command::Receive(received) | Command::Help { received, .. } => Some(received.from.party),
             Command::Note { from, .. }
             | Command::HoldThread { from, .. }
             | Command::KnowAs { from, .. }
@@ -391,6 +399,10 @@ pub struct Correspondent {
     pub party: Party,
     /// The address on the channel, sealed under `party` as the item `MessageId(party.0)`.
     pub address: Sealed,
+    /// Of a number that says so.
+    pub country: Option<Country>,
+    /// It is only a name, which nothing can be sent to.
+    pub unanswerable: bool,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -563,6 +575,8 @@ pub enum NoteKind {
     Link,
     Bounce,
     AutoReply,
+    /// The customer asks who writes, and how to make it end.
+    Help,
     Complaint,
     Unknown,
     /// The customer wrote while another application had the conversation.
@@ -588,6 +602,7 @@ impl NoteKind {
             NoteKind::Bounce => "bounce",
             NoteKind::AutoReply => "auto_reply",
             NoteKind::Complaint => "complaint",
+            NoteKind::Help => "help",
             NoteKind::Unknown => "unknown",
             NoteKind::Overheard => "overheard",
             NoteKind::Edit => "edit",
@@ -607,6 +622,7 @@ impl NoteKind {
                 | NoteKind::Overheard
                 | NoteKind::Edit
                 | NoteKind::Unsend
+                | NoteKind::Help
         )
     }
 }
@@ -628,6 +644,48 @@ impl Suppression {
             Suppression::DeadAddress => "dead_address",
             Suppression::Complaint => "complaint",
             Suppression::Unsubscribed => "unsubscribed",
+        }
+    }
+}
+
+/// Why a message that waited to leave is not sent any more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Withheld {
+    /// The customer said stop. Starting again releases nothing.
+    OptedOut,
+    DeadAddress,
+    Complaint,
+    /// The customer wants answers only, and this was none.
+    Unsubscribed,
+}
+
+impl Withheld {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Withheld::OptedOut => "opted_out",
+            Withheld::DeadAddress => Suppression::DeadAddress.as_str(),
+            Withheld::Complaint => Suppression::Complaint.as_str(),
+            Withheld::Unsubscribed => Suppression::Unsubscribed.as_str(),
+        }
+    }
+
+    /// For the agent who wrote it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Withheld::OptedOut => "the customer asked for no more messages before it left",
+            Withheld::DeadAddress => "mail to this address came back before it left",
+            Withheld::Complaint => "the customer called our mail spam before it left",
+            Withheld::Unsubscribed => "the customer asked for answers only before it left",
+        }
+    }
+}
+
+impl From<Suppression> for Withheld {
+    fn from(cause: Suppression) -> Self {
+        match cause {
+            Suppression::DeadAddress => Withheld::DeadAddress,
+            Suppression::Complaint => Withheld::Complaint,
+            Suppression::Unsubscribed => Withheld::Unsubscribed,
         }
     }
 }
@@ -684,6 +742,14 @@ pub enum Progress {
     },
     /// It may or may not have reached the provider.
     Unknown,
+    /// It waits for the end of quiet hours.
+    Held {
+        until: Timestamp,
+    },
+    /// It had not left when it was to be sent no more.
+    Withheld {
+        because: Withheld,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, LinkId, MessageId, OfferId, Party, QueueId,
-    Sealed, Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
+    Sealed, Tags, TenantId, Timestamp,
+    policy::{Country, Special},
+    relay::fnv1a,
 };
 
 use super::{
@@ -29,6 +31,9 @@ pub struct Customer {
     pub endpoint: Arc<Endpoint>,
     pub address: Kept,
     pub opted_out: bool,
+    /// See [`Correspondent`](super::Correspondent).
+    pub country: Option<Country>,
+    pub unanswerable: bool,
     /// The latest conversation. Where there is no thread to tell them apart, every earlier one is closed for good.
     pub latest: Option<Conversation>,
     /// E-mail: earlier conversations, which may go on or be open beside the latest.
@@ -87,6 +92,8 @@ pub(super) struct Letters {
     /// Why nothing is sent there, in the order it came.
     suppressed: Vec<Suppression>,
     automatic: Option<Automatic>,
+    /// When help was last asked for and given.
+    helped_at: Option<Timestamp>,
 }
 
 /// What was sent by mail without a person, since a person last wrote.
@@ -135,6 +142,9 @@ pub struct Tombstone {
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
     pub entered: Option<Entered>,
+    pub country: Option<Country>,
+    pub unanswerable: bool,
+    pub helped_at: Option<Timestamp>,
     pub window: Option<Window>,
     pub held: Vec<HeldReply>,
     /// The other addresses of the same contact.
@@ -168,6 +178,8 @@ pub struct Conversation {
     pub(super) mails: Option<Box<Mails>>,
     /// What a bot said is special about it, as long as it is open.
     pub(super) special: Option<Box<Special>>,
+    /// When the customer last wrote.
+    pub(super) heard_at: Timestamp,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
     /// The link that the customer came by, as long as it is open.
@@ -309,6 +321,8 @@ impl Customer {
             endpoint,
             address: Kept::new(address),
             opted_out: false,
+            country: None,
+            unanswerable: false,
             latest: None,
             earlier: None,
             quiet_since: None,
@@ -398,6 +412,14 @@ impl Customer {
         self.letters.as_ref()?.automatic
     }
 
+    pub(super) fn helped_at(&self) -> Option<Timestamp> {
+        self.letters.as_ref()?.helped_at
+    }
+
+    pub(super) fn was_helped(&mut self, at: Timestamp) {
+        self.letters.get_or_insert_default().helped_at = Some(at);
+    }
+
     pub(super) fn has_answered_by_itself(&mut self, at: Timestamp) {
         let automatic = &mut self.letters.get_or_insert_default().automatic;
         let before = automatic.filter(|automatic| automatic.at != at);
@@ -455,6 +477,9 @@ impl Customer {
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
             entered: self.entered.as_deref().cloned(),
+            country: self.country,
+            unanswerable: self.unanswerable,
+            helped_at: self.helped_at(),
             window: self.window(),
             held: self.held(),
             others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
@@ -477,6 +502,9 @@ impl Customer {
             suppressed,
             automatic,
             entered,
+            country,
+            unanswerable,
+            helped_at,
             window,
             held,
             others,
@@ -489,9 +517,12 @@ impl Customer {
             early: early.clone(),
             suppressed: suppressed.clone(),
             automatic: *automatic,
+            helped_at: *helped_at,
         };
         Customer {
             opted_out: *opted_out,
+            country: *country,
+            unanswerable: *unanswerable,
             latest: latest.as_ref().map(Conversation::returned),
             earlier: (!earlier.0.is_empty()).then(|| Box::new(earlier)),
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
@@ -528,6 +559,7 @@ impl Conversation {
             thread: None,
             mails: None,
             special: None,
+            heard_at: at,
             people_only: false,
             link: None,
             promised: None,
@@ -557,6 +589,7 @@ impl Conversation {
             thread: closed.thread.as_ref().map(kept),
             mails: closed.mails.clone().map(Box::new),
             special: None,
+            heard_at: closed.closed_at,
             // The message that brings it back says so.
             people_only: false,
             link: None,

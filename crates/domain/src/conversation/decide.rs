@@ -4,7 +4,7 @@ use crate::{Channel, Context, Rejection};
 
 use super::{
     Command, Conversations, Event, NoteKind, TimerId, What, across, agents, away, bots, consult, elsewhere,
-    entry, facts, others, receipts, snooze, special, supervisors, suppression, threads,
+    entry, facts, help, others, receipts, snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -58,6 +58,7 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
         Command::Unreadable { from, message, content, reason, at } => {
             Ok(facts::keep_unreadable(from, *message, content.clone(), reason.clone(), *at))
         }
+        Command::Help { received, answer, body } => help::asked(state, context, received, *answer, body),
         Command::OptOut { from } => Ok(facts::opt_out(state, context, from)),
         Command::OptIn { from } => Ok(facts::opt_in(state, context, from)),
         Command::Receipt { party, kind, provider_id, watermark, at, reason, pricing } => Ok(

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Other, Outgoing, What,
-    customer::KeptThread, special,
+    customer::KeptThread, quiet, special,
 };
 
 /// Events under construction, all of one customer's.
@@ -128,7 +128,7 @@ impl<'a> Found<'a> {
         of_link().unwrap_or_else(|| queue_of_inbox(context, self.customer, kept))
     }
 
-    pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {
+    pub(super) fn outgoing(&self, context: &Context, body: Sealed, by_person: bool) -> Outgoing {
         Outgoing {
             tenant: self.customer.endpoint.tenant.clone(),
             inbox: self.customer.endpoint.inbox.clone(),
@@ -136,6 +136,7 @@ impl<'a> Found<'a> {
             to: self.customer.address.sealed(),
             body,
             thread: self.conversation.thread.as_deref().map(KeptThread::thread_of),
+            not_before: if by_person { None } else { quiet::until(context, self) },
             by_person,
             signed: None,
             window: self.customer.window(),
@@ -151,6 +152,7 @@ impl<'a> Found<'a> {
             to: other.address(),
             body,
             thread: None,
+            not_before: None,
             by_person,
             signed: None,
             window: None,

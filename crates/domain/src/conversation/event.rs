@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Pricing, Progress, ReceiptKind,
-    Received, Referral, Suppression, Taken, Token, Tombstone, Transfer, Untied, Window,
+    Received, Referral, Suppression, Taken, Token, Tombstone, Transfer, Untied, Window, Withheld,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -155,6 +155,12 @@ pub enum What {
     OptedIn {
         party: Party,
     },
+    /// Whoever asks who writes, and how to make it end, is told: beside all conversations, and even after a stop.
+    HelpAnswered {
+        party: Party,
+        message: MessageId,
+        outgoing: Outgoing,
+    },
     /// The customer has these tags, and no others.
     TagsNoted {
         party: Party,
@@ -179,6 +185,11 @@ pub enum What {
     Suppressed {
         party: Party,
         cause: Suppression,
+    },
+    /// What waits to be sent to the customer's address is to be sent no more.
+    WithholdAsked {
+        party: Party,
+        because: Withheld,
     },
     /// That cause is none any more.
     SuppressionLifted {
@@ -471,6 +482,8 @@ pub struct Outgoing {
     pub to: Sealed,
     pub body: Sealed,
     pub thread: Option<ThreadOf>,
+    /// It is no answer, and may not leave before: there it is night.
+    pub not_before: Option<Timestamp>,
     /// A person wrote it.
     pub by_person: bool,
     /// That person's name, for customers.
@@ -544,6 +557,11 @@ pub enum ConsultEnd {
 impl Event {
     /// The conversation this event belongs to, if it belongs to one.
     pub fn conversation(&self) -> Option<ConversationId> {
+        self.place().filter(|id| *id != ConversationId::beside(id.party))
+    }
+
+    /// The same, or what stands for a party's messages beside its conversations.
+    fn place(&self) -> Option<ConversationId> {
         use What::*;
         match &self.what {
             Noted { conversation, .. }
@@ -561,6 +579,8 @@ impl Event {
             | AddressTold { .. }
             | AddressNoted { .. }
             | Suppressed { .. }
+            | WithholdAsked { .. }
+            | HelpAnswered { .. }
             | SuppressionLifted { .. }
             | Retired { .. }
             | Returned { .. }
@@ -631,13 +651,15 @@ impl Event {
             | What::AddressTold { of: OtherAddress { from: Correspondent { party, .. }, .. }, .. }
             | What::AddressNoted { party, .. }
             | What::Suppressed { party, .. }
+            | What::WithholdAsked { party, .. }
+            | What::HelpAnswered { party, .. }
             | What::SuppressionLifted { party, .. }
             | What::Retired { party }
             | What::Returned { party, .. }
             | What::Redirected { to: party, .. } => *party,
             // Whether there is such a conversation is not said.
             What::NotTaken { conversation, .. } => conversation.party,
-            _ => self.conversation().map(|conversation| conversation.party).unwrap_or_default(),
+            _ => self.place().map(|conversation| conversation.party).unwrap_or_default(),
         }
     }
 
@@ -719,6 +741,18 @@ impl Event {
                     message: *message,
                     outgoing: outgoing.clone(),
                 }),
+            )),
+            What::HelpAnswered { party, message, outgoing } => Some((
+                Route::Lane(Lane::of(outgoing.inbox.clone(), *party)),
+                Relay::Delivery(delivery::Command::Deliver {
+                    conversation: ConversationId::beside(*party),
+                    message: *message,
+                    outgoing: outgoing.clone(),
+                }),
+            )),
+            What::WithholdAsked { party, because } => Some((
+                Route::Lane(Lane::of(self.inbox.clone(), *party)),
+                Relay::Delivery(delivery::Command::Withhold { party: *party, because: *because }),
             )),
             What::Redirected { to, received } => {
                 Some((Route::Party(*to), Relay::Conversation(super::Command::Receive(received.clone()))))

@@ -6,7 +6,7 @@ use crate::{Channel, Context, ConversationId, MessageId, Party, Sealed, Timestam
 
 use super::{
     CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, Mention, Owner,
-    Received, Stage, What, bots,
+    Received, Stage, What, Withheld, bots,
     decide::Decided,
     draft::{Draft, Found, Wish, inbox, policy, queue_of_inbox, wanted},
     entry::{self, Way},
@@ -210,6 +210,9 @@ pub(super) fn stop(mut draft: Draft, customer: Option<&Customer>, party: Party) 
         return draft.finish();
     }
     draft.push(What::OptedOut { party });
+    if customer.is_some() {
+        draft.push(What::WithholdAsked { party, because: Withheld::OptedOut });
+    }
     // Nobody may answer any more: the customer waits for nobody, and a bot has nothing to say. A person who has a
     // conversation closes it.
     for found in customer.into_iter().flat_map(Customer::conversations) {

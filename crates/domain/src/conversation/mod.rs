@@ -18,9 +18,11 @@ mod elsewhere;
 mod entry;
 mod event;
 mod facts;
+mod help;
 mod mails;
 mod names;
 mod others;
+mod quiet;
 mod receipts;
 mod snooze;
 mod special;
@@ -36,6 +38,7 @@ pub use across::Taken;
 pub use command::{
     Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
     Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
+    Withheld,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,

@@ -63,12 +63,14 @@ impl Other {
 
     fn told(&self) -> OtherAddress {
         let Endpoint { tenant, inbox, channel } = self.endpoint.as_ref().clone();
-        let from = Correspondent { tenant, inbox, channel, party: self.party, address: self.address() };
+        // What else is known of it stands where it is at home.
+        let (party, address, country, unanswerable) = (self.party, self.address(), None, false);
+        let from = Correspondent { tenant, inbox, channel, party, address, country, unanswerable };
         OtherAddress { from, writable: self.writable }
     }
 
     fn of(endpoint: Arc<Endpoint>, told: &OtherAddress) -> Self {
-        let (party, writable) = (told.from.party, told.writable);
+        let (party, writable) = (told.from.party, told.writable && !told.from.unanswerable);
         Other { endpoint, party, address: Kept::new(&told.from.address), writable }
     }
 }
@@ -163,7 +165,9 @@ pub(super) fn with_news(state: &Conversations, mut events: Vec<Event>) -> Vec<Ev
 
 fn word_of(customer: &Customer, party: Party, writable: bool) -> OtherAddress {
     let Endpoint { tenant, inbox, channel } = customer.endpoint.as_ref().clone();
-    let from = Correspondent { tenant, inbox, channel, party, address: customer.address.sealed() };
+    let (address, country, unanswerable) =
+        (customer.address.sealed(), customer.country, customer.unanswerable);
+    let from = Correspondent { tenant, inbox, channel, party, address, country, unanswerable };
     OtherAddress { from, writable }
 }
 

@@ -72,7 +72,9 @@ impl Conversations {
                 if !self.customers.has(from.party) {
                     let (tenant, inbox, channel) = (from.tenant.clone(), from.inbox.clone(), from.channel);
                     let endpoint = self.customers.names.endpoint(&Endpoint { tenant, inbox, channel });
-                    self.customers.put(from.party, Customer::new(endpoint, &from.address));
+                    let mut customer = Customer::new(endpoint, &from.address);
+                    (customer.country, customer.unanswerable) = (from.country, from.unanswerable);
+                    self.customers.put(from.party, customer);
                     self.settle(from.party, at);
                 }
             }
@@ -112,6 +114,9 @@ impl Conversations {
             }
             What::OptedIn { party } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.opted_out = false)
+            }
+            What::HelpAnswered { party, .. } => {
+                self.customers.get_mut(*party).into_iter().for_each(|c| c.was_helped(at))
             }
             What::TagsNoted { party, tags } => {
                 self.customers.get_mut(*party).into_iter().for_each(|c| c.note_tags(tags))
@@ -161,6 +166,7 @@ impl Conversations {
                 }
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
+                found.heard_at = at;
                 if found
                     .promised
                     .as_ref()
@@ -372,6 +378,7 @@ impl Conversations {
             | What::AddressJoined { .. }
             | What::AddressParted { .. }
             | What::JoinRefused { .. }
+            | What::WithholdAsked { .. }
             | What::Reopened { .. }
             | What::AddressTold { .. }
             | What::Noted { .. }

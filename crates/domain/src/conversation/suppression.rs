@@ -17,7 +17,8 @@ use super::{
 pub(super) fn suppress(state: &Conversations, party: Party, cause: Suppression) -> Vec<Event> {
     match state.customer(party) {
         Some(customer) if !customer.suppressed().contains(&cause) => {
-            Draft::of(customer).and(What::Suppressed { party, cause }).finish()
+            let withhold = What::WithholdAsked { party, because: cause.into() };
+            Draft::of(customer).and(What::Suppressed { party, cause }).and(withhold).finish()
         }
         _ => Vec::new(),
     }

@@ -79,6 +79,8 @@ fn correspondent(n: u8) -> Correspondent {
         channel: Channel::Sms,
         party: party(n),
         address: sealed(n, 0),
+        country: None,
+        unanswerable: false,
     }
 }
 

@@ -261,6 +261,7 @@ pub(super) fn opens(
             to: customer.address.sealed(),
             body,
             thread: None,
+            not_before: None,
             by_person: true,
             signed,
             window,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, InboxId, MessageId, Millis, conversation::Outgoing};
+use crate::{
+    ConversationId, InboxId, MessageId, Millis, Party,
+    conversation::{Outgoing, Withheld},
+};
 
 use super::MailboxMark;
 
@@ -20,6 +23,11 @@ pub enum Command {
         conversation: ConversationId,
         message: MessageId,
         outgoing: Outgoing,
+    },
+    /// Relay, from a conversation: what waits to be sent to this party is sent no more.
+    Withhold {
+        party: Party,
+        because: Withheld,
     },
     /// Report, from the sender: what became of an attempt. Counts even from a deposed sender.
     Report {
@@ -73,4 +81,6 @@ pub enum Outcome {
 pub enum TimerId {
     /// It is time for the next attempt.
     Retry(MessageId),
+    /// A message to this party was held until now.
+    Held(Party),
 }

@@ -1,10 +1,14 @@
 //! The rules of delivery: whose turn it is, when to try again, and when to stop.
 
-use crate::{Context, ConversationId, MessageId, Millis, Rejection, Timestamp, conversation::Outgoing};
+use crate::{
+    Context, ConversationId, MessageId, Millis, Party, Rejection, Timestamp,
+    conversation::{Outgoing, Withheld},
+};
 
 use super::{
     Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId,
     patience::{LONGEST_WISH, Patience},
+    state::UNKNOWN,
 };
 
 pub(super) fn decide(
@@ -14,7 +18,7 @@ pub(super) fn decide(
 ) -> Result<Vec<Event>, Rejection> {
     Ok(match command {
         Command::Deliver { conversation, message, outgoing } => {
-            deliver(state, *conversation, *message, outgoing)
+            deliver(state, context.now, *conversation, *message, outgoing)
         }
         Command::Report { message, attempt, outcome } => match state.get(*message) {
             Some(delivery) if counts(delivery, *attempt, outcome) => {
@@ -22,6 +26,7 @@ pub(super) fn decide(
             }
             _ => Vec::new(),
         },
+        Command::Withhold { party, because } => withhold(state, *party, *because),
         Command::MarkMailbox { inbox, mark } => match state.mark(inbox) {
             Some(known) if !mark.follows(known) => Vec::new(),
             _ => vec![Event::MailboxMarked { inbox: inbox.clone(), mark: mark.clone() }],
@@ -36,11 +41,13 @@ pub(super) fn decide(
             }
             _ => Vec::new(),
         },
+        Command::TimerFired(TimerId::Held(party)) => release(state, context.now, *party),
     })
 }
 
 fn deliver(
     state: &Deliveries,
+    now: Timestamp,
     conversation: ConversationId,
     message: MessageId,
     outgoing: &Outgoing,
@@ -49,17 +56,64 @@ fn deliver(
         return Vec::new();
     }
     let mut events = vec![Event::Queued { conversation, message, outgoing: outgoing.clone() }];
-    if state.is_idle(conversation.party) {
+    if let Some(until) = outgoing.not_before.filter(|until| now < *until) {
+        events.push(Event::Held { conversation, message, until });
+    } else if state.is_idle(conversation.party) {
         events.push(Event::SendStarted { message, attempt: 1 });
     }
     events
+}
+
+/// What was held until now goes to the end of the party's line.
+fn release(state: &Deliveries, now: Timestamp, party: Party) -> Vec<Event> {
+    let is_due = |delivery: &Delivery| matches!(delivery.stage, Stage::Held { until } if until <= now);
+    let due = state.held(party).filter(|(_, delivery)| is_due(delivery));
+    let mut events: Vec<Event> = due.map(|(message, _)| Event::Released { message }).collect();
+    if let Some(Event::Released { message }) = events.first().filter(|_| state.is_idle(party)) {
+        events.push(Event::SendStarted { message: *message, attempt: 1 });
+    }
+    events
+}
+
+/// Nothing that waits leaves; the attempt under way is not made again. Where only answers are wanted, those go on.
+fn withhold(state: &Deliveries, party: Party, because: Withheld) -> Vec<Event> {
+    let is_wanted =
+        |delivery: &Delivery| because == Withheld::Unsubscribed && delivery.outgoing.thread.is_some();
+    let (mut events, mut head) = (Vec::new(), None);
+    for (message, delivery) in state.line(party) {
+        if is_wanted(delivery) {
+            head.get_or_insert((message, delivery));
+        } else if delivery.is_under_way() {
+            head.get_or_insert((message, delivery));
+            events.push(Event::LastAttempt { message, because });
+        } else {
+            events.push(withheld(message, delivery, because));
+        }
+    }
+    let held = state.held(party).filter(|(_, delivery)| !is_wanted(delivery));
+    events.extend(held.map(|(message, delivery)| withheld(message, delivery, because)));
+    // Whoever was first in line is gone.
+    if let Some((message, Delivery { stage: Stage::Queued, .. })) = head {
+        events.push(Event::SendStarted { message, attempt: 1 });
+    }
+    events
+}
+
+/// What may have arrived is not called withheld.
+fn withheld(message: MessageId, delivery: &Delivery, because: Withheld) -> Event {
+    let (conversation, attempt) = (delivery.conversation, delivery.attempt);
+    if delivery.unsure {
+        let reason = format!("an attempt may have arrived; it was not tried again: {}", because.as_str());
+        return Event::OutcomeUnknown { conversation, message, attempt, reason: reason.into() };
+    }
+    Event::Withheld { conversation, message, because }
 }
 
 /// Whether this outcome of this attempt still says something new. What was sent was sent, even if the word of it
 /// comes from a deposed sender while we wait to try again.
 fn counts(delivery: &Delivery, attempt: u32, outcome: &Outcome) -> bool {
     match delivery.stage {
-        Stage::Queued => false,
+        Stage::Queued | Stage::Held { .. } => false,
         Stage::Started | Stage::Lost => attempt == delivery.attempt,
         Stage::Waiting { .. } => {
             (1..=delivery.attempt).contains(&attempt) && matches!(outcome, Outcome::Sent { .. })
@@ -97,8 +151,11 @@ fn report(
             Event::Failed { conversation, message, attempt, code: "gave_up".into(), reason, dead: false }
         }
         // Having tried often enough does not make it certain that nothing arrived.
-        Outcome::Unknown { reason, resend } if is_last || !resend => {
+        Outcome::Unknown { reason, resend } if is_last || !resend || delivery.withheld.is_some() => {
             Event::OutcomeUnknown { conversation, message, attempt, reason: reason.clone() }
+        }
+        Outcome::Retry { .. } if let Some(because) = delivery.withheld => {
+            withheld(message, delivery, because)
         }
         Outcome::Retry { code, reason, after } => {
             // The sender looked a lost attempt up and found that it was never made: nothing to wait for.
@@ -114,7 +171,7 @@ fn report(
         }
         Outcome::Unknown { reason, .. } => {
             let due = now + patience.wait(message, made, None);
-            let (code, reason) = ("unknown".into(), reason.clone());
+            let (code, reason) = (UNKNOWN.into(), reason.clone());
             return vec![Event::RetryScheduled { message, attempt, due, code, reason, not_made: false }];
         }
         Outcome::NotYet { code, reason, after } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     ConversationId, InboxId, MessageId, Party, Relay, Route, TenantId, Timestamp,
-    conversation::{self, Outgoing, Progress, Suppression},
+    conversation::{self, Outgoing, Progress, Suppression, Withheld},
 };
 
 use super::MailboxMark;
@@ -68,6 +68,27 @@ pub enum Event {
         tenant: TenantId,
         party: Party,
     },
+    /// It may not leave yet, and waits beside the party's line.
+    Held {
+        conversation: ConversationId,
+        message: MessageId,
+        until: Timestamp,
+    },
+    /// It stands at the end of the party's line now.
+    Released {
+        message: MessageId,
+    },
+    /// It had not left, and will not.
+    Withheld {
+        conversation: ConversationId,
+        message: MessageId,
+        because: Withheld,
+    },
+    /// It was to be sent no more while an attempt was under way: that is the last one.
+    LastAttempt {
+        message: MessageId,
+        because: Withheld,
+    },
     /// The inbox's mailbox was read so far.
     MailboxMarked {
         inbox: InboxId,
@@ -91,6 +112,12 @@ impl Event {
                 return Some((Route::Party(party), Relay::Conversation(command)));
             }
             Event::OutcomeUnknown { conversation, message, .. } => (conversation, message, Progress::Unknown),
+            Event::Held { conversation, message, until } => {
+                (conversation, message, Progress::Held { until: *until })
+            }
+            Event::Withheld { conversation, message, because } => {
+                (conversation, message, Progress::Withheld { because: *because })
+            }
             _ => return None,
         };
         let command =

@@ -2,6 +2,9 @@
 //!
 //! One message of a party is under way at a time, so the order within a conversation is kept. An attempt is
 //! announced (`SendStarted`) and only made once that was read back; if no outcome follows, it is *unknown*.
+//!
+//! What may not leave yet is *held* beside the line, so that an answer passes it. What waits when the customer says stop, or
+//! the address turns out to be dead, is *withheld*.
 
 mod command;
 mod decide;
@@ -51,8 +54,12 @@ impl Aggregate for Decider {
         Command::TimerFired(timer)
     }
 
-    fn tenant_of(state: &Deliveries, TimerId::Retry(message): &TimerId) -> Option<TenantId> {
-        state.get(*message).map(|delivery| delivery.outgoing.tenant.clone())
+    fn tenant_of(state: &Deliveries, timer: &TimerId) -> Option<TenantId> {
+        let delivery = match timer {
+            TimerId::Retry(message) => state.get(*message),
+            TimerId::Held(party) => state.held(*party).next().map(|(_, delivery)| delivery),
+        };
+        delivery.map(|delivery| delivery.outgoing.tenant.clone())
     }
 
     fn recovered() -> Option<Command> {

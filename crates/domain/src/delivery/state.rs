@@ -7,9 +7,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, InboxId, MessageId, Party, Timers, Timestamp, conversation::Outgoing};
+use crate::{
+    ConversationId, InboxId, MessageId, Party, Timers, Timestamp,
+    conversation::{Outgoing, Withheld},
+};
 
 use super::{Event, MailboxMark, TimerId};
+
+/// The code of a retry after an attempt that nobody knows the outcome of.
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// Messages that have not ended. One that was sent, failed, or has an outcome that nobody knows is no longer here.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -17,6 +23,8 @@ pub struct Deliveries {
     messages: BTreeMap<MessageId, Delivery>,
     /// Each party's messages in the order they came. All but the first are [`Stage::Queued`]; no line is empty.
     lines: BTreeMap<Party, VecDeque<MessageId>>,
+    /// Each party's messages that may not leave yet, in the order they came: [`Stage::Held`]. They are in no line.
+    held: BTreeMap<Party, VecDeque<MessageId>>,
     pub(super) timers: Timers<TimerId>,
     /// Of the inboxes whose first lane is here and that fetch their mail.
     marks: BTreeMap<InboxId, MailboxMark>,
@@ -29,6 +37,10 @@ pub struct Delivery {
     pub outgoing: Arc<Outgoing>,
     /// The attempt started last, from 1; 0 before the first.
     pub attempt: u32,
+    /// An attempt ended without anyone knowing how.
+    pub unsure: bool,
+    /// The attempt under way is the last.
+    pub withheld: Option<Withheld>,
     /// When the first attempt was started; before that, when the message came.
     pub begun: Timestamp,
     /// Attempts of these that were announced and not made.
@@ -40,6 +52,8 @@ pub struct Delivery {
 pub enum Stage {
     /// Behind other messages to the same party.
     Queued,
+    /// Not to leave before `until`.
+    Held { until: Timestamp },
     /// The attempt may be made; its outcome is awaited.
     Started,
     /// The attempt was started under an earlier leader: it is not made again, the sender is asked what became of it.
@@ -67,6 +81,18 @@ impl Deliveries {
             .filter_map(|line| line.front())
             .filter_map(|message| Some((*message, self.get(*message)?)))
             .filter(|(_, delivery)| delivery.is_under_way())
+    }
+
+    /// What is on its way to this party, in order.
+    pub(super) fn line(&self, party: Party) -> impl Iterator<Item = (MessageId, &Delivery)> {
+        let line = self.lines.get(&party).into_iter().flatten();
+        line.filter_map(|message| Some((*message, self.get(*message)?)))
+    }
+
+    /// What may not leave to this party yet, in order.
+    pub(super) fn held(&self, party: Party) -> impl Iterator<Item = (MessageId, &Delivery)> {
+        let held = self.held.get(&party).into_iter().flatten();
+        held.filter_map(|message| Some((*message, self.get(*message)?)))
     }
 
     /// How far this inbox's mailbox was read.
@@ -103,14 +129,23 @@ impl Deliveries {
                 self.timers.cancel(&TimerId::Retry(*message));
             }
             Event::OutcomeLost { message, attempt } => self.set(*message, *attempt, Stage::Lost),
-            Event::RetryScheduled { message, attempt, due, not_made, .. } => {
+            Event::RetryScheduled { message, attempt, due, code, not_made, .. } => {
                 if let Some(delivery) = self.messages.get_mut(message) {
                     delivery.not_made += u32::from(*not_made);
+                    delivery.unsure |= **code == *UNKNOWN;
                     self.set(*message, *attempt, Stage::Waiting { due: *due });
                     self.timers.set(TimerId::Retry(*message), *due);
                 }
             }
+            Event::Held { message, until, .. } => self.hold(*message, *until),
+            Event::Released { message } => self.release(*message),
+            Event::LastAttempt { message, because } => {
+                if let Some(delivery) = self.messages.get_mut(message) {
+                    delivery.withheld = Some(*because);
+                }
+            }
             Event::Sent { message, .. }
+            | Event::Withheld { message, .. }
             | Event::Failed { message, .. }
             | Event::OutcomeUnknown { message, .. } => self.remove(*message),
             Event::AddressDead { .. } => {}
@@ -131,8 +166,16 @@ impl Deliveries {
             return;
         }
         let outgoing = Arc::new(outgoing.clone());
-        let delivery =
-            Delivery { conversation, outgoing, attempt: 0, begun: at, not_made: 0, stage: Stage::Queued };
+        let delivery = Delivery {
+            conversation,
+            outgoing,
+            attempt: 0,
+            unsure: false,
+            withheld: None,
+            begun: at,
+            not_made: 0,
+            stage: Stage::Queued,
+        };
         self.messages.insert(message, delivery);
         self.lines.entry(conversation.party).or_default().push_back(message);
     }
@@ -144,15 +187,54 @@ impl Deliveries {
         }
     }
 
+    fn hold(&mut self, message: MessageId, until: Timestamp) {
+        let Some(delivery) = self.messages.get_mut(&message) else { return };
+        delivery.stage = Stage::Held { until };
+        let party = delivery.conversation.party;
+        leave(&mut self.lines, party, message);
+        self.held.entry(party).or_default().push_back(message);
+        self.time(party);
+    }
+
+    fn release(&mut self, message: MessageId) {
+        let Some(delivery) = self.messages.get_mut(&message) else { return };
+        delivery.stage = Stage::Queued;
+        let party = delivery.conversation.party;
+        leave(&mut self.held, party, message);
+        self.lines.entry(party).or_default().push_back(message);
+        self.time(party);
+    }
+
+    /// Sets the timer of what is held.
+    fn time(&mut self, party: Party) {
+        let until = |delivery: &Delivery| match delivery.stage {
+            Stage::Held { until } => Some(until),
+            _ => None,
+        };
+        match self.held(party).filter_map(|(_, delivery)| until(delivery)).min() {
+            Some(until) => self.timers.set(TimerId::Held(party), until),
+            None => self.timers.cancel(&TimerId::Held(party)),
+        }
+    }
+
     fn remove(&mut self, message: MessageId) {
         self.timers.cancel(&TimerId::Retry(message));
         let Some(delivery) = self.messages.remove(&message) else { return };
         let party = delivery.conversation.party;
-        if let Some(line) = self.lines.get_mut(&party) {
-            line.retain(|queued| *queued != message);
-            if line.is_empty() {
-                self.lines.remove(&party);
-            }
+        leave(&mut self.lines, party, message);
+        if matches!(delivery.stage, Stage::Held { .. }) {
+            leave(&mut self.held, party, message);
+            self.time(party);
+        }
+    }
+}
+
+/// No line is empty.
+fn leave(lines: &mut BTreeMap<Party, VecDeque<MessageId>>, party: Party, message: MessageId) {
+    if let Some(line) = lines.get_mut(&party) {
+        line.retain(|other| *other != message);
+        if line.is_empty() {
+            lines.remove(&party);
         }
     }
 }

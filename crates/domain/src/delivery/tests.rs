@@ -2,6 +2,7 @@
 
 mod mail;
 mod order;
+mod withheld;
 
 use bytes::Bytes;
 
@@ -40,6 +41,12 @@ impl Story {
             message: id(message),
             outgoing: outgoing(party),
         })
+    }
+
+    /// No answer, and not to leave before.
+    fn deliver_at(&mut self, party: u8, message: u8, not_before: Timestamp) -> Vec<Event> {
+        let outgoing = Outgoing { not_before: Some(not_before), ..outgoing(party) };
+        self.when(Command::Deliver { conversation: conversation(party), message: id(message), outgoing })
     }
 
     fn report(&mut self, message: u8, attempt: u32, outcome: Outcome) -> Vec<Event> {
@@ -93,6 +100,7 @@ fn outgoing(party: u8) -> Outgoing {
         to: sealed(),
         body: sealed(),
         thread: None,
+        not_before: None,
         by_person: false,
         signed: None,
         window: None,

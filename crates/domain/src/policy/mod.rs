@@ -6,9 +6,11 @@
 mod agent;
 mod bot;
 mod calendar;
+mod countries;
 mod hours;
 mod link;
 mod queue;
+mod quiet;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,11 +27,13 @@ pub use self::{
     agent::{Agent, Capacity},
     bot::{Bot, BotKind, Flow, KeywordAnswer},
     calendar::{Calendar, Period, UnknownZone, midnight},
+    countries::Country,
     hours::{Day, Holiday, Hours, OpenSpan},
     link::{LONGEST_REFERENCE, Link, TOKEN_MARK},
     queue::{
         Ageing, Callback, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed,
     },
+    quiet::{QUIET_SETTINGS, Quiet},
 };
 
 /// One version of one tenant's workspace.

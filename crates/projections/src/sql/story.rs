@@ -223,6 +223,10 @@ pub(super) fn conversation(
             let (message, body) = (Some(*message), Some(&outgoing.body));
             New { message, body, ..new(EntryKind::AwaySaid) }.insert(db)
         }
+        Happened::HelpAnswered { message, outgoing, .. } => {
+            let (message, body) = (Some(*message), Some(&outgoing.body));
+            New { message, body, ..new(EntryKind::HelpAnswered) }.insert(db)
+        }
         Happened::Replied { conversation, agent, message, outgoing }
         | Happened::HeldSent { conversation, agent, message, outgoing } => {
             touch(db, *conversation, at)?;
@@ -241,6 +245,13 @@ pub(super) fn conversation(
                 delivery(db, party, *message, DeliveryStatus::Failed, Some(&format!("{code}: {reason}")))
             }
             Progress::Unknown => delivery(db, party, *message, DeliveryStatus::Unknown, None),
+            Progress::Held { until } => {
+                delivery(db, party, *message, DeliveryStatus::Held, Some(&until.0.to_string()))
+            }
+            Progress::Withheld { because } => {
+                let reason = format!("{}: {}", because.as_str(), because.reason());
+                delivery(db, party, *message, DeliveryStatus::Withheld, Some(&reason))
+            }
         },
         Happened::ReceiptNoted { kind, message, reason, .. } => {
             let status = match kind {
@@ -269,6 +280,7 @@ pub(super) fn conversation(
         Happened::Redirected { .. }
         | Happened::TagsNoted { .. }
         | Happened::TokenShown { .. }
+        | Happened::WithholdAsked { .. }
         | Happened::OthersNoted { .. }
         | Happened::AddressTold { .. }
         | Happened::AddressNoted { .. }
@@ -409,7 +421,7 @@ fn delivery(
     reason: Option<&str>,
 ) -> rusqlite::Result<()> {
     let sql = "UPDATE entries SET delivery = ?3, delivery_reason = ?4
-               WHERE party = ?1 AND message = ?2 AND coalesce(delivery, 0) < ?3";
+               WHERE party = ?1 AND message = ?2 AND coalesce(delivery, -2) < ?3";
     execute(db, sql, params![party.0, message.0, status as i64, reason])?;
     Ok(())
 }

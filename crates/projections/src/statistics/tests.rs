@@ -247,6 +247,7 @@ fn an_agent_writes_for_the_first_time_once() {
             to: sealed(),
             body: sealed(),
             thread: None,
+            not_before: None,
             by_person: true,
             signed: None,
             window: None,

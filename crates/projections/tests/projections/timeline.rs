@@ -1,6 +1,8 @@
 use domain::{
     ConversationId, MessageId, Sealed, Timestamp, TurnId,
-    conversation::{CloseReason, Closer, HandOffReason, MessageKind, NoteKind, Progress, ReceiptKind, What},
+    conversation::{
+        CloseReason, Closer, HandOffReason, MessageKind, NoteKind, Progress, ReceiptKind, What, Withheld,
+    },
 };
 use projections::{Body, DeliveryStatus, Entry, Error, Owner, TimelineOf};
 
@@ -258,8 +260,13 @@ async fn another_partys_message_of_the_same_id_is_its_own() {
 
 #[tokio::test]
 async fn what_became_of_a_message_only_moves_forward() {
-    use DeliveryStatus::*;
-    let stories: [(&[What], DeliveryStatus); 6] = [
+    use DeliveryStatus::{Delivered, Failed, Held, Read, Sent, Unknown};
+    let held = Progress::Held { until: Timestamp(500) };
+    let withheld = Progress::Withheld { because: Withheld::OptedOut };
+    let stories: [(&[What], DeliveryStatus); 9] = [
+        (&[noted(2, held.clone())], Held),
+        (&[noted(2, held.clone()), noted(2, sent()), noted(2, held.clone())], Sent),
+        (&[noted(2, held), noted(2, withheld)], DeliveryStatus::Withheld),
         (&[noted(2, Progress::Unknown)], Unknown),
         (&[noted(2, Progress::Unknown), noted(2, sent())], Sent),
         (&[noted(2, sent()), receipt(2, ReceiptKind::Failed)], Failed),

@@ -204,6 +204,8 @@ pub(crate) fn correspondent(tenant: TenantId, n: u8) -> Correspondent {
         channel: Channel::Messenger,
         party: party(n),
         address: sealed(n, "sealed address"),
+        country: None,
+        unanswerable: false,
     }
 }
 
@@ -247,6 +249,7 @@ pub(crate) fn outgoing(id: ConversationId) -> Outgoing {
         to: Sealed { subject: id.party, bytes: Bytes::from_static(b"sealed address") },
         body: Sealed { subject: id.party, bytes: Bytes::from_static(b"sealed reply") },
         thread: None,
+        not_before: None,
         by_person: false,
         signed: None,
         window: None,

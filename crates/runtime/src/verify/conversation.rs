@@ -93,6 +93,9 @@ impl Conversations {
 
     fn event(&mut self, event: &Event, found: &mut Found) {
         self.memory(event, found);
+        if let What::HelpAnswered { message, .. } = &event.what {
+            *self.decided.entry(*message).or_default() += 1;
+        }
         let Some(id) = event.conversation() else { return };
         self.touched.insert(id);
         let begins = matches!(event.what, What::Opened { .. });
@@ -322,6 +325,8 @@ impl Conversations {
             | What::Tied { .. }
             | What::NotTied { .. }
             | What::Suppressed { .. }
+            | What::WithholdAsked { .. }
+            | What::HelpAnswered { .. }
             | What::SuppressionLifted { .. }
             | What::Retired { .. }
             | What::Returned { .. }

@@ -102,6 +102,31 @@ impl Deliveries {
                 );
                 (delivery.is_under_way, delivery.has_ended) = (false, true);
             }
+            Event::Held { message, .. } | Event::Released { message } => {
+                let delivery = self.get(*message, found);
+                found.require(
+                    delivery.attempt == 0 && !delivery.has_ended,
+                    11,
+                    format_args!("message {message} is held, or let go, after an attempt at it"),
+                );
+            }
+            Event::LastAttempt { message, .. } => {
+                let delivery = self.get(*message, found);
+                found.require(
+                    delivery.is_under_way,
+                    11,
+                    format_args!("the attempt at message {message} is the last, but none is under way"),
+                );
+            }
+            Event::Withheld { message, .. } => {
+                let delivery = self.get(*message, found);
+                found.require(
+                    !delivery.has_ended,
+                    11,
+                    format_args!("message {message} is withheld after it has ended"),
+                );
+                (delivery.is_under_way, delivery.has_ended) = (false, true);
+            }
             Event::AddressDead { .. } | Event::MailboxMarked { .. } => {}
         }
     }

@@ -78,6 +78,8 @@ pub(crate) fn from(party: Party) -> Correspondent {
         channel: Channel::Sms,
         party,
         address: sealed(party),
+        country: None,
+        unanswerable: false,
     }
 }
 

@@ -23,6 +23,7 @@ fn outgoing(party: Party) -> Outgoing {
         to: sealed(party),
         body: sealed(party),
         thread: None,
+        not_before: None,
         by_person: true,
         signed: None,
         window: None,

@@ -263,7 +263,8 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
         }
         Channel::Sms => {
             let twilio = ["provider", "account_sid", "auth_token", "base_url"];
-            let carried = channels::PROFILE_SETTINGS.into_iter().chain(smpp::SETTINGS);
+            let rules = channels::PROFILE_SETTINGS.into_iter().chain(domain::policy::QUIET_SETTINGS);
+            let carried = rules.chain(smpp::SETTINGS);
             twilio.into_iter().chain(carried).chain(generic::SETTINGS).chain(generic::CODES).collect()
         }
         Channel::Email => {
@@ -359,6 +360,7 @@ type Bad = (&'static str, String);
 fn short_messages(inbox: &policy::Inbox) -> Result<(), Bad> {
     let carrier = Carrier::of(inbox)?;
     let profile = Profile::read(&inbox.settings)?;
+    policy::Quiet::read(&inbox.settings)?;
     match carrier {
         Carrier::Twilio => Ok(()),
         Carrier::Smpp => {

@@ -58,6 +58,12 @@ pub struct Correspondent {
     /// The address on the channel.
     #[prost(message, optional, tag = "5")]
     pub address: ::core::option::Option<Sealed>,
+    /// Of a number that says so: two capital letters (ISO 3166-1).
+    #[prost(string, optional, tag = "46")]
+    pub country: ::core::option::Option<::prost::alloc::string::String>,
+    /// It is only a name, which nothing can be sent to.
+    #[prost(bool, tag = "47")]
+    pub unanswerable: bool,
 }
 /// Everything that delivery needs to carry a message out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -79,6 +85,9 @@ pub struct Outgoing {
     /// The person's name, for customers.
     #[prost(string, optional, tag = "48")]
     pub signed: ::core::option::Option<::prost::alloc::string::String>,
+    /// It is no answer, and may not leave before. In milliseconds.
+    #[prost(int64, optional, tag = "89")]
+    pub not_before: ::core::option::Option<i64>,
     /// Until when it may leave; absent where the channel sets no bounds.
     #[prost(message, optional, tag = "129")]
     pub window: ::core::option::Option<Window>,
@@ -106,7 +115,7 @@ pub struct ThreadOf {
 /// How far a message on its way out has come.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Progress {
-    #[prost(oneof = "progress::Kind", tags = "1, 2, 3")]
+    #[prost(oneof = "progress::Kind", tags = "1, 2, 3, 44, 45")]
     pub kind: ::core::option::Option<progress::Kind>,
 }
 /// Nested message and enum types in `Progress`.
@@ -131,6 +140,19 @@ pub mod progress {
     /// It may or may not have reached the provider.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Unknown {}
+    /// It waits for the end of quiet hours.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Held {
+        /// In milliseconds.
+        #[prost(int64, tag = "1")]
+        pub until: i64,
+    }
+    /// It had not left when it was to be sent no more.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withheld {
+        #[prost(enumeration = "super::Withheld", tag = "1")]
+        pub because: i32,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -139,6 +161,10 @@ pub mod progress {
         Failed(Failed),
         #[prost(message, tag = "3")]
         Unknown(Unknown),
+        #[prost(message, tag = "44")]
+        Held(Held),
+        #[prost(message, tag = "45")]
+        Withheld(Withheld),
     }
 }
 /// Why a command was refused.
@@ -153,7 +179,10 @@ pub struct Rejection {
 /// What a timer is for. Each aggregate has its own choices and knows no other's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerId {
-    #[prost(oneof = "timer_id::Kind", tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40, 61")]
+    #[prost(
+        oneof = "timer_id::Kind",
+        tags = "1, 2, 20, 21, 22, 23, 24, 25, 26, 40, 61, 102"
+    )]
     pub kind: ::core::option::Option<timer_id::Kind>,
 }
 /// Nested message and enum types in `TimerId`.
@@ -193,6 +222,9 @@ pub mod timer_id {
         /// Conversation: nobody has put into words that the queue of this conversation is closed.
         #[prost(message, tag = "61")]
         AwayUnsaid(super::ConversationId),
+        /// Delivery: a message to this party was held until now.
+        #[prost(bytes, tag = "102")]
+        Held(::prost::bytes::Bytes),
     }
 }
 /// A token in a link, which makes whoever shows it first, and in time, a contact.
@@ -346,6 +378,8 @@ pub enum NoteKind {
     Unsend = 73,
     /// The platform says something to the business.
     Notice = 74,
+    /// The customer asked who writes, and how to make it end.
+    Help = 51,
 }
 impl NoteKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -369,6 +403,7 @@ impl NoteKind {
             Self::Edit => "NOTE_KIND_EDIT",
             Self::Unsend => "NOTE_KIND_UNSEND",
             Self::Notice => "NOTE_KIND_NOTICE",
+            Self::Help => "NOTE_KIND_HELP",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -389,6 +424,7 @@ impl NoteKind {
             "NOTE_KIND_EDIT" => Some(Self::Edit),
             "NOTE_KIND_UNSEND" => Some(Self::Unsend),
             "NOTE_KIND_NOTICE" => Some(Self::Notice),
+            "NOTE_KIND_HELP" => Some(Self::Help),
             _ => None,
         }
     }
@@ -422,6 +458,46 @@ impl ReceiptKind {
             "RECEIPT_KIND_DELIVERED" => Some(Self::Delivered),
             "RECEIPT_KIND_READ" => Some(Self::Read),
             "RECEIPT_KIND_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Why a message that waited to leave is not sent any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Withheld {
+    Unspecified = 0,
+    /// The customer said stop.
+    OptedOut = 1,
+    /// Mail came back: there is nobody.
+    DeadAddress = 2,
+    /// The customer called a mail of ours spam.
+    Complaint = 3,
+    /// The customer wants answers only, and this was none.
+    Unsubscribed = 4,
+}
+impl Withheld {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WITHHELD_UNSPECIFIED",
+            Self::OptedOut => "WITHHELD_OPTED_OUT",
+            Self::DeadAddress => "WITHHELD_DEAD_ADDRESS",
+            Self::Complaint => "WITHHELD_COMPLAINT",
+            Self::Unsubscribed => "WITHHELD_UNSUBSCRIBED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WITHHELD_UNSPECIFIED" => Some(Self::Unspecified),
+            "WITHHELD_OPTED_OUT" => Some(Self::OptedOut),
+            "WITHHELD_DEAD_ADDRESS" => Some(Self::DeadAddress),
+            "WITHHELD_COMPLAINT" => Some(Self::Complaint),
+            "WITHHELD_UNSUBSCRIBED" => Some(Self::Unsubscribed),
             _ => None,
         }
     }
@@ -476,6 +552,7 @@ pub enum Code {
     Forbidden = 10,
     Internal = 11,
     Suppressed = 52,
+    Unanswerable = 93,
     WindowClosed = 133,
 }
 impl Code {
@@ -498,6 +575,7 @@ impl Code {
             Self::Forbidden => "CODE_FORBIDDEN",
             Self::Internal => "CODE_INTERNAL",
             Self::Suppressed => "CODE_SUPPRESSED",
+            Self::Unanswerable => "CODE_UNANSWERABLE",
             Self::WindowClosed => "CODE_WINDOW_CLOSED",
         }
     }
@@ -517,6 +595,7 @@ impl Code {
             "CODE_FORBIDDEN" => Some(Self::Forbidden),
             "CODE_INTERNAL" => Some(Self::Internal),
             "CODE_SUPPRESSED" => Some(Self::Suppressed),
+            "CODE_UNANSWERABLE" => Some(Self::Unanswerable),
             "CODE_WINDOW_CLOSED" => Some(Self::WindowClosed),
             _ => None,
         }
@@ -1551,12 +1630,23 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 225, 145, 146, 147, 148, 185, 186, 187, 125, 126"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 225, 145, 146, 147, 148, 185, 186, 187, 125, 126, 165"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
 /// Nested message and enum types in `ConversationCommand`.
 pub mod conversation_command {
+    /// The customer asks who writes, and how to make it end.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Help {
+        #[prost(message, optional, tag = "1")]
+        pub received: ::core::option::Option<super::Received>,
+        /// The answer's id, and the answer: a sealed Content.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub answer: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub body: ::core::option::Option<super::Sealed>,
+    }
     /// The platform shows a message of ours: it was sent, whatever its sender heard.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Echoed {
@@ -2158,6 +2248,9 @@ pub mod conversation_command {
         NoteOthers(NoteOthers),
         #[prost(message, tag = "126")]
         NoteAddress(NoteAddress),
+        /// Fact: the customer asks who writes.
+        #[prost(message, tag = "165")]
+        Help(Help),
     }
 }
 /// The customer wrote, or tapped a button.
@@ -2346,12 +2439,30 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 245, 246, 247, 248, 165, 166, 167, 168, 169, 170, 171, 172, 205, 206, 207, 225, 226, 227, 145, 146, 147"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 245, 246, 247, 248, 165, 166, 167, 168, 169, 170, 171, 172, 205, 206, 207, 225, 226, 227, 145, 146, 147, 185, 186"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
 /// Nested message and enum types in `ConversationWhat`.
 pub mod conversation_what {
+    /// What waits to be sent there is to be sent no more. Relayed to the lane.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WithholdAsked {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Withheld", tag = "2")]
+        pub because: i32,
+    }
+    /// Whoever asked who writes is told. Relayed to the lane.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct HelpAnswered {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub outgoing: ::core::option::Option<super::Outgoing>,
+    }
     /// The business answered the customer, but not from here.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct AnsweredElsewhere {
@@ -3250,6 +3361,11 @@ pub mod conversation_what {
         AddressTold(AddressTold),
         #[prost(message, tag = "147")]
         AddressNoted(AddressNoted),
+        #[prost(message, tag = "185")]
+        WithholdAsked(WithholdAsked),
+        /// What the business says of itself.
+        #[prost(message, tag = "186")]
+        HelpAnswered(HelpAnswered),
     }
 }
 /// How a customer came in.
@@ -3326,6 +3442,15 @@ pub struct Tombstone {
     /// Which application answers; absent where no other one ever did.
     #[prost(message, optional, tag = "110")]
     pub thread: ::core::option::Option<Thread>,
+    /// Of a number that says so: two capital letters (ISO 3166-1).
+    #[prost(string, optional, tag = "90")]
+    pub country: ::core::option::Option<::prost::alloc::string::String>,
+    /// The address is only a name, which nothing can be sent to.
+    #[prost(bool, tag = "91")]
+    pub unanswerable: bool,
+    /// When help was last asked for and given.
+    #[prost(int64, optional, tag = "92")]
+    pub helped_at: ::core::option::Option<i64>,
     /// The other addresses of the same contact, in order.
     #[prost(bytes = "bytes", repeated, tag = "50")]
     pub others: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
@@ -3732,11 +3857,19 @@ impl CloseReason {
 /// What a delivery lane may be told.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryCommand {
-    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21, 102")]
+    #[prost(oneof = "delivery_command::Kind", tags = "1, 2, 20, 21, 102, 143")]
     pub kind: ::core::option::Option<delivery_command::Kind>,
 }
 /// Nested message and enum types in `DeliveryCommand`.
 pub mod delivery_command {
+    /// What waits to be sent to this party is sent no more.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withhold {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Withheld", tag = "2")]
+        pub because: i32,
+    }
     /// Relay, from a conversation: carry this out.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Deliver {
@@ -3781,6 +3914,9 @@ pub mod delivery_command {
         TimerFired(super::TimerId),
         #[prost(message, tag = "102")]
         MarkMailbox(MarkMailbox),
+        /// Relay, from a conversation.
+        #[prost(message, tag = "143")]
+        Withhold(Withhold),
     }
 }
 /// What became of an attempt.
@@ -3856,11 +3992,49 @@ pub mod outcome {
 /// What happened to a message on its way out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88, 89")]
+    #[prost(
+        oneof = "delivery_event::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 88, 89, 129, 130, 131, 132"
+    )]
     pub kind: ::core::option::Option<delivery_event::Kind>,
 }
 /// Nested message and enum types in `DeliveryEvent`.
 pub mod delivery_event {
+    /// It may not leave yet, and waits beside the party's line. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Held {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        /// In milliseconds.
+        #[prost(int64, tag = "3")]
+        pub until: i64,
+    }
+    /// It stands at the end of the party's line now.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Released {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+    }
+    /// It had not left, and will not. Relayed to the conversation.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Withheld {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Withheld", tag = "3")]
+        pub because: i32,
+    }
+    /// It was to be sent no more while an attempt was under way: that is the last one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct LastAttempt {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub message: ::prost::bytes::Bytes,
+        #[prost(enumeration = "super::Withheld", tag = "2")]
+        pub because: i32,
+    }
     /// The message is to leave.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Queued {
@@ -3982,6 +4156,14 @@ pub mod delivery_event {
         MailboxMarked(MailboxMarked),
         #[prost(message, tag = "89")]
         AddressDead(AddressDead),
+        #[prost(message, tag = "129")]
+        Held(Held),
+        #[prost(message, tag = "130")]
+        Released(Released),
+        #[prost(message, tag = "131")]
+        Withheld(Withheld),
+        #[prost(message, tag = "132")]
+        LastAttempt(LastAttempt),
     }
 }
 /// How far an inbox's mailbox was read, where the inbox fetches its mail itself.

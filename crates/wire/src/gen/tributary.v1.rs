@@ -225,7 +225,7 @@ pub struct Accepted {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rejected {
     /// Stable, for programs: `not_found`, `not_owner`, `stale`, `closed`, `opted_out`, `offer_ended`, `not_present`,
-    /// `invalid`, `conflict`, `forbidden`, `internal`, `suppressed`, `window_closed`. New codes may come.
+    /// `invalid`, `conflict`, `forbidden`, `internal`, `suppressed`, `window_closed`, `unanswerable`. New codes may come.
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
     /// One sentence, for people.
@@ -296,6 +296,10 @@ pub enum DeliveryStatus {
     Failed = 4,
     /// Perhaps taken, perhaps not; it is not sent again.
     Unknown = 5,
+    /// It is no answer, and waits for the end of quiet hours.
+    Held = 46,
+    /// It had not left when the customer said stop, or when the address turned out to be dead: it is not sent.
+    Withheld = 47,
 }
 impl DeliveryStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -310,6 +314,8 @@ impl DeliveryStatus {
             Self::Read => "DELIVERY_STATUS_READ",
             Self::Failed => "DELIVERY_STATUS_FAILED",
             Self::Unknown => "DELIVERY_STATUS_UNKNOWN",
+            Self::Held => "DELIVERY_STATUS_HELD",
+            Self::Withheld => "DELIVERY_STATUS_WITHHELD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -321,6 +327,8 @@ impl DeliveryStatus {
             "DELIVERY_STATUS_READ" => Some(Self::Read),
             "DELIVERY_STATUS_FAILED" => Some(Self::Failed),
             "DELIVERY_STATUS_UNKNOWN" => Some(Self::Unknown),
+            "DELIVERY_STATUS_HELD" => Some(Self::Held),
+            "DELIVERY_STATUS_WITHHELD" => Some(Self::Withheld),
             _ => None,
         }
     }
@@ -2543,12 +2551,20 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 287, 288, 289, 267, 268, 269"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 227, 207, 208, 209, 210, 211, 212, 247, 248, 249, 287, 288, 289, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
 pub mod event {
+    /// The customer asked who writes, and how to make it end, and is told.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct HelpAnswered {
+        #[prost(string, tag = "1")]
+        pub message: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub body: ::core::option::Option<super::Body>,
+    }
     /// The customer may be answered until then, unless a later time was said before.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WindowOpened {
@@ -2715,7 +2731,7 @@ pub mod event {
     /// Something else happened at the customer's address.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Noted {
-        /// `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `unknown`,
+        /// `referral`, `optin`, `echo`, `reaction`, `handover`, `link`, `bounce`, `auto_reply`, `complaint`, `help`, `unknown`,
         /// `overheard` (written while another application had the conversation), `edit`, `unsend` (a message was taken back:
         /// show it no more), `notice` (the platform speaks to the business).
         #[prost(string, tag = "1")]
@@ -2948,11 +2964,15 @@ pub mod event {
         /// The provider's id of the message, once it was sent.
         #[prost(string, tag = "3")]
         pub provider_id: ::prost::alloc::string::String,
-        /// The provider's error code and reason, where it failed.
+        /// The provider's error code and reason, where it failed; ours, where it was withheld: `opted_out`, or a cause as of
+        /// `suppressed`.
         #[prost(string, tag = "4")]
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "5")]
         pub reason: ::prost::alloc::string::String,
+        /// Where it is held: until then.
+        #[prost(message, optional, tag = "46")]
+        pub held_until: ::core::option::Option<::prost_types::Timestamp>,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Closed {
@@ -3333,6 +3353,9 @@ pub mod event {
         Suppressed(Suppressed),
         #[prost(message, tag = "186")]
         SuppressionLifted(Suppressed),
+        /// What the business says of itself.
+        #[prost(message, tag = "227")]
+        HelpAnswered(HelpAnswered),
         /// Conversations of several addresses.
         /// In the one that goes on: the other was taken into it, and the two addresses are one contact's.
         #[prost(message, tag = "207")]
@@ -3878,6 +3901,9 @@ pub mod events_server {
 pub struct CountSegmentsRequest {
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
+    /// The inbox it would leave by, whose settings say what can be written how. Empty: any.
+    #[prost(string, tag = "42")]
+    pub inbox: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CountSegmentsResponse {
@@ -3893,6 +3919,12 @@ pub struct CountSegmentsResponse {
     /// So many more go into the last one.
     #[prost(uint32, tag = "4")]
     pub left: u32,
+    /// Of the inbox: what customers see as the sender.
+    #[prost(string, tag = "45")]
+    pub sender: ::prost::alloc::string::String,
+    /// The sender is a name, and no number: nobody can answer.
+    #[prost(bool, tag = "46")]
+    pub one_way: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
@@ -4691,9 +4723,12 @@ pub mod desk_message {
         pub message: ::prost::alloc::string::String,
         #[prost(enumeration = "super::DeliveryStatus", tag = "3")]
         pub status: i32,
-        /// Why, where it failed.
+        /// Why, where it failed or was withheld.
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
+        /// Where it is held: until then.
+        #[prost(message, optional, tag = "45")]
+        pub held_until: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// The answer to one of the agent's commands.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4879,8 +4914,8 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("tributary.v1.Desk", "Work"));
             self.inner.streaming(req, path, codec).await
         }
-        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
-        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it, by the
+        /// settings of the inbox.
         pub async fn count_segments(
             &mut self,
             request: impl tonic::IntoRequest<super::CountSegmentsRequest>,
@@ -4936,8 +4971,8 @@ pub mod desk_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::AgentMessage>>,
         ) -> std::result::Result<tonic::Response<Self::WorkStream>, tonic::Status>;
-        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it. An inbox whose
-        /// settings allow more than GSM-7 and UCS-2 may need fewer.
+        /// What a text would take as short messages, before it is sent: counted by the same function that cuts it, by the
+        /// settings of the inbox.
         async fn count_segments(
             &self,
             request: tonic::Request<super::CountSegmentsRequest>,
@@ -6472,9 +6507,12 @@ pub struct TimelineEntry {
     /// How far a message of ours has come by now.
     #[prost(enumeration = "DeliveryStatus", tag = "11")]
     pub delivery: i32,
-    /// Why, where it failed.
+    /// Why, where it failed or was withheld.
     #[prost(string, tag = "13")]
     pub delivery_reason: ::prost::alloc::string::String,
+    /// Where it is held: until then.
+    #[prost(message, optional, tag = "54")]
+    pub held_until: ::core::option::Option<::prost_types::Timestamp>,
     /// More, in words or a code that the kind explains (a reason, a queue, a note's kind).
     #[prost(string, tag = "12")]
     pub detail: ::prost::alloc::string::String,

@@ -16,6 +16,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     LiftSuppression { tenant, party, by },
     Receipt { party, kind, provider_id, watermark, at, reason, pricing },
     Echoed { party, message, provider_id },
+    Help { received, answer, body },
     OptOut { from },
     OptIn { from },
     Unreadable { from, message, content, reason, at },
@@ -101,11 +102,13 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     AddressTold { to, of },
     AddressNoted { party, of },
     Suppressed { party, cause },
+    WithholdAsked { party, because },
     SuppressionLifted { party, cause, by },
     Entered { party, conversation, link, tags },
     TokenShown { party, token },
     Tied { party, conversation, contact, message, about },
     NotTied { party, conversation, because },
+    HelpAnswered { party, message, outgoing },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
@@ -152,6 +155,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
+        country, unanswerable, helped_at,
         window, held, others, addresses, thread, entered
     }
     OtherAddress => OtherAddress { from, writable }

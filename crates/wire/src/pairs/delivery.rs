@@ -12,6 +12,7 @@ choice! { domain::delivery::Command => DeliveryCommand, delivery_command {
     Recover {},
     TimerFired(timer),
     MarkMailbox { inbox, mark },
+    Withhold { party, because },
 }}
 
 choice! { domain::delivery::Outcome => Outcome, outcome {
@@ -32,6 +33,10 @@ choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
     OutcomeUnknown { conversation, message, attempt, reason },
     AddressDead { tenant, party },
     MailboxMarked { inbox, mark },
+    Held { conversation, message, until },
+    Released { message },
+    Withheld { conversation, message, because },
+    LastAttempt { message, because },
 }}
 
-timers! { domain::delivery::TimerId => Delivery { Retry } }
+timers! { domain::delivery::TimerId => Delivery { Retry, Held } }

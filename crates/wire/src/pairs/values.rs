@@ -13,8 +13,8 @@ message! {
     TurnId => TurnId { conversation, owner_epoch, number }
     OfferId => OfferId { desk, number }
     Sealed => Sealed { subject, bytes }
-    Correspondent => Correspondent { tenant, inbox, channel, party, address }
-    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, window }
+    Correspondent => Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
+    Outgoing => Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before, window }
     Window => Window { until, person_until }
     ThreadOf => ThreadOf { message, thread }
     Rejection => Rejection { code, detail }
@@ -24,6 +24,8 @@ choice! { domain::conversation::Progress => Progress, progress {
     Sent { provider_id },
     Failed { code, reason, dead },
     Unknown {},
+    Held { until },
+    Withheld { because },
 }}
 
 enumeration! {
@@ -32,12 +34,13 @@ enumeration! {
     domain::conversation::MessageKind => MessageKind { Message, Postback }
     domain::conversation::NoteKind => NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown, Overheard, Edit,
-        Unsend, Notice,
+        Unsend, Notice, Help,
     }
     domain::conversation::ReceiptKind => ReceiptKind { Delivered, Read, Failed }
     domain::desk::Presence => Presence { Available, Away, Offline }
     domain::Code => Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed, WindowClosed,
+        Suppressed, Unanswerable, WindowClosed,
     }
+    domain::conversation::Withheld => Withheld { OptedOut, DeadAddress, Complaint, Unsubscribed }
 }

@@ -125,6 +125,9 @@ enum Action {
         customer: u8,
         out: bool,
     },
+    Help {
+        customer: u8,
+    },
     Answer {
         turn: usize,
         by: By,
@@ -297,6 +300,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(customer, kind, message)| Action::StrangeReceipt { customer, kind, message }),
         1 => (customer(), kind()).prop_map(|(customer, kind)| Action::Watermark { customer, kind }),
         2 => (customer(), prop::bool::weighted(0.5)).prop_map(|(customer, out)| Action::Opt { customer, out }),
+        1 => customer().prop_map(|customer| Action::Help { customer }),
         8 => (any_of(), by, 0..3_usize, end, prop::bool::weighted(0.05))
             .prop_map(|(turn, by, says, end, says_more)| Action::Answer { turn, by, says, end, says_more }),
         10 => (any_of(), prop::bool::weighted(0.8)).prop_map(|(which, works)| Action::Deliver { which, works }),
@@ -403,6 +407,12 @@ fn act(world: &mut World, version: u64, action: &Action) {
         Action::Opt { customer, out } => {
             let from = correspondent(*customer);
             world.fact(if *out { Command::OptOut { from } } else { Command::OptIn { from } });
+        }
+        Action::Help { customer } => {
+            let (message, answer) = (world.new_message(), world.new_message());
+            let from = correspondent(*customer);
+            let received = Box::new(Received { from, message, ..received(1) });
+            world.fact(Command::Help { received, answer, body: sealed(*customer, 3) });
         }
         Action::Answer { turn, by, says, end, says_more } => {
             let Some((turn, asked)) = pick(&world.turns, *turn) else { return };

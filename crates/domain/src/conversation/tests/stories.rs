@@ -11,6 +11,7 @@ mod entry;
 mod mail;
 mod memory;
 mod others;
+mod quiet;
 mod receipts;
 mod silence;
 mod snooze;

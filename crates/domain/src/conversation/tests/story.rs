@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::conversation::{
     Answers, BotAction, Command, Conversations, Correspondent, Decider, Event, HandOffReason, MessageKind,
-    NoteKind, Outgoing, Progress, ReceiptKind, Received, Suppression, ThreadOf, Transfer, What,
+    NoteKind, Outgoing, Progress, ReceiptKind, Received, Suppression, ThreadOf, Transfer, What, Withheld,
 };
 use crate::{Aggregate, Code, Context, Policies, Rejection};
 
@@ -260,6 +260,11 @@ pub(super) fn receipt(kind: ReceiptKind, provider_id: &str) -> Command {
     }
 }
 
+/// What waits for the first customer is withheld.
+pub(super) fn withhold(because: Withheld) -> What {
+    What::WithholdAsked { party: party(1), because }
+}
+
 pub(super) fn seen(at: i64) -> What {
     What::CustomerSeen { from: correspondent(1), at: seconds(at) }
 }
@@ -312,6 +317,7 @@ pub(super) fn outgoing(n: u128, by_person: bool, thread: Option<ThreadOf>) -> Ou
         to: sealed(1, 0),
         body: sealed(1, n),
         thread,
+        not_before: None,
         by_person,
         signed: None,
         window: None,

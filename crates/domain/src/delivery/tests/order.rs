@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::conversation::Withheld;
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -18,6 +19,11 @@ enum Action {
         ago: u32,
         outcome: Outcome,
     },
+    /// What waits for the party is sent no more.
+    Withhold {
+        party: u8,
+        because: Withheld,
+    },
     Recover,
     Pass(Millis),
 }
@@ -30,11 +36,13 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => Just(refused()),
         2 => any::<bool>().prop_map(unknown),
     ];
+    let withheld = prop_oneof![Just(Withheld::OptedOut), Just(Withheld::Unsubscribed)];
     let action = prop_oneof![
         // A message belongs to one party.
         4 => (0..24u8).prop_map(|message| Action::Deliver { party: message % 3, message }),
         8 => (0..24u8, prop_oneof![4 => Just(0), 1 => 1..3u32], outcome)
             .prop_map(|(message, ago, outcome)| Action::Report { message, ago, outcome }),
+        1 => (0..3u8, withheld).prop_map(|(party, because)| Action::Withhold { party, because }),
         1 => Just(Action::Recover),
         2 => (0..600_000u64).prop_map(|span| Action::Pass(Millis(span))),
     ];
@@ -48,6 +56,9 @@ struct Observer {
     lines: BTreeMap<Party, VecDeque<MessageId>>,
     attempts: BTreeMap<MessageId, u32>,
     under_way: BTreeSet<MessageId>,
+    held: BTreeMap<MessageId, Party>,
+    /// The attempt under way is the last.
+    last: BTreeSet<MessageId>,
 }
 
 impl Observer {
@@ -58,11 +69,13 @@ impl Observer {
                 assert!(!line.contains(message), "queued twice");
                 line.push_back(*message);
                 self.attempts.insert(*message, 0);
+                self.last.remove(message);
             }
             Event::SendStarted { message, attempt } => {
                 let first_in_line = |line: &VecDeque<MessageId>| line.front() == Some(message);
                 assert!(self.lines.values().any(first_in_line), "out of order, or two of a party at a time");
                 assert!(self.under_way.insert(*message), "started while it was under way");
+                assert!(!self.last.contains(message), "tried again after it was withheld");
                 let last = self.attempts.get_mut(message).unwrap();
                 assert_eq!(*attempt, *last + 1);
                 assert!(*attempt <= 10);
@@ -84,15 +97,42 @@ impl Observer {
                 assert_eq!(line.pop_front(), Some(*message), "ended twice, or out of order");
             }
             Event::AddressDead { .. } => unreachable!("nobody is written to elsewhere here"),
+            Event::Held { conversation, message, .. } => {
+                assert_eq!(self.lines.get_mut(&conversation.party).unwrap().pop_back(), Some(*message));
+                self.held.insert(*message, conversation.party);
+            }
+            Event::Released { message } => {
+                let party = self.held.remove(message).expect("it was held");
+                self.lines.get_mut(&party).unwrap().push_back(*message);
+            }
+            Event::Withheld { conversation, message, .. } => {
+                let line = self.lines.get_mut(&conversation.party).unwrap();
+                let was_under_way = self.under_way.remove(message);
+                assert_eq!(was_under_way, self.last.contains(message), "an attempt was under way");
+                let in_line = line.contains(message);
+                line.retain(|other| other != message);
+                assert!(in_line != self.held.remove(message).is_some(), "ended twice");
+            }
+            Event::LastAttempt { message, .. } => {
+                assert!(self.under_way.contains(message));
+                self.last.insert(*message);
+            }
             Event::MailboxMarked { .. } => unreachable!("nobody tells of a mailbox here"),
         }
+    }
+
+    /// Nothing waits for a party that was to be sent no more.
+    fn is_silent(&self, party: Party) {
+        let waits = self.lines.get(&party).into_iter().flatten().filter(|it| !self.last.contains(*it));
+        assert_eq!(waits.count(), 0, "it waits still");
+        assert!(self.held.values().all(|of| *of != party), "it is held still");
     }
 
     /// What is said by the state is what was seen.
     fn agrees_with(&self, state: &Deliveries) {
         let under_way: BTreeSet<_> = state.under_way().map(|(message, _)| message).collect();
         assert_eq!(under_way, self.under_way);
-        for message in self.lines.values().flatten() {
+        for message in self.lines.values().flatten().chain(self.held.keys()) {
             assert_eq!(state.get(*message).unwrap().attempt, self.attempts[message]);
         }
         // A line does not stand still: its first message is under way or has its time.
@@ -106,7 +146,14 @@ impl Observer {
 impl Story {
     fn act(&mut self, action: Action) -> Vec<Event> {
         match action {
+            Action::Deliver { party, message } if message % 4 == 0 => {
+                self.deliver_at(party, message, self.now + Millis::seconds(u64::from(message) * 20))
+            }
             Action::Deliver { party, message } => self.deliver(party, message),
+            Action::Withhold { party, because } => {
+                let party = conversation(party).party;
+                self.when(Command::Withhold { party, because })
+            }
             Action::Report { message, ago, outcome } => {
                 let attempt = self.state.get(id(message)).map_or(1, |delivery| delivery.attempt);
                 self.report(message, attempt.saturating_sub(ago), outcome)
@@ -134,11 +181,17 @@ proptest! {
     fn a_lane_keeps_its_promises(actions in actions()) {
         let (mut story, mut observer) = (Story::new(), Observer::default());
         for action in actions {
+            let silenced = match action {
+                Action::Withhold { party, .. } => Some(conversation(party).party),
+                _ => None,
+            };
             story.act(action).iter().for_each(|event| observer.see(event));
             observer.agrees_with(&story.state);
+            silenced.into_iter().for_each(|party| observer.is_silent(party));
         }
         story.finish().iter().for_each(|event| observer.see(event));
         prop_assert!(observer.lines.values().all(VecDeque::is_empty), "every line comes to its end");
+        prop_assert!(observer.held.is_empty(), "nothing is held for ever");
         for message in 0..24 {
             prop_assert!(story.state.get(id(message)).is_none(), "what has ended is forgotten");
         }

@@ -109,6 +109,7 @@ pub(super) fn outgoing() -> Outgoing {
         to: sealed(CUSTOMER),
         body: sealed(CUSTOMER),
         thread: None,
+        not_before: None,
         by_person: false,
         signed: None,
         window: None,

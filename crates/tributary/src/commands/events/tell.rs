@@ -127,6 +127,12 @@ impl Tell for conversation::Decider {
             What::Suppressed { party, cause } => {
                 Told::new("suppressed").with("party", party).with("cause", cause.as_str())
             }
+            What::WithholdAsked { party, because } => {
+                Told::new("withhold_asked").with("party", party).with("because", because.as_str())
+            }
+            What::HelpAnswered { party, message, outgoing } => {
+                leaving(Told::new("help_answered").with("party", party).with("message", message), outgoing)
+            }
             What::SuppressionLifted { party, cause, by } => Told::new("suppression_lifted")
                 .with("party", party)
                 .with("cause", cause.as_str())
@@ -275,6 +281,10 @@ impl Tell for conversation::Decider {
                         told.with("code", code).with("reason", reason)
                     }
                     Progress::Unknown => told.with("progress", "unknown"),
+                    Progress::Held { until } => told.with("progress", "held").with("until", time(*until)),
+                    Progress::Withheld { because } => {
+                        told.with("progress", "withheld").with("because", because.as_str())
+                    }
                 }
             }
             What::AwayAsked { owner_epoch, queue, until, again_at, callback, .. } => Told::new("away_asked")
@@ -345,6 +355,17 @@ impl Tell for delivery::Decider {
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("reason", reason),
+            Event::Held { conversation, message, until } => {
+                Told::new("held").on(*conversation).with("message", message).with("until", time(*until))
+            }
+            Event::Released { message } => Told::new("released").with("message", message),
+            Event::Withheld { conversation, message, because } => {
+                let told = Told::new("withheld").on(*conversation).with("message", message);
+                told.with("because", because.as_str())
+            }
+            Event::LastAttempt { message, because } => {
+                Told::new("last_attempt").with("message", message).with("because", because.as_str())
+            }
             Event::MailboxMarked { inbox, mark } => Told::new("mailbox_marked")
                 .with("inbox", inbox)
                 .with("mailbox", &mark.mailbox)
@@ -430,6 +451,7 @@ fn leaving(told: Told, outgoing: &Outgoing) -> Told {
         .with("to", sealed(&outgoing.to))
         .with("body", sealed(&outgoing.body))
         .flag("in_thread", outgoing.thread.is_some())
+        .maybe("not_before", outgoing.not_before.map(time))
 }
 
 fn given_to(to: &conversation::Transfer) -> String {

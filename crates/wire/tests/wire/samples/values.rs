@@ -30,7 +30,7 @@ structs! {
     MailThread { subject, message_id, references, quote, written_at }
     Announce { epoch, follows, leader, version, at }
     Point { position, epoch, seq }
-    conversation::Correspondent { tenant, inbox, channel, party, address }
+    conversation::Correspondent { tenant, inbox, channel, party, address, country, unanswerable }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
         entry,
@@ -46,13 +46,13 @@ structs! {
     conversation::Mails { received, topic, goes_on_in, taken_into }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
-    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, window }
+    conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, not_before, window }
     conversation::Window { until, person_until }
     conversation::HeldReply { agent, message, body, signed }
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        entered, thread, window, held, others, addresses
+        country, unanswerable, helped_at, entered, thread, window, held, others, addresses
     }
     conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
@@ -97,7 +97,7 @@ choices! {
     Channel { Messenger, Instagram, Whatsapp, Email, Sms, Generic }
     Code {
         NotFound, NotOwner, Stale, Closed, OptedOut, OfferEnded, NotPresent, Invalid, Conflict, Forbidden, Internal,
-        Suppressed, WindowClosed,
+        Suppressed, Unanswerable, WindowClosed,
     }
     Origin { Fact(id), Command { id, content }, Relay { source, number }, Report }
 
@@ -110,6 +110,7 @@ choices! {
         LiftSuppression { tenant, party, by },
         Receipt { party, kind, provider_id, watermark, at, reason, pricing },
         Echoed { party, message, provider_id },
+        Help { received, answer, body },
         OptOut { from },
         OptIn { from },
         Unreadable { from, message, content, reason, at },
@@ -146,11 +147,12 @@ choices! {
     }
     conversation::BotAction { Say { message, body }, HandOff { queue, special }, Close }
     conversation::Transfer { Queue(queue), Agent(agent), Desk(desk) }
-    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown }
+    conversation::Progress { Sent { provider_id }, Failed { code, reason, dead }, Unknown, Held { until }, Withheld { because } }
+    conversation::Withheld { OptedOut, DeadAddress, Complaint, Unsubscribed }
     conversation::MessageKind { Message, Postback }
     conversation::NoteKind {
         Referral, Optin, Echo, Reaction, Handover, Link, Bounce, AutoReply, Complaint, Unknown, Overheard, Edit,
-        Unsend, Notice,
+        Unsend, Notice, Help,
     }
     conversation::ReceiptKind { Delivered, Read, Failed }
     conversation::TimerId { BotSilent(conversation), Snoozed(conversation), AwayUnsaid(conversation) }
@@ -177,11 +179,13 @@ choices! {
         AddressNoted { party, of },
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
+        WithholdAsked { party, because },
         SuppressionLifted { party, cause, by },
     Entered { party, conversation, link, tags },
     TokenShown { party, token },
     Tied { party, conversation, contact, message, about },
     NotTied { party, conversation, because },
+        HelpAnswered { party, message, outgoing },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
@@ -304,6 +308,7 @@ choices! {
         Deliver { conversation, message, outgoing },
         Report { message, attempt, outcome },
         MarkMailbox { inbox, mark },
+        Withhold { party, because },
         Recover,
         TimerFired(timer),
     }
@@ -313,7 +318,7 @@ choices! {
         Refused { code, reason, dead },
         Unknown { reason, resend },
     }
-    delivery::TimerId { Retry(message) }
+    delivery::TimerId { Retry(message), Held(party) }
     delivery::Event {
         Queued { conversation, message, outgoing },
         SendStarted { message, attempt },
@@ -324,6 +329,10 @@ choices! {
         OutcomeUnknown { conversation, message, attempt, reason },
         AddressDead { tenant, party },
         MailboxMarked { inbox, mark },
+        Held { conversation, message, until },
+        Released { message },
+        Withheld { conversation, message, because },
+        LastAttempt { message, because },
     }
 
     contact::Command {

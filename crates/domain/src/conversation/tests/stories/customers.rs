@@ -7,6 +7,7 @@ use super::super::{
 use crate::Code;
 use crate::conversation::{
     BotAction, CloseReason, Closer, Command, HandOffReason, NoteKind, Received, ThreadOf, Transfer, What,
+    Withheld,
 };
 
 use HandOffReason::NoBot;
@@ -212,16 +213,17 @@ fn whoever_opts_out_waits_for_nobody_any_more() {
     let out = What::OptedOut { party: party(1) };
     let closed = What::Closed { conversation: id(1), by: Closer::Customer, reason: CloseReason::OptedOut };
     let withdrawn = What::Withdrawn { conversation: id(1), queue: queue("support"), owner_epoch: 1 };
-    waiting().when(opt_out()).then([out.clone(), withdrawn, closed.clone()]);
+    let withhold = || withhold(Withheld::OptedOut);
+    waiting().when(opt_out()).then([out.clone(), withhold(), withdrawn, closed.clone()]);
 
     bot_is_asked()
         .when(opt_out())
-        .then([out.clone(), closed])
+        .then([out.clone(), withhold(), closed])
         .no_timer_is_set()
         .when(answer(turn(id(1), 1, 1), &[say(2)]))
         .then_rejected(Code::Closed);
-    with_ann().when(opt_out()).then([out.clone()]);
-    with_ann().and([released(1, 1), closed_by_ann(1)]).when(opt_out()).then([out]);
+    with_ann().when(opt_out()).then([out.clone(), withhold()]);
+    with_ann().and([released(1, 1), closed_by_ann(1)]).when(opt_out()).then([out, withhold()]);
 }
 
 #[test]

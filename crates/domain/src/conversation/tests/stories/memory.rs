@@ -91,6 +91,9 @@ fn all_that_is_known_is_kept() {
         suppressed,
         automatic,
         entered,
+        country,
+        unanswerable,
+        helped_at,
         window,
         held,
         others,
@@ -101,6 +104,7 @@ fn all_that_is_known_is_kept() {
     assert_eq!(entered, Some(Entered { link: "summer".parse().unwrap(), at: seconds(50) }));
     assert_eq!((others, addresses), (vec![], vec![]));
     assert_eq!((earlier, suppressed, automatic, thread), (vec![], vec![], None, None));
+    assert_eq!((country, unanswerable, helped_at), (None, false, None));
     assert_eq!((window, held), (None, vec![]));
     assert_eq!((channel, address, opted_out), (Channel::Sms, sealed(1, 0), true));
     let latest_expected = ClosedConversation {

@@ -1,7 +1,7 @@
 //! Other addresses of the same contact: each tells the others what it is, and whether it may be written to.
 
 use super::super::{story::*, *};
-use crate::conversation::{Command, Conversations, Correspondent, OtherAddress, Suppression, What};
+use crate::conversation::{Command, Conversations, Correspondent, OtherAddress, Suppression, What, Withheld};
 use crate::{Channel, Sealed};
 
 /// Of another inbox than the first customer's.
@@ -80,13 +80,18 @@ fn the_others_learn_when_an_address_may_be_written_to_no_more_and_again() {
     let lift = Command::LiftSuppression { tenant: tenant(), party: party(1), by: "ops".into() };
     given([seen(0), noted(&[2, 3])])
         .when(suppress(dead))
-        .then([suppressed(dead), told(2, false), told(3, false)])
+        .then([suppressed(dead), withhold(dead.into()), told(2, false), told(3, false)])
         .when(suppress(complaint))
-        .then([suppressed(complaint)])
+        .then([suppressed(complaint), withhold(complaint.into())])
         .when(lift)
         .then([lifted(dead), lifted(complaint), told(2, true), told(3, true)])
         .when(Command::OptOut { from: correspondent(1) })
-        .then([What::OptedOut { party: party(1) }, told(2, false), told(3, false)])
+        .then([
+            What::OptedOut { party: party(1) },
+            withhold(Withheld::OptedOut),
+            told(2, false),
+            told(3, false),
+        ])
         .when(Command::OptIn { from: correspondent(1) })
         .then([What::OptedIn { party: party(1) }, told(2, true), told(3, true)]);
 }

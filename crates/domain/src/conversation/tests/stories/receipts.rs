@@ -1,7 +1,7 @@
 //! What we sent leaves, arrives and is read, in whatever order we hear of it.
 
 use super::super::{story::*, *};
-use crate::conversation::{CloseReason, Closer, Command, Progress, ReceiptKind, What};
+use crate::conversation::{CloseReason, Closer, Command, Progress, ReceiptKind, What, Withheld};
 
 use ReceiptKind::{Delivered, Failed, Read};
 
@@ -68,7 +68,7 @@ fn a_customer_who_told_the_provider_to_stop_is_stopped_here_once() {
     let what = |n| What::DeliveryNoted { conversation: id(1), message: message(n), progress: failed() };
     with_ann()
         .when(progress(2, failed()))
-        .then([what(2), What::OptedOut { party: party(1) }])
+        .then([what(2), What::OptedOut { party: party(1) }, withhold(Withheld::OptedOut)])
         .when(progress(3, failed()))
         .then([what(3)]);
 }

@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::conversation::{
     BotAction, Command, Correspondent, HandOffReason, MessageKind, NoteKind, Progress, Received, Suppression,
-    What,
+    What, Withheld,
 };
 use crate::{Channel, Code};
 
@@ -34,7 +34,7 @@ fn a_dead_address_is_sent_nothing_until_the_customer_writes() {
     let noted = What::DeliveryNoted { conversation: id(1), message: message(2), progress: failed.clone() };
     with_ann()
         .when(progress(2, failed.clone()))
-        .then([noted.clone(), suppressed(DeadAddress)])
+        .then([noted.clone(), suppressed(DeadAddress), withhold(Withheld::DeadAddress)])
         .when(progress(2, failed))
         .then([noted])
         .when(reply(1, "ann", 1, 3))
@@ -78,7 +78,7 @@ fn a_report_that_is_ours_beyond_doubt_suppresses_whom_we_know() {
     with_ann().when(report(None)).then([noted.clone()]);
     with_ann()
         .when(report(Some(Complaint)))
-        .then([noted.clone(), suppressed(Complaint)])
+        .then([noted.clone(), suppressed(Complaint), withhold(Withheld::Complaint)])
         .when(report(Some(Complaint)))
         .then([noted]);
 }
@@ -87,7 +87,7 @@ fn a_report_that_is_ours_beyond_doubt_suppresses_whom_we_know() {
 fn who_unsubscribed_gets_answers_only() {
     with_ann()
         .when(unsubscribe())
-        .then([suppressed(Unsubscribed)])
+        .then([suppressed(Unsubscribed), withhold(Withheld::Unsubscribed)])
         .when(unsubscribe())
         .then([])
         .when(reply(1, "ann", 1, 3))

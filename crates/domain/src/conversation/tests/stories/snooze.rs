@@ -1,7 +1,9 @@
 //! What is put away comes back, to whoever put it away.
 
 use super::super::{story::*, *};
-use crate::conversation::{CloseReason, Closer, Command, Decider, HandOffReason, Owner, Transfer, What};
+use crate::conversation::{
+    CloseReason, Closer, Command, Decider, HandOffReason, Owner, Transfer, What, Withheld,
+};
 use crate::{Aggregate, Code, policy::Sticky};
 
 use HandOffReason::{Reassigned, Woke};
@@ -164,7 +166,7 @@ fn who_wants_no_more_messages_waits_for_nobody() {
     let closed = What::Closed { conversation: id(1), by: Closer::Customer, reason: CloseReason::OptedOut };
     put_away()
         .when(Command::OptOut { from: correspondent(1) })
-        .then([What::OptedOut { party: party(1) }, closed])
+        .then([What::OptedOut { party: party(1) }, withhold(Withheld::OptedOut), closed])
         .no_timer_is_set();
 }
 

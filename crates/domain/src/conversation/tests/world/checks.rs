@@ -327,6 +327,16 @@ impl World {
                 let note = Command::NoteAddress { party: to, of };
                 Some((Route::Party(to), Relay::Conversation(note)))
             }
+            What::HelpAnswered { party, message, outgoing } => {
+                let lane = Lane::of(inbox(), party);
+                let conversation = ConversationId::beside(party);
+                let deliver = delivery::Command::Deliver { conversation, message, outgoing };
+                Some((Route::Lane(lane), Relay::Delivery(deliver)))
+            }
+            What::WithholdAsked { party, because } => {
+                let withhold = delivery::Command::Withhold { party, because };
+                Some((Route::Lane(Lane::of(inbox(), party)), Relay::Delivery(withhold)))
+            }
             What::Redirected { to, received } => {
                 Some((Route::Party(to), Relay::Conversation(Command::Receive(received))))
             }

@@ -413,7 +413,15 @@ fn received(customer: u32) -> Received {
     let party = Party(u128::from(customer).to_be_bytes());
     let sealed = || Sealed { subject: party, bytes: Bytes::from_static(b"sealed") };
     let inbox = "chat".parse().unwrap();
-    let from = Correspondent { tenant: tenant(), inbox, channel: Channel::Generic, party, address: sealed() };
+    let from = Correspondent {
+        tenant: tenant(),
+        inbox,
+        channel: Channel::Generic,
+        party,
+        address: sealed(),
+        country: None,
+        unanswerable: false,
+    };
     Received {
         from,
         kind: MessageKind::Message,
