@@ -12,7 +12,7 @@ use runtime::{intake, log_of};
 
 use super::{
     dice::Dice,
-    town::{AGENTS, CUSTOMERS, PEERS, POLICIES},
+    town::{AGENTS, CUSTOMERS, PEERS, POLICIES, POLICIES_BY_THE_HOUR},
 };
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,6 +75,28 @@ pub(crate) enum Action {
     },
     Closes {
         which: u32,
+    },
+    /// The agent who has it asks another in, or someone of a queue.
+    Consults {
+        which: u32,
+        whom: u8,
+    },
+    EndsConsult {
+        which: u32,
+    },
+    /// Someone has words for a customer whose queue is closed, or was.
+    FindsWords {
+        which: u32,
+    },
+    // Whoever keeps the ledger.
+    Tags {
+        customer: u8,
+        gold: bool,
+    },
+    /// An address becomes that of another's contact.
+    Links {
+        customer: u8,
+        to: u8,
     },
     Repeats {
         which: u32,
@@ -206,12 +228,34 @@ pub(crate) fn plan(seed: u64) -> Vec<Planned> {
         let at = dice.roll(plan.len() as u32 + 1) as usize;
         plan.insert(at, Planned { number, action: by_hand(&mut dice), rests: dice.roll(3) > 0 });
     }
+    let mut dice = Dice::new(seed.rotate_left(32));
+    for number in LATEST..LATEST + length / 8 {
+        let at = dice.roll(plan.len() as u32 + 1) as usize;
+        plan.insert(at, Planned { number, action: by_the_hour(&mut dice), rests: dice.roll(3) > 0 });
+    }
     plan
 }
 
 /// What people do by hand stands between everything else, of numbers and dice of its own: it came later to this town,
 /// and stories told before mean what they meant.
 const LATER: u32 = 100_000;
+
+/// So do hours, the ledger, and agents who ask others in.
+const LATEST: u32 = 200_000;
+
+fn by_the_hour(dice: &mut Dice) -> Action {
+    let which = dice.roll(1_000);
+    let customer = dice.roll(CUSTOMERS.into()) as u8;
+    match dice.roll(14) {
+        0..3 => Action::Applies { policy: POLICIES + dice.roll(POLICIES_BY_THE_HOUR.into()) as u8 },
+        3..6 => Action::Consults { which, whom: dice.roll(u32::from(AGENTS) + 5) as u8 },
+        6 => Action::EndsConsult { which },
+        7..9 => Action::FindsWords { which },
+        9..11 => Action::Tags { customer, gold: dice.roll(3) > 0 },
+        11 => Action::Links { customer, to: dice.roll(CUSTOMERS.into()) as u8 },
+        _ => Action::Passes { millis: u64::from(dice.between(1, 240)) * 1_000 },
+    }
+}
 
 fn by_hand(dice: &mut Dice) -> Action {
     let which = dice.roll(1_000);
@@ -371,6 +415,18 @@ impl fmt::Display for Planned {
             }
             Action::Wakes { which } => write!(f, "an agent wants a conversation ({which}) back"),
             Action::Closes { which } => write!(f, "an agent closes a conversation ({which})"),
+            Action::Consults { which, whom } => {
+                write!(f, "an agent asks {whom} in to a conversation ({which})")
+            }
+            Action::EndsConsult { which } => write!(f, "an agent asks nobody in any more ({which})"),
+            Action::FindsWords { which } => {
+                write!(f, "someone has words for a customer of a closed queue ({which})")
+            }
+            Action::Tags { customer, gold: true } => write!(f, "customer {customer} is gold"),
+            Action::Tags { customer, gold: false } => write!(f, "customer {customer} is gold no more"),
+            Action::Links { customer, to } => {
+                write!(f, "the address of customer {customer} is also customer {to}'s")
+            }
             Action::Repeats { which } => write!(f, "someone repeats an earlier command ({which})"),
             Action::ProviderTells { which, outcome } => {
                 write!(f, "a provider tells of an attempt ({which}): {outcome:?}")

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use domain::{
-    AgentId, BotId, Channel, CommandId, ContentHash, DeskId, FactId, InboxId, Intake, Kind, Lane, MessageId,
-    Millis, Origin, Party, Peer, Policy, QueueId, Route, Sealed, TenantId, Timestamp, Topology,
+    AgentId, BotId, Channel, CommandId, ContactId, ContentHash, DeskId, FactId, HoursId, InboxId, Intake,
+    Kind, Lane, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Route, Sealed, TenantId, Timestamp,
+    Topology,
     conversation::{self, Correspondent, MessageKind, Received},
-    policy::{Agent, Bot, BotKind, Capacity, Inbox, Queue},
+    policy::{Agent, Bot, BotKind, Capacity, Hours, Inbox, OpenSpan, Queue, Vip, WhenClosed},
 };
 
 pub(crate) const TOPOLOGY: Topology =
@@ -27,6 +28,9 @@ pub(crate) const PEERS: [Peer; 7] = [
 pub(crate) const CUSTOMERS: u8 = 8;
 pub(crate) const AGENTS: u8 = 3;
 pub(crate) const POLICIES: u8 = 6;
+/// As many more, under which queues close and some customers go before others.
+pub(crate) const POLICIES_BY_THE_HOUR: u8 = 3;
+pub(crate) const GOLD: &str = "gold";
 
 /// When the town begins, in milliseconds since the Unix epoch.
 pub(crate) const DAWN: i64 = 1_700_000_000_000;
@@ -81,6 +85,7 @@ pub(crate) fn lane(party: Party) -> Route {
 
 /// Variants differ in the room that agents have, and in who works here.
 pub(crate) fn policy(variant: u8) -> Policy {
+    let by_the_hour = variant.checked_sub(POLICIES).map(|variant| variant % POLICIES_BY_THE_HOUR);
     let variant = variant % POLICIES;
     let opened = |channel, address: &str, bot| Inbox {
         channel,
@@ -113,20 +118,51 @@ pub(crate) fn policy(variant: u8) -> Policy {
         (agent(number), works)
     };
     let is_staff = |number: &u8| variant != 5 || *number != AGENTS - 1;
-    let line = || Queue { offer_timeout: Millis::seconds(30), ..Queue::default() };
+    let when_closed = match by_the_hour {
+        Some(0) => Some(WhenClosed::Say("We are closed.".into())),
+        Some(1) => Some(WhenClosed::Overflow(late_queue())),
+        _ => None,
+    };
+    let vip = by_the_hour.map(|_| Vip { tag: GOLD.into(), priority: 5 });
+    let late = Queue { offer_timeout: Millis::seconds(30), ..Queue::default() };
+    let general = Queue {
+        hours: by_the_hour.map(|_| office()),
+        when_closed,
+        vip: vip.into_iter().collect(),
+        ..late.clone()
+    };
     Policy {
         tenant: tenant(),
         version: 0,
         inboxes,
-        queues: BTreeMap::from([(queue(), line()), (late_queue(), line())]),
+        queues: BTreeMap::from([(queue(), general), (late_queue(), late)]),
         agents: (0..=AGENTS).filter(is_staff).map(works).collect(),
         bots: BTreeMap::from([(
             greeter(),
             Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream },
         )]),
-        hours: BTreeMap::new(),
+        hours: by_the_hour.map(|_| (office(), hours())).into_iter().collect(),
         links: Default::default(),
     }
+}
+
+fn office() -> HoursId {
+    named("office")
+}
+
+/// The town begins on a Tuesday, at 22:13:20.
+fn hours() -> Hours {
+    let span = |weekday, from, to| OpenSpan { weekday, from, to };
+    let night = 22 * 60;
+    let first = [(0, 14), (15, 17), (21, 22), (30, 45)];
+    let first = first.map(|(from, to)| span(2, night + from, night + to));
+    let days = (1..=7).flat_map(|day| [span(day, 8 * 60, 12 * 60), span(day, 13 * 60, 20 * 60)]);
+    Hours { time_zone: "UTC".into(), open: first.into_iter().chain(days).collect(), holidays: Vec::new() }
+}
+
+/// Whom the customer's first sign of life creates.
+pub(crate) fn contact(customer: u8) -> ContactId {
+    ContactId(party(customer).0)
 }
 
 pub(crate) fn sealed(subject: Party) -> Sealed {

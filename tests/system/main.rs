@@ -23,6 +23,7 @@ mod people;
 mod count;
 
 // The stories.
+mod story_callback;
 mod story_full_disk;
 mod story_kill;
 mod story_many_agents;

@@ -10,7 +10,9 @@ use domain::{
     conversation::{self, Transfer},
     desk::Presence,
 };
-use projections::statistics::{AgentNow, AgentTally, DeskNow, QueueNow, QueueTally, Statistics, WINDOWS};
+use projections::statistics::{
+    AgentNow, AgentTally, DeskNow, QueueNow, QueueTally, Statistics, WINDOWS, Window,
+};
 use prost::Message as _;
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::{Request, Response, Status};
@@ -242,7 +244,10 @@ fn show(found: DeskNow, policy: Option<&Policy>, queues: &mut Queues, agents: &m
 }
 
 fn queue(now: &QueueNow, promised: Option<Millis>) -> pb::QueueStatistics {
-    let windows = WINDOWS.iter().zip(&now.over).map(|(window, tally)| queue_window(*window, tally, now.late));
+    let windows = WINDOWS.iter().zip(&now.over).map(|(window, tally)| {
+        let since = since(*window, now.midnight);
+        pb::QueueWindow { window: span(*window), since, ..queue_window(tally, now.late) }
+    });
     pb::QueueStatistics {
         queue: now.queue.to_string(),
         waiting: now.waiting,
@@ -256,9 +261,8 @@ fn queue(now: &QueueNow, promised: Option<Millis>) -> pb::QueueStatistics {
     }
 }
 
-fn queue_window(window: Millis, tally: &QueueTally, late: u32) -> pb::QueueWindow {
+fn queue_window(tally: &QueueTally, late: u32) -> pb::QueueWindow {
     pb::QueueWindow {
-        window: duration(window),
         came: tally.came,
         answered: tally.answered,
         answered_in_time: tally.in_time,
@@ -271,10 +275,26 @@ fn queue_window(window: Millis, tally: &QueueTally, late: u32) -> pb::QueueWindo
         declined: tally.declined,
         expired: tally.expired,
         handling_time: tally.handling_time().and_then(duration),
+        ..pb::QueueWindow::default()
     }
 }
 
+fn span(window: Window) -> Option<prost_types::Duration> {
+    match window {
+        Window::Last(span) => duration(span),
+        Window::Today => None,
+    }
+}
+
+fn since(window: Window, midnight: Timestamp) -> Option<prost_types::Timestamp> {
+    (window == Window::Today).then(|| time(midnight)).flatten()
+}
+
 fn agent(now: &AgentNow) -> pb::AgentStatistics {
+    let windows = WINDOWS.iter().zip(&now.over).map(|(window, tally)| {
+        let since = since(*window, now.midnight);
+        pb::AgentWindow { window: span(*window), since, ..agent_window(tally) }
+    });
     pb::AgentStatistics {
         agent: now.agent.to_string(),
         presence: presence(now.presence).into(),
@@ -282,21 +302,21 @@ fn agent(now: &AgentNow) -> pb::AgentStatistics {
         offers: now.holds.offers,
         assignments: now.holds.assignments,
         wrap_ups: now.holds.wrap_ups,
-        windows: WINDOWS.iter().zip(&now.over).map(|(window, tally)| agent_window(*window, tally)).collect(),
+        windows: windows.collect(),
     }
 }
 
-fn agent_window(window: Millis, tally: &AgentTally) -> pb::AgentWindow {
+fn agent_window(tally: &AgentTally) -> pb::AgentWindow {
     // In whole percent, so that time alone changes it seldom. A share is at most 1.
     let percent = tally.occupancy().map(|share| (share * 100.0).round() as u32);
     pb::AgentWindow {
-        window: duration(window),
         occupancy_percent: percent,
         answered: tally.answered,
         declined: tally.declined,
         expired: tally.expired,
         transferred: tally.transferred,
         handling_time: tally.handling_time().and_then(duration),
+        ..pb::AgentWindow::default()
     }
 }
 

@@ -1,17 +1,19 @@
 //! What customers are told while a queue is closed. Pure: the same queue and time give the same words.
 
-use domain::{
-    Policy, QueueId, Timestamp,
-    policy::{Calendar, WhenClosed},
-};
+use domain::{Policy, QueueId, Timestamp, policy::Calendar};
 
-/// The words of a queue's policy, with when it opens in its own zone; none where nothing is to be said, or where it would
+/// The words of a queue's policy (`promised`: for who is answered by mail), with when it opens in its own zone; none where nothing is to be said, or where it would
 /// speak of a time that nobody knows.
-pub(crate) fn away(policy: &Policy, queue: &QueueId, until: Option<Timestamp>) -> Option<String> {
+pub(crate) fn away(
+    policy: &Policy,
+    queue: &QueueId,
+    until: Option<Timestamp>,
+    promised: bool,
+) -> Option<String> {
     let queue = policy.queues.get(queue)?;
-    let Some(WhenClosed::Say(text)) = &queue.when_closed else { return None };
+    let text = queue.when_closed.as_ref()?.words(promised)?;
     if !text.contains("{date}") && !text.contains("{time}") {
-        return Some(text.clone());
+        return Some(text.to_owned());
     }
     let calendar = Calendar::of(policy.hours.get(queue.hours.as_ref()?)?).ok()?;
     let (date, time) = calendar.written(until?)?;
@@ -20,22 +22,23 @@ pub(crate) fn away(policy: &Policy, queue: &QueueId, until: Option<Timestamp>) -
 
 #[cfg(test)]
 mod tests {
-    use domain::policy::{Hours, OpenSpan, Queue};
+    use domain::policy::{Callback, Hours, OpenSpan, Queue, WhenClosed};
 
     use super::*;
 
     fn said(text: &str, until: Option<Timestamp>) -> Option<String> {
+        told(WhenClosed::Say(text.into()), until, false)
+    }
+
+    fn told(rule: WhenClosed, until: Option<Timestamp>, promised: bool) -> Option<String> {
         let id: QueueId = "acme/service/general".parse().unwrap();
         let hours = Hours {
             time_zone: "Europe/Berlin".into(),
             open: vec![OpenSpan { weekday: 1, from: 540, to: 1020 }],
             ..Hours::default()
         };
-        let queue = Queue {
-            hours: Some("office".parse().unwrap()),
-            when_closed: Some(WhenClosed::Say(text.into())),
-            ..Queue::default()
-        };
+        let queue =
+            Queue { hours: Some("office".parse().unwrap()), when_closed: Some(rule), ..Queue::default() };
         let policy = Policy {
             tenant: "acme".parse().unwrap(),
             version: 1,
@@ -46,7 +49,20 @@ mod tests {
             hours: [("office".parse().unwrap(), hours)].into(),
             links: [].into(),
         };
-        away(&policy, &id, until)
+        away(&policy, &id, until, promised)
+    }
+
+    #[test]
+    fn who_is_answered_by_mail_is_promised_that_and_nobody_else() {
+        let rule = |say: Option<&str>| {
+            let (promise, say) = ("We write to you at {time}.".into(), say.map(str::to_owned));
+            WhenClosed::Callback(Callback { inbox: "mail".parse().unwrap(), promise, say })
+        };
+        let monday = Some(Timestamp(1_796_025_600_000));
+        let said = |say, promised| told(rule(say), monday, promised);
+        assert_eq!(said(Some("Closed."), true).as_deref(), Some("We write to you at 09:00."));
+        assert_eq!(said(Some("Closed."), false).as_deref(), Some("Closed."));
+        assert_eq!(said(None, false), None);
     }
 
     #[test]

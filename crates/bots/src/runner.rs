@@ -49,6 +49,8 @@ struct Absence {
     owner_epoch: u32,
     queue: QueueId,
     until: Option<Timestamp>,
+    /// The answer comes by mail.
+    promised: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -187,9 +189,9 @@ impl BuiltIn {
     }
 
     async fn try_tell(&self, absence: &Absence) -> Result<&'static str, Error> {
-        let Absence { tenant, conversation, owner_epoch, queue, until } = absence;
+        let Absence { tenant, conversation, owner_epoch, queue, until, promised } = absence;
         let Some(policy) = self.policies.borrow().of(tenant).cloned() else { return Ok("unconfigured") };
-        let Some(text) = away(&policy, queue, *until) else { return Ok("unconfigured") };
+        let Some(text) = away(&policy, queue, *until, *promised) else { return Ok("unconfigured") };
         let party = conversation.party;
         let message = message_of_absence(absence);
         let content = wire::encode_content(&Content { text, ..Content::default() });
@@ -221,9 +223,10 @@ fn message_of(turn: TurnId) -> MessageId {
 
 /// The message that tells of a closed queue: the same however often it is asked for.
 fn message_of_absence(absence: &Absence) -> MessageId {
-    let Absence { conversation, owner_epoch, until, .. } = absence;
+    let Absence { conversation, owner_epoch, until, promised, .. } = absence;
     let until = until.map_or(i64::MAX, |until| until.0);
-    let told = format!("{conversation} {owner_epoch} {until}");
+    let promised = if *promised { " by mail" } else { "" };
+    let told = format!("{conversation} {owner_epoch} {until}{promised}");
     let hash = blake3::derive_key("tributary away message of a queue", told.as_bytes());
     MessageId(std::array::from_fn(|i| hash[i]))
 }
@@ -245,10 +248,11 @@ impl Effects<Decider> for BuiltIn {
                 self.tasks.spawn(async move { this.put(turn).await });
             }
         }
-        if let What::AwayAsked { conversation, owner_epoch, queue, until, .. } = &event.what {
+        if let What::AwayAsked { conversation, owner_epoch, queue, until, callback, .. } = &event.what {
             let (tenant, queue) = (event.tenant.clone(), queue.clone());
             let (conversation, owner_epoch, until) = (*conversation, *owner_epoch, *until);
-            let absence = Absence { tenant, conversation, owner_epoch, queue, until };
+            let promised = callback.is_some();
+            let absence = Absence { tenant, conversation, owner_epoch, queue, until, promised };
             let this = self.clone();
             self.tasks.spawn(async move { this.tell(absence).await });
         }
@@ -264,7 +268,8 @@ impl Effects<Decider> for BuiltIn {
         let (this, turns) = (self.clone(), stream::iter(turns.collect::<Vec<_>>()));
         let absences = partition.state().open_aways().map(|(conversation, customer, owner_epoch, away)| {
             let (tenant, queue, until) = (customer.endpoint.tenant.clone(), away.queue.clone(), away.until);
-            Absence { tenant, conversation, owner_epoch, queue, until }
+            let promised = away.callback.is_some();
+            Absence { tenant, conversation, owner_epoch, queue, until, promised }
         });
         let absences = stream::iter(absences.collect::<Vec<_>>());
         self.tasks.spawn(async move {

@@ -11,20 +11,20 @@ use std::{
 };
 
 use domain::{
-    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Peer, Route, Sealed,
-    Timestamp,
-    conversation::Outgoing as Decided,
+    Channel, Content, ConversationId, InboxId, MessageId, Millis, Origin, Partition, Peer, Policies, Route,
+    Sealed, Timestamp,
+    conversation::{self, Outgoing as Decided},
     delivery::{Command, Decider, Event, Outcome as Reported},
 };
 use futures::FutureExt as _;
 use log::clock;
 use runtime::{Effects, Post};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use vault::{Opened, Subject, Vault};
 
 use crate::email::imap::Pulls;
-use crate::{Chat, Lookup, Outcome, Outgoing, Sender, Thread, log_intake, metrics, withhold::withhold};
+use crate::{Chat, Lookup, Outcome, Outgoing, Sender, Thread, dead, log_intake, metrics, withhold::withhold};
 
 /// Attempts under way at once in this process by one inbox: a slow provider holds up nobody else's.
 const MOST_AT_ONCE: usize = 256;
@@ -48,6 +48,8 @@ pub struct Deliverer {
     running: Arc<Mutex<HashSet<MessageId>>>,
     /// Whoever leads an inbox's first lane reads its mailbox.
     pulls: Pulls,
+    /// Those of the business's mailboxes that an address is dead for are told in theirs.
+    policies: Option<watch::Receiver<Policies>>,
 }
 
 /// One attempt, with all it needs.
@@ -63,13 +65,19 @@ impl Deliverer {
     /// `tasks` lets a shutdown wait for the attempts under way.
     pub fn new(post: Post, vault: Vault, senders: Arc<dyn Senders>, tasks: TaskTracker) -> Self {
         let (rooms, running, pulls) = Default::default();
-        Deliverer { post, vault, senders, tasks, rooms, running, pulls }
+        Deliverer { post, vault, senders, tasks, rooms, running, pulls, policies: None }
     }
 
     /// Tells `pulls` what is led here.
     #[must_use]
     pub fn with_pulls(self, pulls: Pulls) -> Self {
         Deliverer { pulls, ..self }
+    }
+
+    /// Tells all mailboxes in `policies` of addresses at which there is nobody.
+    #[must_use]
+    pub fn with_policies(self, policies: watch::Receiver<Policies>) -> Self {
+        Deliverer { policies: Some(policies), ..self }
     }
 
     fn begin(
@@ -119,8 +127,30 @@ impl Deliverer {
             return retry("no_sender", "this inbox has no way out configured");
         };
         match self.plaintext(attempt).await {
-            Ok(outgoing) => reported(sender.send(&outgoing).await, sender.deduplicates(), &outgoing.to),
+            Ok(outgoing) => {
+                let outcome = sender.send(&outgoing).await;
+                if matches!(outcome, Outcome::Dead { .. }) && attempt.decided.channel == Channel::Email {
+                    self.tell_elsewhere(attempt, &outgoing.to).await;
+                }
+                reported(outcome, sender.deduplicates(), &outgoing.to)
+            }
             Err(outcome) => outcome,
+        }
+    }
+
+    /// A mailbox that does not hear of it finds out by itself.
+    async fn tell_elsewhere(&self, attempt: &Attempt, address: &str) {
+        let (tenant, inbox) = (&attempt.decided.tenant, &attempt.decided.inbox);
+        let at = Timestamp(clock::now());
+        let told = self
+            .policies
+            .as_ref()
+            .map(|policies| dead::elsewhere(&self.vault, &policies.borrow(), tenant, inbox, address, at));
+        for (party, intake) in told.into_iter().flatten() {
+            let route = Route::Party(party);
+            if let Err(error) = self.post.report::<conversation::Decider>(&route, &intake).await {
+                tracing::warn!(%error, "that an address is dead could not be recorded for every mailbox");
+            }
         }
     }
 
@@ -159,7 +189,12 @@ impl Deliverer {
             window: decided.window,
             signed: decided.signed.as_deref().map(str::to_owned),
         };
-        let reference = || log_intake::reference(&self.vault, attempt.conversation);
+        // To another address of the same contact: what comes back from there belongs there.
+        let party = decided.to.subject;
+        let reference = || match party == attempt.conversation.party {
+            true => log_intake::reference(&self.vault, attempt.conversation),
+            false => log_intake::reference(&self.vault, ConversationId { party, number: 0 }),
+        };
         let signed = decided.signed.as_deref().map(str::to_owned);
         let thread = match &decided.thread {
             Some(of) => {
@@ -180,12 +215,8 @@ impl Deliverer {
             None if decided.channel == Channel::Email => Some(Thread {
                 reference: reference(),
                 signed,
-                unsubscribe: Some(log_intake::unsubscribe_reference(
-                    &self.vault,
-                    &decided.inbox,
-                    // Whose address it is, whatever conversation it was written in.
-                    decided.to.subject,
-                )),
+                // Whose address it is, whatever conversation it was written in.
+                unsubscribe: Some(log_intake::unsubscribe_reference(&self.vault, &decided.inbox, party)),
                 ..Thread::default()
             }),
             None => None,
@@ -259,6 +290,9 @@ fn reported(outcome: Outcome, deduplicates: bool, to: &str) -> Reported {
         Outcome::Sent { provider_id } => Reported::Sent { provider_id: provider_id.into() },
         Outcome::Retry { code, reason, after } => {
             Reported::Retry { code: code.into(), reason: told(reason), after: after.map(Millis) }
+        }
+        Outcome::NotYet { code, reason, after } => {
+            Reported::NotYet { code: code.into(), reason: told(reason), after: Millis(after) }
         }
         Outcome::Refused { code, reason } => {
             Reported::Refused { code: code.into(), reason: told(reason), dead: false }

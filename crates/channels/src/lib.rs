@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod compliance;
+mod dead;
 mod delivery;
 pub mod email;
 mod entry;

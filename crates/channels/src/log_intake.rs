@@ -23,7 +23,7 @@ use vault::{Subject, Vault};
 use wire::LinkToken;
 
 use crate::{
-    Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe,
+    Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe, dead,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
     entry::{self, Way},
     messenger::{HUMAN_AGENT, Kind},
@@ -169,9 +169,9 @@ impl LogIntake {
         place: &Place,
         mut fact: Fact,
         raw: Option<Bytes>,
-    ) -> Result<Option<(Peer, Bytes)>, Refused> {
+    ) -> Result<Vec<(Peer, Bytes)>, Refused> {
         if fact.kind == FactKind::Ignored {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let author = self.author(place, &fact, raw.as_ref()).await;
         let id = FactId(self.vault.fact(place.id.as_str(), fact.kind.as_str(), &fact.identity()));
@@ -183,12 +183,13 @@ impl LogIntake {
         let sent_at = fact.sent_at.map_or(at, past);
         let message = self.message(place, &fact).unwrap_or(MessageId(id.0));
         let entry = self.entry(place, author.party, message, &mut fact).await?;
+        let mut elsewhere = Vec::new();
         let command = match fact.kind {
             FactKind::Echo if fact.echo_of.is_some() => {
                 // Our own message, told back to us. A key of anything else is none of ours.
                 let ours = fact.echo_of.and_then(|key| key.parse().ok());
                 let provider_id = fact.external_id.filter(|_| place.channel != Channel::Email);
-                let (Some(message), Some(provider_id)) = (ours, provider_id) else { return Ok(None) };
+                let (Some(message), Some(provider_id)) = (ours, provider_id) else { return Ok(Vec::new()) };
                 Command::Echoed { party: author.party, message, provider_id: provider_id.into() }
             }
             FactKind::Handover if fact.elsewhere.is_some() => Command::HoldThread {
@@ -206,7 +207,7 @@ impl LogIntake {
                 at: sent_at,
             },
             FactKind::KnownAs => {
-                let Some(KnownAs { address, moved }) = fact.known_as else { return Ok(None) };
+                let Some(KnownAs { address, moved }) = fact.known_as else { return Ok(Vec::new()) };
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let other = Fact { address, ..Fact::new(FactKind::KnownAs, place.channel, "", "") };
                 let author = self.author(place, &other, None).await;
@@ -288,6 +289,11 @@ impl LogIntake {
             _ => {
                 let kind = note_kind(&fact);
                 let suppresses = suppresses(&fact, &author);
+                if suppresses == Some(Suppression::DeadAddress) {
+                    let policies = self.policies.borrow();
+                    let (tenant, inbox) = (&place.tenant, &place.id);
+                    elsewhere = dead::elsewhere(&self.vault, &policies, tenant, inbox, &fact.address, at);
+                }
                 let (about, referral) = (self.mention(place, &fact), referral(&fact));
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
@@ -318,7 +324,11 @@ impl LogIntake {
             policy_version: place.policy.version,
             command,
         };
-        Ok(Some((self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake))))
+        let told = elsewhere.into_iter().map(|(party, intake)| (Route::Party(party), intake));
+        let all = std::iter::once((route, intake)).chain(told);
+        let encode =
+            |(route, intake)| (self.post.topology.peer(&route), wire::encode_intake::<Decider>(&intake));
+        Ok(all.map(encode).collect())
     }
 
     /// What a message is known by here, whichever kind of fact brings it: so that what speaks of it later can name it.

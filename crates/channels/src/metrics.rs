@@ -78,6 +78,7 @@ pub(crate) fn delivered(channel: &'static str, outcome: &Outcome) {
     let outcome = match outcome {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
+        Outcome::NotYet { .. } => "not_yet",
         Outcome::Refused { dead: true, .. } => "dead",
         Outcome::Refused { .. } => "refused",
         Outcome::Unknown { .. } => "unknown",

@@ -61,6 +61,8 @@ pub enum Outcome {
     Sent { provider_id: String },
     /// The provider did not take it and may later; `after` is its own wish, in milliseconds, if it had one.
     Retry { code: String, reason: String, after: Option<u64> },
+    /// No attempt was made: it is not this message's turn for so long, in milliseconds.
+    NotYet { code: String, reason: String, after: u64 },
     /// The provider will never take it.
     Refused { code: String, reason: String },
     /// The provider will never take it, nor anything else for this address: there is nobody.

@@ -86,6 +86,10 @@ impl Source for conversation::Decider {
             | MarkedSpecial { .. }
             | ConsultAsked { .. }
             | ConsultFailed { .. }
+            | JoinAsked { .. }
+            | PartAsked { .. }
+            | NotTaken { .. }
+            | JoinRefused { .. }
             | TurnAsked { .. }
             | TurnAnswered { .. }
             | AwayAsked { .. }
@@ -124,6 +128,10 @@ impl Source for conversation::Decider {
             | Snoozed { .. }
             | Split { .. }
             | Joined { .. }
+            | AddressJoined { .. }
+            | AddressParted { .. }
+            | TakenIn { .. }
+            | TakenOut { .. }
             | Replied { .. }
             | HeldSent { .. }
             | DeliveryNoted { .. }

@@ -211,6 +211,13 @@ kinds! {
     Split = "split",
     /// By an agent; detail: the conversation whose entries stand in this one from here on.
     Joined = "joined",
+    /// By an agent; detail: the conversation of another address that this one goes on for.
+    AddressJoined = "address_joined",
+    /// By an agent, who took that back; detail as before.
+    AddressParted = "address_parted",
+    /// By an agent; detail: the conversation of another address that goes on for this one.
+    TakenIn = "taken_in",
+    TakenOut = "taken_out",
     Replied = "replied",
     /// The business's own message, written with another application; its author is the system.
     AnsweredElsewhere = "answered_elsewhere",

@@ -1,8 +1,8 @@
-//! What an inbox of e-mail says of how its mail leaves: the settings of the workspace, as the channels want them. Both who
+//! What an inbox of e-mail says of how its mail comes and leaves: the settings of the workspace, as the channels want them. Both who
 //! sends and `doctor` read them here.
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use channels::email::{DkimSigner, Letterhead, Manners, RelayConfig, RelayTls, SignWith, Template};
+use channels::email::{DkimSigner, Letterhead, Manners, RelayConfig, RelayTls, SignWith, Template, imap};
 use domain::policy::Inbox;
 
 use crate::config::{Secrets, secret, setting};
@@ -34,6 +34,26 @@ pub fn relay(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<RelayConfig> {
         config.max_idle = config.max_idle.min(config.max_connections);
     }
     Ok(config)
+}
+
+/// Where its mail is read from, if it is read by IMAP.
+pub fn pulled(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Mailbox>> {
+    let Some(place) = imap::Place::read(&inbox.settings)? else { return Ok(None) };
+    let optional = |key: &str| setting(inbox, key).map(|_| secret(secrets, inbox, key)).transpose();
+    let access = if let Some(token_url) = setting(inbox, "imap_token_url") {
+        imap::Access::OAuth2(imap::OAuth2 {
+            token_url,
+            client_id: setting(inbox, "imap_client_id").unwrap_or_default(),
+            client_secret: optional("imap_client_secret")?,
+            refresh_token: optional("imap_refresh_token")?,
+            scope: setting(inbox, "imap_scope"),
+        })
+    } else if let Some(token) = optional("imap_token")? {
+        imap::Access::Token(token)
+    } else {
+        imap::Access::Password(secret(secrets, inbox, "imap_password")?)
+    };
+    Ok(Some(imap::Mailbox { place, access, roots: None }))
 }
 
 pub fn manners(inbox: &Inbox) -> anyhow::Result<Manners> {

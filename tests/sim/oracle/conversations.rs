@@ -28,6 +28,10 @@ struct Conversation {
     turn: Option<TurnId>,
     /// Of whom it waits for, or has, of people.
     desk: Option<DeskId>,
+    /// The customer is to be told that the queue is closed.
+    unsaid: bool,
+    /// Who looks on.
+    consulted: Option<AgentId>,
 }
 
 #[derive(PartialEq)]
@@ -59,6 +63,12 @@ impl Conversations {
             Some(Owner::Snoozed(agent)) => Some((*id, agent.clone())),
             _ => None,
         })
+    }
+
+    /// The customers who are to be told that their queue is closed, and the owner epoch of each conversation.
+    pub(crate) fn unsaid(&self) -> impl Iterator<Item = (ConversationId, u32)> + use<'_> {
+        let unsaid = self.known.iter().filter(|(_, conversation)| conversation.unsaid);
+        unsaid.map(|(id, conversation)| (*id, conversation.epoch))
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = (ConversationId, AgentId, OfferId)> + use<'_> {
@@ -120,6 +130,7 @@ impl Conversations {
             }
             What::Closed { .. } => {
                 (conversation.is_open, conversation.owner, conversation.turn) = (false, None, None);
+                conversation.unsaid = false;
                 conversation.desk = None;
             }
             What::MessageReceived { message, .. } => {
@@ -202,6 +213,34 @@ impl Conversations {
                     format_args!("turn {turn} is answered, and is not the one asked"),
                 );
             }
+            What::AwayAsked { owner_epoch, .. } => {
+                let waits = *owner == Some(Owner::Queue) && *owner_epoch == conversation.epoch;
+                found.require(waits, OneOwner, format_args!("{id} is told of a queue that does not own it"));
+                conversation.unsaid = true;
+            }
+            What::AwaySaid { message, .. } => {
+                found.note("customers told that their queue is closed");
+                let was_asked = std::mem::take(&mut conversation.unsaid);
+                found.require(
+                    was_asked && conversation.owner == Some(Owner::Queue),
+                    OneOwner,
+                    format_args!("{id} is told by {message} of a queue that does not own it, or twice"),
+                );
+                self.writes(*message, found);
+            }
+            What::ConsultBegan { by, agent, .. } => {
+                let owns = matches!(owner, Some(Owner::Agent(owner, _)) if owner == by);
+                found.require(
+                    owns && agent != by && conversation.consulted.replace(agent.clone()).is_none(),
+                    OneOwner,
+                    format_args!("{agent} is asked in to {id} by {by}, who cannot"),
+                );
+            }
+            What::ConsultEnded { agent, .. } => found.require(
+                conversation.consulted.take() == *agent,
+                OneOwner,
+                format_args!("{agent:?} looks on in {id} no more, and did not"),
+            ),
             What::BotReplied { message, .. } => {
                 let owns = *owner == Some(Owner::Bot);
                 found.require(
@@ -255,6 +294,12 @@ impl Conversation {
                 self.epoch
             ),
         );
+        found.require(
+            self.consulted.is_none(),
+            Invariant::OneOwner,
+            format_args!("conversation {id} changes its owner, and {:?} looks on", self.consulted),
+        );
         (self.owner, self.epoch, self.turn) = (Some(owner), epoch, None);
+        self.unsaid = false;
     }
 }

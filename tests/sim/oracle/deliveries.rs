@@ -73,12 +73,12 @@ impl Deliveries {
             | Event::Sent { message, attempt, .. }
             | Event::Failed { message, attempt, .. }
             | Event::OutcomeUnknown { message, attempt, .. } => (*message, *attempt),
-            Event::MailboxMarked { .. } => return true,
+            Event::AddressDead { .. } | Event::MailboxMarked { .. } => return true,
         };
         let Some(delivery) = self.known.get_mut(&message) else { return false };
         let current = delivery.under_way && delivery.attempt == attempt;
         match event {
-            Event::Queued { .. } | Event::MailboxMarked { .. } => false,
+            Event::Queued { .. } | Event::AddressDead { .. } | Event::MailboxMarked { .. } => false,
             Event::SendStarted { .. } => {
                 let next = !delivery.under_way && !delivery.ended && attempt == delivery.attempt + 1;
                 (delivery.attempt, delivery.under_way) = (attempt, true);

@@ -8,7 +8,7 @@ use std::{
 use domain::{
     AgentId, Cause, Channel, CommandId, ConversationId, OfferId, Policies, QueueId, Step, Timestamp,
     desk::{Decider, Event, Presence, acceptance_by_rule},
-    policy::{Agent, Special},
+    policy::{Agent, OpenSpan, Special},
 };
 
 use super::{Found, Invariant, book::Rules};
@@ -24,6 +24,8 @@ pub(crate) struct Desks {
     looking_on: BTreeMap<CommandId, AgentId>,
     /// More is to be done than the last decision could hold.
     deferred: bool,
+    /// The time of the last decision.
+    now: Timestamp,
 }
 
 struct Reservation {
@@ -69,12 +71,14 @@ impl Desks {
             format_args!("offer {:?} was accepted and is never confirmed", asked.map(|(id, _)| id)),
         );
         self.deferred = false;
-        self.pairs(found);
+        // By now the desk has seen whichever queue has opened.
+        self.pairs(|policies, queue, now| is_open(policies, queue, now), found);
     }
 }
 
 impl Rules<Decider> for Desks {
-    fn step(&mut self, step: &Step<Decider>, _at: Timestamp, found: &mut Found) {
+    fn step(&mut self, step: &Step<Decider>, at: Timestamp, found: &mut Found) {
+        self.now = at;
         if let Cause::PolicyInForce(policy) = &step.cause {
             self.policies.put(Arc::clone(policy));
         }
@@ -82,7 +86,9 @@ impl Rules<Decider> for Desks {
     }
 
     fn decided(&mut self, _at: Timestamp, found: &mut Found) {
-        self.pairs(found);
+        // When a queue opens the desk is told by a timer, which may not have fired yet.
+        let always = |policies: &Policies, queue: &QueueId, _| has_no_hours(policies, queue);
+        self.pairs(always, found);
         self.deferred = false;
     }
 }
@@ -167,10 +173,17 @@ impl Desks {
                 Invariant::ReservationsEndOnce,
                 format_args!("{agent} looks on no more, and did not"),
             ),
+            Event::QueueClosed { conversation, queue, .. } => {
+                found.note("customers whose queue was closed");
+                found.require(
+                    !is_open(&self.policies, queue, self.now) && self.waiting.contains_key(conversation),
+                    Invariant::NobodyWaitsForNothing,
+                    format_args!("{conversation} waits for {queue} to open, which is open"),
+                );
+            }
             Event::ConsultFailed { .. }
             | Event::Waits { .. }
             | Event::Stranded { .. }
-            | Event::QueueClosed { .. }
             | Event::LookSet { .. } => {}
         }
     }
@@ -218,6 +231,18 @@ impl Desks {
             Invariant::NobodyWaitsForNothing,
             format_args!("offer {offer} is made to {agent} before {passed_over:?}, who came first"),
         );
+        let closed = self
+            .waiting
+            .get(&conversation)
+            .filter(|waiting| waiting.wanted.is_none() && !is_open(&self.policies, &waiting.queue, self.now));
+        found.require(
+            closed.is_none(),
+            Invariant::NobodyWaitsForNothing,
+            format_args!("offer {offer} is made from a queue that is closed"),
+        );
+        if self.waiting.get(&conversation).is_some_and(|waiting| waiting.special.is_some()) {
+            found.note("offers of customers who go before others");
+        }
         let waiting = self.waiting.get_mut(&conversation).filter(|waiting| waiting.offer.is_none());
         found.require(
             waiting.is_some(),
@@ -278,7 +303,7 @@ impl Desks {
     }
 
     /// Whoever waits while someone is free who serves the queue, has room and has not refused, waits for nothing.
-    fn pairs(&self, found: &mut Found) {
+    fn pairs(&self, serves: impl Fn(&Policies, &QueueId, Timestamp) -> bool, found: &mut Found) {
         if self.deferred {
             return;
         }
@@ -292,6 +317,9 @@ impl Desks {
                     && !waiting.refused_by.contains(*agent)
                     && self.room(agent, waiting.channel) > 0
             };
+            if !serves(&self.policies, &waiting.queue, self.now) {
+                continue;
+            }
             let available =
                 self.available.iter().filter(|(_, available)| **available).map(|(agent, _)| agent);
             let free = available.filter(|_| waiting.wanted.is_none()).find(free);
@@ -302,4 +330,23 @@ impl Desks {
             );
         }
     }
+}
+
+fn has_no_hours(policies: &Policies, queue: &QueueId) -> bool {
+    let policy = policies.of(&queue.desk.tenant);
+    policy.and_then(|policy| policy.queues.get(queue)).is_none_or(|known| known.hours.is_none())
+}
+
+/// By the spans of the week alone: the town keeps its hours in UTC, and has no holidays.
+fn is_open(policies: &Policies, queue: &QueueId, at: Timestamp) -> bool {
+    const DAY: i64 = 24 * 60;
+    let Some(policy) = policies.of(&queue.desk.tenant) else { return true };
+    let hours = policy.queues.get(queue).and_then(|known| policy.hours.get(known.hours.as_ref()?));
+    let minute = at.0.div_euclid(60_000);
+    // 1970 began on a Thursday.
+    let (weekday, minute) = ((minute.div_euclid(DAY) + 3).rem_euclid(7) + 1, minute.rem_euclid(DAY));
+    let holds = |span: &OpenSpan| {
+        i64::from(span.weekday) == weekday && (span.from.into()..span.to.into()).contains(&minute)
+    };
+    hours.is_none_or(|hours| hours.open.iter().any(holds))
 }

@@ -241,6 +241,11 @@ impl Oracle {
         self.conversations.iter().flat_map(|book| book.rules.open()).collect()
     }
 
+    /// Customers who are to be told that their queue is closed.
+    pub(crate) fn unsaid(&self) -> Vec<(ConversationId, u32)> {
+        self.conversations.iter().flat_map(|book| book.rules.unsaid()).collect()
+    }
+
     /// What was put away, and by whom.
     pub(crate) fn sleeping(&self) -> Vec<(ConversationId, domain::AgentId)> {
         self.conversations.iter().flat_map(|book| book.rules.sleeping()).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    FactId, Millis, Origin, Peer, Route, Timestamp,
+    FactId, Millis, Origin, Peer, Route, Timestamp, contact,
     conversation::{self, BotAction, Transfer},
     delivery,
     desk::{self, Presence},
@@ -117,6 +117,39 @@ impl Town {
             Action::Closes { which } => self.agent_acts(number, which, |conversation, agent, assignment| {
                 conversation::Command::Close { conversation, agent, assignment: Some(assignment) }
             }),
+            Action::Consults { which, whom: to } => {
+                let consult = |conversation, agent, assignment| {
+                    let whom = whom(to);
+                    conversation::Command::Consult { conversation, agent, assignment, whom, note: None }
+                };
+                self.agent_acts(number, which, consult);
+            }
+            Action::EndsConsult { which } => self.agent_acts(number, which, |conversation, agent, _| {
+                conversation::Command::EndConsult { conversation, agent }
+            }),
+            Action::FindsWords { which } => {
+                let unsaid = self.watch.oracle.lock().unwrap().unsaid();
+                let Some((conversation, owner_epoch)) = pick(&unsaid, which).copied() else { return };
+                let (message, body) = (town::reply(number), town::sealed(conversation.party));
+                let words = conversation::Command::AwayText { conversation, owner_epoch, message, body };
+                let route = Route::Party(conversation.party);
+                self.post::<conversation::Decider>(&route, Origin::Report, words);
+            }
+            Action::Tags { customer, gold } => {
+                let (tenant, contact, tag) = (town::tenant(), town::contact(customer), town::GOLD.into());
+                let command = match gold {
+                    true => contact::Command::Tag { tenant, contact, tag },
+                    false => contact::Command::Untag { tenant, contact, tag },
+                };
+                let route = Route::Contacts(town::tenant());
+                self.post::<contact::Decider>(&route, town::command(number), command);
+            }
+            Action::Links { customer, to } => {
+                let (contact, party) = (town::contact(to), town::party(customer));
+                let link = contact::Command::Link { tenant: town::tenant(), contact, party };
+                let route = Route::Contacts(town::tenant());
+                self.post::<contact::Decider>(&route, town::command(number), link);
+            }
             Action::Repeats { which } => {
                 if let Some((to, bytes, at)) = pick(&self.commands, which).cloned()
                     && self.now() - at <= REPEATED_FOR

@@ -9,7 +9,8 @@ use tonic::{
 };
 use wire::api::v1::{
     self as pb, contacts_client::ContactsClient, desk_client::DeskClient, events_client::EventsClient,
-    get_timeline_request::Of, operator_client::OperatorClient, timelines_client::TimelinesClient,
+    get_timeline_request::Of, operator_client::OperatorClient, supervision_client::SupervisionClient,
+    timelines_client::TimelinesClient,
 };
 
 use crate::process::Addresses;
@@ -59,6 +60,10 @@ impl Api {
 
     pub(crate) fn operator(&self) -> OperatorClient<Authorized> {
         OperatorClient::new(self.authorized())
+    }
+
+    pub(crate) fn supervision(&self) -> SupervisionClient<Authorized> {
+        SupervisionClient::new(self.authorized())
     }
 
     pub(crate) fn timelines(&self) -> TimelinesClient<Authorized> {

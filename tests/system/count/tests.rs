@@ -50,7 +50,12 @@ fn run() -> Evidence {
         Kind::BotReplied(event::BotReplied { message: greeting.0, body: greeting.1 }),
         wanted(2),
         Kind::Assigned(event::Assigned { agent: AGENT.into(), assignment: OFFER.into(), owner_epoch: 3 }),
-        Kind::Replied(event::Replied { agent: AGENT.into(), message: answer.0, body: answer.1 }),
+        Kind::Replied(event::Replied {
+            agent: AGENT.into(),
+            message: answer.0,
+            body: answer.1,
+            by_inbox: String::new(),
+        }),
         delivered("m2", pb::DeliveryStatus::Sent),
         delivered("m3", pb::DeliveryStatus::Sent),
     ];

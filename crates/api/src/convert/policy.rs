@@ -161,8 +161,8 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 #[cfg(test)]
 mod tests {
     use domain::policy::{
-        Ageing, Agent, Capacity, Day, Holiday, Hours, Link, Needs, OpenSpan, Overflow, Queue, Relaxation,
-        Selection, Sticky, Vip, WhenClosed,
+        Ageing, Agent, Callback, Capacity, Day, Holiday, Hours, Link, Needs, OpenSpan, Overflow, Queue,
+        Relaxation, Selection, Sticky, Vip, WhenClosed,
     };
 
     use super::*;
@@ -194,6 +194,11 @@ mod tests {
             away_after_expired: Some(2),
             vip: vec![Vip { tag: "gold".into(), priority: 5 }],
         }
+    }
+
+    fn answered_by_mail(say: Option<String>) -> Queue {
+        let callback = Callback { inbox: "mail".parse().unwrap(), promise: "We write.".into(), say };
+        Queue { when_closed: Some(WhenClosed::Callback(callback)), ..queue() }
     }
 
     fn agent() -> Agent {
@@ -248,7 +253,12 @@ mod tests {
                 },
             )]
             .into(),
-            queues: [("acme/desk/all".parse().unwrap(), queue())].into(),
+            queues: [
+                ("acme/desk/all".parse().unwrap(), queue()),
+                ("acme/desk/callback".parse().unwrap(), answered_by_mail(None)),
+                ("acme/desk/told".parse().unwrap(), answered_by_mail(Some("Closed.".into()))),
+            ]
+            .into(),
             agents: [("acme/desk/ann".parse().unwrap(), agent())].into(),
             bots: [
                 (

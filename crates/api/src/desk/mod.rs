@@ -251,15 +251,30 @@ impl Session {
             Some(Said::Split(said)) => {
                 let ask = ask("split", said.encode_to_vec());
                 let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
-                let (agent, message) = (agent.clone(), convert::parse("message", &said.message)?);
-                let split = conversation::Command::Split { conversation, agent, assignment, message };
+                let agent = agent.clone();
+                let split = if said.other.is_empty() {
+                    let message = convert::parse("message", &said.message)?;
+                    conversation::Command::Split { conversation, agent, assignment, message }
+                } else if said.message.is_empty() {
+                    let other = convert::parse("other", &said.other)?;
+                    conversation::Command::Part { conversation, agent, assignment, other }
+                } else {
+                    let detail = "a split names a message or a conversation, not both";
+                    return Err(Rejection::new(Code::Invalid, detail).into());
+                };
                 to_conversation(ask, conversation, split)
             }
             Some(Said::Join(said)) => {
                 let ask = ask("join", said.encode_to_vec());
                 let (conversation, assignment) = read::held(&said.conversation, &said.assignment)?;
                 let (agent, other) = (agent.clone(), convert::parse("other", &said.other)?);
-                let join = conversation::Command::Join { conversation, agent, assignment, other };
+                let join = conversation::Command::Join {
+                    conversation,
+                    agent,
+                    assignment,
+                    other,
+                    same_person: said.same_person,
+                };
                 to_conversation(ask, conversation, join)
             }
             Some(Said::Wake(said)) => {

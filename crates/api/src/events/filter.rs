@@ -131,7 +131,11 @@ impl AnyEvent {
             AnyEvent::Conversation(event) => Some(event.party()),
             AnyEvent::Desk(_) => self.conversation().map(|id| id.party),
             AnyEvent::Contact(contact::Event::Created { from, .. }) => Some(from.party),
-            AnyEvent::Contact(contact::Event::Linked { party, .. }) => Some(*party),
+            AnyEvent::Contact(
+                contact::Event::Linked { party, .. }
+                | contact::Event::Joined { party, .. }
+                | contact::Event::Parted { party, .. },
+            ) => Some(*party),
             AnyEvent::Contact(_) | AnyEvent::Workspace(_) => None,
         }
     }
@@ -179,6 +183,8 @@ impl AnyEvent {
             AnyEvent::Contact(event) => match event {
                 contact::Event::Created { from, .. } => &from.tenant,
                 contact::Event::Linked { tenant, .. }
+                | contact::Event::Joined { tenant, .. }
+                | contact::Event::Parted { tenant, .. }
                 | contact::Event::Tagged { tenant, .. }
                 | contact::Event::Untagged { tenant, .. }
                 | contact::Event::TagsTold { tenant, .. }

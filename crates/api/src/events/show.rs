@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 68] = [
+pub(super) const KINDS: [&str; 74] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -85,6 +85,12 @@ pub(super) const KINDS: [&str; 68] = [
     "entered",
     "tied",
     "not_tied",
+    "address_joined",
+    "address_parted",
+    "taken_in",
+    "taken_out",
+    "contact_joined",
+    "contact_parted",
     "answered_elsewhere",
     "thread_held",
     "known_as",
@@ -112,6 +118,10 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | AddressTold { .. }
                 | AddressNoted { .. }
                 | ConsultAsked { .. }
+                | JoinAsked { .. }
+                | PartAsked { .. }
+                | NotTaken { .. }
+                | JoinRefused { .. }
                 | ConsultFailed { .. } => return None,
                 ConsultBegan { .. } => "consult_began",
                 ConsultEnded { .. } => "consult_ended",
@@ -150,6 +160,10 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 Snoozed { .. } => "snoozed",
                 Split { .. } => "split",
                 Joined { .. } => "joined",
+                AddressJoined { .. } => "address_joined",
+                AddressParted { .. } => "address_parted",
+                TakenIn { .. } => "taken_in",
+                TakenOut { .. } => "taken_out",
                 WindowOpened { .. } => "window_opened",
                 ReplyHeld { .. } => "reply_held",
                 HeldSent { .. } => "held_sent",
@@ -188,6 +202,8 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
         AnyEvent::Contact(event) => match event {
             contact::Event::Created { .. } => "contact_created",
             contact::Event::Linked { .. } => "contact_linked",
+            contact::Event::Joined { .. } => "contact_joined",
+            contact::Event::Parted { .. } => "contact_parted",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
             contact::Event::TagsTold { .. }
@@ -223,6 +239,10 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | AddressTold { .. }
         | AddressNoted { .. }
         | ConsultAsked { .. }
+        | JoinAsked { .. }
+        | PartAsked { .. }
+        | NotTaken { .. }
+        | JoinRefused { .. }
         | ConsultFailed { .. } => return Ok(None),
         ConsultBegan { conversation, by, agent, note, .. } => {
             let event::Transferred { by, note } =
@@ -341,9 +361,11 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
         }),
-        AwayAsked { queue, until, .. } => {
-            Kind::AwayAsked(event::AwayAsked { queue: queue.to_string(), until: until.and_then(time) })
-        }
+        AwayAsked { queue, until, callback, .. } => Kind::AwayAsked(event::AwayAsked {
+            queue: queue.to_string(),
+            until: until.and_then(time),
+            callback: callback.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }),
         AwaySaid { message, outgoing, .. } => Kind::AwaySaid(event::AwaySaid {
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
@@ -400,10 +422,23 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         Joined { other, by, .. } => {
             Kind::Joined(event::Joined { other: other.to_string(), by: by.to_string() })
         }
+        AddressJoined { other, by, .. } => {
+            Kind::AddressJoined(event::Joined { other: other.to_string(), by: by.to_string() })
+        }
+        AddressParted { other, by, .. } => {
+            Kind::AddressParted(event::Joined { other: other.to_string(), by: by.to_string() })
+        }
+        TakenIn { into, by, .. } => {
+            Kind::TakenIn(event::Joined { other: into.to_string(), by: by.to_string() })
+        }
+        TakenOut { of, by, .. } => {
+            Kind::TakenOut(event::Joined { other: of.to_string(), by: by.to_string() })
+        }
         Replied { agent, message, outgoing, .. } => Kind::Replied(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
+            by_inbox: outgoing.inbox.to_string(),
         }),
         WindowOpened { window, .. } => Kind::WindowOpened(event::WindowOpened {
             until: time(window.until),
@@ -413,11 +448,13 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             agent: reply.agent.to_string(),
             message: reply.message.to_string(),
             body: Some(opener.body(reply.message, &reply.body).await?),
+            by_inbox: String::new(),
         }),
         HeldSent { agent, message, outgoing, .. } => Kind::HeldSent(event::Replied {
             agent: agent.to_string(),
             message: message.to_string(),
             body: Some(opener.body(*message, &outgoing.body).await?),
+            by_inbox: outgoing.inbox.to_string(),
         }),
         DeliveryNoted { message, progress, .. } => Kind::DeliveryNoted(delivery_noted(*message, progress)),
         Closed { by, reason, .. } => Kind::Closed(event::Closed {
@@ -472,6 +509,13 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         }),
         Linked { contact, was, .. } => {
             Kind::ContactLinked(event::ContactLinked { contact: contact.to_string(), was: was.to_string() })
+        }
+        Joined { contact, was, .. } => {
+            let was = was.as_ref().map(ToString::to_string).unwrap_or_default();
+            Kind::ContactJoined(event::ContactLinked { contact: contact.to_string(), was })
+        }
+        Parted { contact, was, .. } => {
+            Kind::ContactParted(event::ContactLinked { contact: contact.to_string(), was: was.to_string() })
         }
         Tagged { contact, tag: word, .. } => Kind::ContactTagged(tag(contact, word)),
         Untagged { contact, tag: word, .. } => Kind::ContactUntagged(tag(contact, word)),

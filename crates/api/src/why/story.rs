@@ -71,6 +71,18 @@ pub(super) fn of(event: &Event) -> Option<String> {
         }
         What::Split { into, by, .. } => format!("is split by {by}: what came later is {into}"),
         What::Joined { other, by, .. } => format!("is joined by {by} with {other}"),
+        What::JoinAsked { other, by, .. } => {
+            format!("{by} asks for {other}, of another address, to be joined")
+        }
+        What::PartAsked { other, by, .. } => format!("{by} asks for {other} to be parted from it"),
+        What::AddressJoined { other, by, .. } => {
+            format!("is joined by {by} with {other}, of another address")
+        }
+        What::AddressParted { other, by, .. } => format!("is parted by {by} from {other}"),
+        What::TakenIn { into, by, .. } => format!("is taken by {by} into {into}, of another address"),
+        What::TakenOut { of, by, .. } => format!("is taken by {by} out of {of} again"),
+        What::NotTaken { asked_by, why, .. } => format!("is not taken into {asked_by}, or out of it: {why}"),
+        What::JoinRefused { other, why, .. } => format!("is not joined with {other}, or parted: {why}"),
         What::Reassigned { by, note, .. } => {
             let by = by.as_ref().map_or_else(|| "an administrator".into(), ToString::to_string);
             format!("is reassigned by {by}{}", if note.is_some() { ", with a note" } else { "" })

@@ -75,6 +75,7 @@ pub(super) fn attempted(outcome: &Outcome) {
     let outcome = match outcome {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
+        Outcome::NotYet { .. } => "not_yet",
         Outcome::Refused { .. } => "refused",
         Outcome::Dead { .. } => "dead",
         Outcome::Unknown { .. } => "unknown",

@@ -21,6 +21,8 @@ pub(super) struct Pace {
 struct Domain {
     /// When what was sent so far is as if it had been sent evenly.
     even_at: Instant,
+    /// Until then places are promised to mail that found none: each comes back for one of its own.
+    promised: Instant,
     until: Option<Instant>,
     rests: u32,
 }
@@ -43,7 +45,9 @@ impl Pace {
         let even_at = known.even_at.max(now) + step;
         let ahead = even_at.saturating_duration_since(now);
         if ahead > Duration::from_secs(60) {
-            return Err(ahead - Duration::from_secs(60));
+            let free = now + (ahead - Duration::from_secs(60));
+            known.promised = free.max(known.promised + step);
+            return Err(known.promised - now);
         }
         known.even_at = even_at;
         Ok(())
@@ -76,7 +80,7 @@ impl Pace {
             self.domains
                 .retain(|_, known| known.even_at > now || known.until.is_some_and(|until| until > now));
         }
-        let new = || Domain { even_at: now, until: None, rests: 0 };
+        let new = || Domain { even_at: now, promised: now, until: None, rests: 0 };
         self.domains.entry(domain.to_owned()).or_insert_with(new)
     }
 }
@@ -104,6 +108,26 @@ mod tests {
             sent += usize::from(pace.admit("x.test", now).is_ok());
         }
         assert_eq!(sent, 60);
+    }
+
+    /// Many that wait for the same domain are not all asked again whenever one may leave.
+    #[test]
+    fn each_that_waits_has_a_time_of_its_own() {
+        let (mut pace, now) = (Pace::new(Some(60)), Instant::now());
+        let admitted = (0..1_000).filter(|_| pace.admit("x.test", now).is_ok()).count();
+        assert_eq!(admitted, 60);
+        let mut pace = Pace::new(Some(60));
+        let mut line: Vec<Instant> = vec![now; 300];
+        let mut asked = 0;
+        while let Some(at) = line.iter().copied().min() {
+            let first = line.iter().position(|due| *due == at).unwrap();
+            line.swap_remove(first);
+            asked += 1;
+            if let Err(wait) = pace.admit("x.test", at) {
+                line.push(at + wait);
+            }
+        }
+        assert!(asked <= 600, "{asked} times for 300 mails");
     }
 
     #[test]

@@ -73,7 +73,9 @@ impl SmtpSender {
         };
         let domain = to.domain().to_lowercase();
         if let Err(wait) = self.pace().admit(&domain, Instant::now()) {
-            return retry("paced", "its domain gets no more of our mail for now".into(), Some(wait));
+            let reason = "its domain gets no more of our mail for now".into();
+            let after = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            return Outcome::NotYet { code: "paced".into(), reason, after };
         }
         let mut line = match self.relay.line().await {
             Ok(line) => line,

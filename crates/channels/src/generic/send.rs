@@ -286,7 +286,7 @@ mod tests {
                     assert_eq!(provider_id, "0f3a-1");
                     "sent"
                 }
-                Outcome::Retry { .. } => "retry",
+                Outcome::Retry { .. } | Outcome::NotYet { .. } => "retry",
                 Outcome::Refused { .. } | Outcome::Dead { .. } => "refused",
                 Outcome::Unknown { .. } => "unknown",
             };

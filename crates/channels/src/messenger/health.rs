@@ -326,6 +326,7 @@ impl Asking<'_> {
 fn reason(outcome: Outcome) -> String {
     match outcome {
         Outcome::Retry { reason, .. }
+        | Outcome::NotYet { reason, .. }
         | Outcome::Refused { reason, .. }
         | Outcome::Dead { reason, .. }
         | Outcome::Unknown { reason } => reason,

@@ -377,7 +377,11 @@ impl Sender for Smpp {
                 Err(Outcome::Refused { code, reason } | Outcome::Dead { code, reason }) => {
                     return refused(&code, format!("after {taken} of {} parts: {reason}", shorts.len()));
                 }
-                Err(Outcome::Retry { reason, .. } | Outcome::Unknown { reason }) => {
+                Err(
+                    Outcome::Retry { reason, .. }
+                    | Outcome::NotYet { reason, .. }
+                    | Outcome::Unknown { reason },
+                ) => {
                     let reason = format!("after {taken} of {} parts: {reason}", shorts.len());
                     return Outcome::Unknown { reason };
                 }

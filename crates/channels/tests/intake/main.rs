@@ -404,11 +404,14 @@ async fn only_a_report_that_brings_our_reference_back_suppresses() {
         ours(ann)
     );
     world.mail("open", &complaint).await.unwrap();
-    let mut suppressed = Vec::new();
+    let (mut suppressed, mut elsewhere) = (Vec::new(), Vec::new());
     for (_, input) in world.inputs().await {
-        let Intake::Input { command: Command::Note { from, kind, suppresses, .. }, .. } = input else {
-            panic!("{input:?}")
-        };
+        let Intake::Input { command, .. } = input else { panic!("{input:?}") };
+        if let Command::Suppress { party, cause, .. } = command {
+            elsewhere.push((party, cause));
+            continue;
+        }
+        let Command::Note { from, kind, suppresses, .. } = command else { panic!("{command:?}") };
         if let Some(cause) = suppresses {
             suppressed.push((from.party == ann, kind, cause));
         }
@@ -420,6 +423,13 @@ async fn only_a_report_that_brings_our_reference_back_suppresses() {
         (true, NoteKind::Complaint, Suppression::Complaint),
     ];
     assert_eq!(suppressed, expected);
+    // Nobody is at that address, whichever mailbox writes; a complaint is about one mailbox.
+    let mut others = ["trusted", "header"]
+        .map(|inbox| (world.party(inbox, "ann@example.org"), Suppression::DeadAddress))
+        .to_vec();
+    others.sort();
+    elsewhere.sort();
+    assert_eq!(elsewhere, others);
 }
 
 #[tokio::test]

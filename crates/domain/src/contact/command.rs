@@ -31,6 +31,19 @@ pub enum Command {
         contact: ContactId,
         party: Party,
     },
+    /// Relay, from a conversation: an agent made sure that the address is the same person's as the address `to`. The
+    /// contact that it leaves comes back by [`Command::Part`].
+    Join {
+        tenant: TenantId,
+        party: Party,
+        to: Party,
+    },
+    /// Relay, from a conversation: that was wrong.
+    Part {
+        tenant: TenantId,
+        party: Party,
+        of: Party,
+    },
     /// Tags are the business's own words, at most 64 bytes each and 100 a contact.
     Tag {
         tenant: TenantId,

@@ -39,6 +39,8 @@ pub(super) fn decide(
         }),
         Command::Follow { party, to, moved, at } => Ok(follow(state, *party, to, *moved, *at)),
         Command::Link { tenant, contact, party } => link(state, tenant, *contact, *party),
+        Command::Join { tenant, party, to } => join(state, tenant, *party, *to),
+        Command::Part { tenant, party, of } => Ok(part(state, tenant, *party, *of)),
         Command::Tag { tenant, contact, tag } => add_tag(state, tenant, *contact, tag),
         Command::Untag { tenant, contact, tag } => remove_tag(state, tenant, *contact, tag),
         Command::TagAddress { tenant, party, tags } => Ok(tag_address(state, tenant, *party, tags)),
@@ -82,10 +84,8 @@ fn link(
     if was == contact {
         return Ok(Vec::new());
     }
-    if found.parties.len() >= MOST_ADDRESSES {
-        let detail = format!("a contact has at most {MOST_ADDRESSES} addresses");
-        return Err(Rejection::new(Code::Invalid, detail));
-    }
+    let has_room = found.parties.len() < MOST_ADDRESSES;
+    has_room.then_some(()).ok_or_else(too_many)?;
     Ok(linked(state, tenant, contact, found, party, was))
 }
 
@@ -103,28 +103,80 @@ fn linked(
     if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
-    events.extend(others_after(state, tenant, found, was, party));
+    events.extend(moved(tenant, party, Some(found), state.get(tenant, was)));
     events
 }
 
-/// Whose others are not as they were when an address is linked: all of the contact that has it then, and of the one that
-/// had it.
-pub(super) fn others_after(
-    state: &Contacts,
+/// Whose others are not as they were: all of the contact that has the address now, and of the one that had it.
+pub(super) fn moved(
     tenant: &TenantId,
-    found: &Contact,
-    was: ContactId,
     party: Party,
+    to: Option<&Contact>,
+    from: Option<&Contact>,
 ) -> Vec<Event> {
-    let left = state.get(tenant, was).into_iter().flat_map(|was| &was.parties);
+    let left = from.into_iter().flat_map(|was| &was.parties);
     let left: Vec<Party> = left.copied().filter(|left| *left != party).collect();
-    let mut joined = found.parties.clone();
+    let mut joined: Vec<Party> = to.map(|to| to.parties.clone()).unwrap_or_default();
     joined.push(party);
     joined.sort_unstable();
-    let told = |parties: Vec<Party>| {
-        parties.iter().map(|party| others_told(tenant, &parties, *party)).collect::<Vec<_>>()
+    let told = [joined, left].into_iter().flat_map(|parties| {
+        let told: Vec<Event> = parties.iter().map(|party| others_told(tenant, &parties, *party)).collect();
+        told
+    });
+    told.collect()
+}
+
+fn too_many() -> Rejection {
+    Rejection::new(Code::Invalid, format!("a contact has at most {MOST_ADDRESSES} addresses"))
+}
+
+fn join(state: &Contacts, tenant: &TenantId, party: Party, to: Party) -> Result<Vec<Event>, Rejection> {
+    let unknown = || Rejection::new(Code::NotFound, format!("there is no address {to}"));
+    let contact = state.owner(tenant, to).ok_or_else(unknown)?;
+    let found = find(state, tenant, contact)?;
+    // None: its first sign of life is on its way here.
+    let was = state.owner(tenant, party);
+    if was == Some(contact) {
+        return Ok(Vec::new());
+    }
+    let has_room = found.parties.len() < MOST_ADDRESSES;
+    has_room.then_some(()).ok_or_else(too_many)?;
+    let told = Event::TagsTold { tenant: tenant.clone(), party, tags: tags_of(found) };
+    let mut events = vec![Event::Joined { tenant: tenant.clone(), contact, party, was }, told];
+    events.extend(moved(tenant, party, Some(found), was.and_then(|was| state.get(tenant, was))));
+    Ok(events)
+}
+
+/// Back to the contact that the address came from, which is made anew if it was gone.
+fn part(state: &Contacts, tenant: &TenantId, party: Party, of: Party) -> Vec<Event> {
+    let Some(was) = state.owner(tenant, party).filter(|was| state.owner(tenant, of) == Some(*was)) else {
+        return Vec::new();
     };
-    [joined, left].into_iter().flat_map(told).collect()
+    let came_from = state.came_from(tenant, party);
+    let back = came_from.map(|before| before.contact).filter(|contact| *contact != was);
+    let contact = back.unwrap_or_else(|| own_contact(state, tenant, party));
+    let mut events = vec![Event::Parted { tenant: tenant.clone(), contact, party, was }];
+    let tags = match state.get(tenant, contact) {
+        Some(found) => tags_of(found),
+        None => {
+            let had = || came_from.into_iter().flat_map(|before| &before.tags);
+            let tagged = |tag: &Arc<str>| Event::Tagged { tenant: tenant.clone(), contact, tag: tag.clone() };
+            events.extend(had().map(tagged));
+            Tags::of(had().map(|tag| &**tag))
+        }
+    };
+    events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
+    events.extend(moved(tenant, party, state.get(tenant, contact), state.get(tenant, was)));
+    events
+}
+
+/// A contact for this address alone: the one named after it, or the next that nobody has.
+fn own_contact(state: &Contacts, tenant: &TenantId, party: Party) -> ContactId {
+    let mut contact = first_seen_as(party);
+    while state.get(tenant, contact).is_some() {
+        contact = ContactId(u128::from_be_bytes(contact.0).wrapping_add(1).to_be_bytes());
+    }
+    contact
 }
 
 /// One address of a contact learns of the others.

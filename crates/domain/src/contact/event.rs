@@ -22,6 +22,21 @@ pub enum Event {
         party: Party,
         was: ContactId,
     },
+    /// An agent made sure that the address is this contact's person's. `was` had it before, and is remembered with its
+    /// tags; none where the address was not known yet.
+    Joined {
+        tenant: TenantId,
+        contact: ContactId,
+        party: Party,
+        was: Option<ContactId>,
+    },
+    /// That was wrong: the address is `contact`'s again, who is made anew if it was gone. Its tags stand behind this.
+    Parted {
+        tenant: TenantId,
+        contact: ContactId,
+        party: Party,
+        was: ContactId,
+    },
     Tagged {
         tenant: TenantId,
         contact: ContactId,

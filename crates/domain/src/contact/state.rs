@@ -25,6 +25,15 @@ struct Ledger {
     owners: Shared<Party, ContactId>,
     /// Tokens that were shown, until they would be of no use anyway.
     taken: BTreeMap<TokenId, Timestamp>,
+    /// Of the addresses that agents have joined.
+    came_from: BTreeMap<Party, Before>,
+}
+
+/// What an address was a part of before it was joined with another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Before {
+    pub(super) contact: ContactId,
+    pub(super) tags: BTreeSet<Arc<str>>,
 }
 
 /// A person, with at least one address.
@@ -50,6 +59,10 @@ impl Contacts {
         self.ledgers.get(tenant).is_some_and(|ledger| ledger.taken.contains_key(&token))
     }
 
+    pub(super) fn came_from(&self, tenant: &TenantId, party: Party) -> Option<&Before> {
+        self.ledgers.get(tenant)?.came_from.get(&party)
+    }
+
     pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::Created { contact, from, .. } => {
@@ -61,6 +74,26 @@ impl Contacts {
             }
             Event::Linked { tenant, contact, party, .. } => {
                 if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    ledger.came_from.remove(party);
+                    ledger.link(*contact, *party);
+                }
+            }
+            Event::Joined { tenant, contact, party, was } => {
+                if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    let before = was.and_then(|was| {
+                        let tags = ledger.contacts.get(&was)?.tags.clone();
+                        Some(Before { contact: was, tags })
+                    });
+                    before.and_then(|before| ledger.came_from.insert(*party, before));
+                    ledger.link(*contact, *party);
+                }
+            }
+            Event::Parted { tenant, contact, party, .. } => {
+                if let Some(ledger) = self.ledgers.get_mut(tenant) {
+                    ledger.came_from.remove(party);
+                    if !ledger.contacts.contains_key(contact) {
+                        ledger.contacts.insert(*contact, Contact::default());
+                    }
                     ledger.link(*contact, *party);
                 }
             }

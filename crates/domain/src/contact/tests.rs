@@ -327,6 +327,48 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Whatever was linked and tagged before: a join that is taken back leaves the ledger as it was.
+    #[test]
+    fn a_join_that_is_parted_leaves_no_trace(
+        before in prop::collection::vec((0..6u8, 0..5u8, any::<bool>()), 0..30), party in 0..5u8, to in 0..5u8,
+    ) {
+        let mut story = Story::default();
+        for n in 0..5 {
+            story.when(see(n)).unwrap();
+        }
+        for (contact, what, links) in before {
+            let command = if links { link(contact, what) } else { tag(contact, &format!("tag {what}")) };
+            _ = story.when(command);
+        }
+        let (before, party, to) = (story.0.clone(), self::party(party), self::party(to));
+        let joined = story.when(Command::Join { tenant: acme(), party, to }).unwrap();
+        prop_assert_eq!(story.0.owner(&acme(), party), story.0.owner(&acme(), to));
+        if !joined.is_empty() {
+            let parted = story.when(Command::Part { tenant: acme(), party, of: to }).unwrap();
+            let tags = before.get(&acme(), before.owner(&acme(), party).unwrap()).unwrap().tags.clone();
+            let tags = Tags::of(tags.iter().map(|tag| &**tag));
+            let told = Event::TagsTold { tenant: acme(), party, tags };
+            prop_assert!(parted.contains(&told), "{:?}", parted);
+        }
+        prop_assert_eq!(story.0, before);
+    }
+}
+
+/// An agent may be faster than the first sign of life of an address.
+#[test]
+fn an_address_may_be_joined_before_it_is_seen() {
+    let mut story = Story::default();
+    story.when(see(1)).unwrap();
+    story.when(Command::Join { tenant: acme(), party: party(2), to: party(1) }).unwrap();
+    let created = |event: &Event| matches!(event, Event::Created { .. });
+    assert!(!story.when(see(2)).unwrap().iter().any(created), "it is known by then");
+    assert_eq!(story.0.owner(&acme(), party(2)), Some(id(1)));
+    story.when(Command::Part { tenant: acme(), party: party(2), of: party(1) }).unwrap();
+    assert_eq!(story.0.owner(&acme(), party(2)), Some(id(2)), "a contact of its own");
+    assert_eq!(story.when(Command::Part { tenant: acme(), party: party(2), of: party(1) }), Ok(Vec::new()));
+}
+
 #[test]
 fn events_about_unknown_contacts_change_nothing() {
     let mut state = Contacts::default();

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Contact, Contacts, Event,
-    decide::{MOST_ADDRESSES, added, first_seen_as, others_after, told},
+    decide::{MOST_ADDRESSES, added, first_seen_as, moved, told},
 };
 
 pub(super) fn tie(
@@ -61,7 +61,7 @@ pub(super) fn tie(
     }
     events.extend(tagged);
     events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
-    events.extend(others_after(state, tenant, found, was, party));
+    events.extend(moved(tenant, party, Some(found), state.get(tenant, was)));
     events.push(taken(None));
     events
 }

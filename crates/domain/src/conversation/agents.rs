@@ -75,15 +75,7 @@ pub(super) fn reply(
             What::Replied { conversation: id, agent, message, outgoing }
         }
         Way::Elsewhere(other) => {
-            let outgoing = Outgoing {
-                inbox: other.inbox().clone(),
-                channel: other.channel(),
-                to: other.address(),
-                thread: None,
-                window: None,
-                signed,
-                ..found.outgoing(body, true)
-            };
+            let outgoing = Outgoing { signed, ..found.outgoing_to(other, body, true) };
             What::Replied { conversation: id, agent, message, outgoing }
         }
         Way::Hold => What::ReplyHeld { conversation: id, reply: HeldReply { agent, message, body, signed } },

@@ -66,7 +66,7 @@ pub(super) fn answer(
 
     let mut draft = found.draft().and(What::TurnAnswered { turn });
     let mut is_over = false;
-    let speaks = automatic::may_be_sent(&found, context.now);
+    let speaks = automatic::may_be_sent(&found, context);
     let says = actions.iter().any(|action| matches!(action, BotAction::Say { .. }));
     // What the customer wrote is not lost on a bot that may not answer.
     let held_back = says && !speaks && automatic::is_wanted(&found);

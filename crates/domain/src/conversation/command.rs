@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReplyBy, Window};
+use super::{ReplyBy, Taken, Window};
 use crate::{
     AgentId, BotId, Channel, CommandId, ContactId, ConversationId, DeskId, InboxId, LinkId, MessageId,
     OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId, policy::Special,
@@ -138,8 +138,17 @@ pub enum Command {
         assignment: OfferId,
         message: MessageId,
     },
-    /// An agent takes another conversation of the same address into this one.
+    /// An agent takes another conversation into this one.
     Join {
+        conversation: ConversationId,
+        agent: AgentId,
+        assignment: OfferId,
+        other: ConversationId,
+        /// It is of another address, and the agent has made sure that both are the same person.
+        same_person: bool,
+    },
+    /// An agent takes a conversation of another address out of this one again.
+    Part {
         conversation: ConversationId,
         agent: AgentId,
         assignment: OfferId,
@@ -196,6 +205,35 @@ pub enum Command {
         party: Party,
         /// Who asks, by the name of a token.
         by: Arc<str>,
+    },
+
+    // Relays, from the conversations of another address.
+    /// That agent takes it into a conversation of another address.
+    TakeIn {
+        conversation: ConversationId,
+        into: ConversationId,
+        /// Of the conversation that it is taken into.
+        inbox: InboxId,
+        agent: AgentId,
+        command: CommandId,
+    },
+    /// That agent takes it out again.
+    TakeOut {
+        conversation: ConversationId,
+        of: ConversationId,
+        /// Of the conversation that it was taken into.
+        inbox: InboxId,
+        agent: AgentId,
+        /// Where it waits for that agent.
+        queue: QueueId,
+        command: CommandId,
+    },
+    /// What became of that.
+    Taken {
+        conversation: ConversationId,
+        other: ConversationId,
+        command: CommandId,
+        outcome: Taken,
     },
 
     // Relays, from the desk and from delivery.
@@ -308,6 +346,10 @@ impl Command {
             | Command::Snooze { conversation, .. }
             | Command::Split { conversation, .. }
             | Command::Join { conversation, .. }
+            | Command::Part { conversation, .. }
+            | Command::TakeIn { conversation, .. }
+            | Command::TakeOut { conversation, .. }
+            | Command::Taken { conversation, .. }
             | Command::Wake { conversation, .. }
             | Command::Consult { conversation, .. }
             | Command::EndConsult { conversation, .. }

@@ -172,6 +172,8 @@ pub struct Conversation {
     pub(super) people_only: bool,
     /// The link that the customer came by, as long as it is open.
     pub(super) link: Option<Box<LinkId>>,
+    /// The answer comes by mail, as long as it is open.
+    pub(super) promised: Option<Box<Promised>>,
 }
 
 /// See [`ThreadOf`].
@@ -252,6 +254,17 @@ pub struct Away {
     pub asked_at: Timestamp,
     /// When it is asked again.
     pub again_at: Timestamp,
+    /// The customer is to be told that the answer comes from this e-mail inbox.
+    pub callback: Option<InboxId>,
+}
+
+/// The customer was told that the answer comes by mail.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Promised {
+    /// From this inbox.
+    pub inbox: InboxId,
+    /// Who writes here from then on is there for an answer here.
+    pub until: Option<Timestamp>,
 }
 
 /// The turn that the bot has not answered yet.
@@ -517,6 +530,7 @@ impl Conversation {
             special: None,
             people_only: false,
             link: None,
+            promised: None,
         }
     }
 
@@ -546,6 +560,7 @@ impl Conversation {
             // The message that brings it back says so.
             people_only: false,
             link: None,
+            promised: None,
         }
     }
 

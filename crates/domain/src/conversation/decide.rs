@@ -3,8 +3,8 @@
 use crate::{Channel, Context, Rejection};
 
 use super::{
-    Command, Conversations, Event, NoteKind, TimerId, What, agents, away, bots, consult, elsewhere, entry,
-    facts, others, receipts, snooze, special, supervisors, suppression, threads,
+    Command, Conversations, Event, NoteKind, TimerId, What, across, agents, away, bots, consult, elsewhere,
+    entry, facts, others, receipts, snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -108,8 +108,22 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
         Command::Split { conversation, agent, assignment, message } => {
             threads::split(state, context, *conversation, agent, assignment, *message)
         }
-        Command::Join { conversation, agent, assignment, other } => {
-            threads::join(state, *conversation, agent, assignment, *other)
+        Command::Join { conversation, agent, assignment, other, same_person } => {
+            threads::join(state, context, *conversation, agent, assignment, *other, *same_person)
+        }
+        Command::Part { conversation, agent, assignment, other } => {
+            across::part(state, context, *conversation, agent, assignment, *other)
+        }
+        Command::TakeIn { conversation, into, inbox, agent, command } => {
+            let asker = across::Asker { conversation: *into, inbox, agent, command: *command };
+            Ok(across::take_in(state, *conversation, &asker))
+        }
+        Command::TakeOut { conversation, of, inbox, agent, queue, command } => {
+            let asker = across::Asker { conversation: *of, inbox, agent, command: *command };
+            Ok(across::take_out(state, context, *conversation, queue, &asker))
+        }
+        Command::Taken { conversation, other, command, outcome } => {
+            across::taken(state, *conversation, *other, *command, outcome)
         }
         Command::Wake { conversation, agent } => snooze::wake(state, context, *conversation, agent),
         Command::TimerFired(TimerId::Snoozed(conversation)) => snooze::over(state, context, *conversation),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Outgoing, What,
+    Conversation, Conversations, Correspondent, Customer, Event, HandOffReason, Other, Outgoing, What,
     customer::KeptThread, special,
 };
 
@@ -139,6 +139,21 @@ impl<'a> Found<'a> {
             by_person,
             signed: None,
             window: self.customer.window(),
+        }
+    }
+
+    /// The same, to another address of the same contact: in no thread, since nothing there is answered.
+    pub(super) fn outgoing_to(&self, other: &Other, body: Sealed, by_person: bool) -> Outgoing {
+        Outgoing {
+            tenant: self.customer.endpoint.tenant.clone(),
+            inbox: other.inbox().clone(),
+            channel: other.channel(),
+            to: other.address(),
+            body,
+            thread: None,
+            by_person,
+            signed: None,
+            window: None,
         }
     }
 }

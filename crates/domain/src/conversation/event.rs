@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Pricing, Progress, ReceiptKind,
-    Received, Referral, Suppression, Token, Tombstone, Transfer, Untied, Window,
+    Received, Referral, Suppression, Taken, Token, Tombstone, Transfer, Untied, Window,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -305,6 +305,63 @@ pub enum What {
         other: ConversationId,
         by: AgentId,
     },
+    /// An agent who has this conversation wants one of another address taken into it, and is answered when it is.
+    JoinAsked {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+        command: CommandId,
+    },
+    /// The same, for taking it out again. `queue` is where it waits for that agent.
+    PartAsked {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+        queue: QueueId,
+        command: CommandId,
+    },
+    /// An agent took this conversation into one of another address. It is closed, until the customer writes.
+    TakenIn {
+        conversation: ConversationId,
+        into: ConversationId,
+        by: AgentId,
+        command: CommandId,
+    },
+    /// An agent took it out again.
+    TakenOut {
+        conversation: ConversationId,
+        of: ConversationId,
+        by: AgentId,
+        command: CommandId,
+    },
+    /// It was to be taken in or out, and could not be.
+    NotTaken {
+        conversation: ConversationId,
+        asked_by: ConversationId,
+        command: CommandId,
+        why: Rejection,
+    },
+    /// An agent made sure that both addresses are the same person, and took the other's conversation into this one: the two
+    /// addresses are one contact's.
+    AddressJoined {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+        command: CommandId,
+    },
+    /// That was wrong: they are two contacts' again.
+    AddressParted {
+        conversation: ConversationId,
+        other: ConversationId,
+        by: AgentId,
+        command: CommandId,
+    },
+    JoinRefused {
+        conversation: ConversationId,
+        other: ConversationId,
+        command: CommandId,
+        why: Rejection,
+    },
     /// The agent who has the conversation asks another in.
     ConsultAsked {
         conversation: ConversationId,
@@ -389,6 +446,8 @@ pub enum What {
         /// When it opens, as far as that is known.
         until: Option<Timestamp>,
         again_at: Timestamp,
+        /// And that the answer comes by mail, from this inbox.
+        callback: Option<InboxId>,
     },
     /// The customer is told that.
     AwaySaid {
@@ -505,6 +564,7 @@ impl Event {
             | SuppressionLifted { .. }
             | Retired { .. }
             | Returned { .. }
+            | NotTaken { .. }
             | Redirected { .. } => None,
             Entered { conversation, .. } | Tied { conversation, .. } | NotTied { conversation, .. } => {
                 *conversation
@@ -531,6 +591,13 @@ impl Event {
             | Reassigned { conversation, .. }
             | Split { conversation, .. }
             | Joined { conversation, .. }
+            | JoinAsked { conversation, .. }
+            | PartAsked { conversation, .. }
+            | TakenIn { conversation, .. }
+            | TakenOut { conversation, .. }
+            | AddressJoined { conversation, .. }
+            | AddressParted { conversation, .. }
+            | JoinRefused { conversation, .. }
             | Snoozed { conversation, .. }
             | Replied { conversation, .. }
             | WindowOpened { conversation, .. }
@@ -568,13 +635,57 @@ impl Event {
             | What::Retired { party }
             | What::Returned { party, .. }
             | What::Redirected { to: party, .. } => *party,
+            // Whether there is such a conversation is not said.
+            What::NotTaken { conversation, .. } => conversation.party,
             _ => self.conversation().map(|conversation| conversation.party).unwrap_or_default(),
         }
     }
 
     pub(super) fn relay(&self) -> Option<(Route, Relay)> {
         let to_desk = |desk: &DeskId, command| Some((Route::Desk(desk.clone()), Relay::Desk(command)));
+        let to_party =
+            |of: &ConversationId, command| Some((Route::Party(of.party), Relay::Conversation(command)));
+        let to_contacts = |command| Some((Route::Contacts(self.tenant.clone()), Relay::Contact(command)));
+        let taken = |conversation: &ConversationId, other: &ConversationId, command: &CommandId, outcome| {
+            let (conversation, other, command) = (*conversation, *other, *command);
+            to_party(&conversation, super::Command::Taken { conversation, other, command, outcome })
+        };
         match &self.what {
+            What::JoinAsked { conversation, other, by, command } => {
+                let (inbox, agent, command) = (self.inbox.clone(), by.clone(), *command);
+                let take = super::Command::TakeIn {
+                    conversation: *other,
+                    into: *conversation,
+                    inbox,
+                    agent,
+                    command,
+                };
+                to_party(other, take)
+            }
+            What::PartAsked { conversation, other, by, queue, command } => {
+                let (inbox, agent, queue, command) =
+                    (self.inbox.clone(), by.clone(), queue.clone(), *command);
+                let (conversation, of) = (*other, *conversation);
+                let take = super::Command::TakeOut { conversation, of, inbox, agent, queue, command };
+                to_party(other, take)
+            }
+            What::TakenIn { conversation, into, by, command } => {
+                taken(into, conversation, command, Taken::In { by: by.clone() })
+            }
+            What::TakenOut { conversation, of, by, command } => {
+                taken(of, conversation, command, Taken::Out { by: by.clone() })
+            }
+            What::NotTaken { conversation, asked_by, command, why } => {
+                taken(asked_by, conversation, command, Taken::Not { why: why.clone() })
+            }
+            What::AddressJoined { conversation, other, .. } => {
+                let (tenant, party, to) = (self.tenant.clone(), other.party, conversation.party);
+                to_contacts(contact::Command::Join { tenant, party, to })
+            }
+            What::AddressParted { conversation, other, .. } => {
+                let (tenant, party, of) = (self.tenant.clone(), other.party, conversation.party);
+                to_contacts(contact::Command::Part { tenant, party, of })
+            }
             What::CustomerSeen { from, at } => Some((
                 Route::Contacts(from.tenant.clone()),
                 Relay::Contact(contact::Command::See { from: from.clone(), at: *at }),
@@ -676,6 +787,13 @@ impl Event {
     pub(super) fn settles(&self) -> Option<Settles> {
         let refused = |code, detail: &str| Err(Rejection::new(code, detail));
         match &self.what {
+            What::JoinAsked { command, .. } | What::PartAsked { command, .. } => {
+                Some(Settles::Pending(*command))
+            }
+            What::AddressJoined { command, .. } | What::AddressParted { command, .. } => {
+                Some(Settles::Now(*command, Ok(())))
+            }
+            What::JoinRefused { command, why, .. } => Some(Settles::Now(*command, Err(why.clone()))),
             What::ConsultAsked { consult, .. } => Some(Settles::Pending(*consult)),
             What::ConsultBegan { consult, .. } => Some(Settles::Now(*consult, Ok(()))),
             What::ConsultFailed { consult, .. } => Some(Settles::Now(

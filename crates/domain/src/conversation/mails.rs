@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, MessageId, Timestamp};
+use crate::{Channel, ConversationId, MessageId, Timestamp};
 
 use super::{Conversation, Customer, customer::keep_newest};
 
@@ -16,6 +16,8 @@ pub struct Mails {
     pub topic: u64,
     /// It was taken into that conversation of the same customer.
     pub goes_on_in: Option<u32>,
+    /// An agent took it into that conversation of another address.
+    pub taken_into: Option<ConversationId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -69,11 +71,18 @@ impl Customer {
         if let Some(found) = self.conversation_mut(into) {
             found.thread = thread;
             found.people_only = people_only;
-            found.mails = Some(Box::new(Mails { received: moved, topic, goes_on_in: None }));
+            found.mails = Some(Box::new(Mails { received: moved, topic, ..Mails::default() }));
         }
         let sent = self.letters.iter_mut().flat_map(|letters| &mut letters.sent);
         sent.filter(|sent| sent.conversation == from && since.is_some_and(|since| sent.at >= since))
             .for_each(|sent| sent.conversation = into);
+    }
+
+    /// Into a conversation of another address, or out of it.
+    pub(super) fn is_taken(&mut self, number: u32, into: Option<ConversationId>) {
+        if let Some(found) = self.conversation_mut(number) {
+            found.mails.get_or_insert_default().taken_into = into;
+        }
     }
 
     /// All that stands in one conversation stands in another from here on.

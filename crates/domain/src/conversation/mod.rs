@@ -3,6 +3,7 @@
 //! At every moment an open conversation has exactly one owner: a bot, a queue, or an agent. The owner epoch grows
 //! with every change of owner, so that whatever a former owner still sends can be told and refused.
 
+mod across;
 mod agents;
 mod automatic;
 mod away;
@@ -31,18 +32,20 @@ mod tests;
 mod threads;
 mod window;
 
+pub use across::Taken;
 pub use command::{
     Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
     Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
 };
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
-    Next, Owner, Sent, Stage, Tombstone, Turn,
+    Next, Owner, Promised, Sent, Stage, Tombstone, Turn,
 };
 pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};
+pub use snooze::SNOOZE_GRACE;
 pub use special::special_problem;
 pub use state::Conversations;
 pub use window::{AFTER_WINDOW, AfterWindow, HeldReply, ReplyBy, Window};

@@ -13,7 +13,7 @@ use super::{
 const LONGEST: Millis = Millis::hours(366 * 24);
 
 /// How long whoever put it away is waited for where the queue does not say.
-const GRACE: Millis = Millis::seconds(60);
+pub const SNOOZE_GRACE: Millis = Millis::seconds(60);
 
 pub(super) fn snooze(
     state: &Conversations,
@@ -84,6 +84,6 @@ pub(super) fn back_to<'a>(
     let policy = context.policies.of(&queue.desk.tenant);
     let works = agent.desk == queue.desk && policy.is_some_and(|policy| policy.agents.contains_key(agent));
     let sticky = policy.and_then(|policy| policy.queues.get(queue)?.sticky);
-    let grace = sticky.map_or(GRACE, |sticky| sticky.grace);
+    let grace = sticky.map_or(SNOOZE_GRACE, |sticky| sticky.grace);
     (queue, if works { Wish::of(agent, context.now + grace) } else { Wish::anyone() })
 }

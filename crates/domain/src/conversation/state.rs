@@ -10,8 +10,8 @@ use crate::{
 
 use super::{
     Away, Consult, Conversation, Customer, Early, Endpoint, Entered, Event, KnownBy, Marks, Next, NoteKind,
-    Outgoing, Owner, Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
-    mails::KnownMail,
+    Outgoing, Owner, Progress, Promised, Sent, Stage, TimerId, Turn, What, customer::KeptThread,
+    customers::Customers, mails::KnownMail,
 };
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -161,6 +161,13 @@ impl Conversations {
                 }
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
+                if found
+                    .promised
+                    .as_ref()
+                    .is_some_and(|promised| promised.until.is_some_and(|until| until <= at))
+                {
+                    found.promised = None;
+                }
                 if let Some(Marks { id, topic }) = *marks {
                     found.has_mail(KnownMail { message: *message, id, at }, topic);
                 }
@@ -246,16 +253,18 @@ impl Conversations {
                     found.stage = Stage::Closed { at };
                     found.special = None;
                     found.link = None;
+                    found.promised = None;
                 }
                 self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
             }
-            What::AwayAsked { conversation, queue, until, again_at, .. } => {
+            What::AwayAsked { conversation, queue, until, again_at, callback, .. } => {
                 if let Some(Stage::Open(Owner::Queue { away, .. })) =
                     self.get_mut(*conversation).map(|found| &mut found.stage)
                 {
                     let (queue, until, again_at) = (queue.clone(), *until, *again_at);
-                    *away = Some(Box::new(Away { queue, until, asked_at: at, again_at }));
+                    let callback = callback.clone();
+                    *away = Some(Box::new(Away { queue, until, asked_at: at, again_at, callback }));
                     // What would be news no more is not asked again.
                     if until.is_none_or(|until| again_at < until) {
                         self.timers.set(TimerId::AwayUnsaid(*conversation), again_at);
@@ -264,10 +273,12 @@ impl Conversations {
             }
             What::AwaySaid { conversation, outgoing, .. } => {
                 self.sent_by_itself(*conversation, outgoing, at);
-                if let Some(Stage::Open(Owner::Queue { away, .. })) =
-                    self.get_mut(*conversation).map(|found| &mut found.stage)
+                if let Some(found) = self.get_mut(*conversation)
+                    && let Stage::Open(Owner::Queue { away, .. }) = &mut found.stage
+                    && let Some(away) = away.take()
                 {
-                    *away = None;
+                    let until = away.until;
+                    found.promised = away.callback.map(|inbox| Box::new(Promised { inbox, until }));
                 }
                 self.timers.cancel(&TimerId::AwayUnsaid(*conversation));
             }
@@ -339,9 +350,28 @@ impl Conversations {
                     }
                 }
             }
+            What::TakenIn { conversation, into, by, .. } => {
+                // Who has the one knows the other: what comes next comes to that agent.
+                let agent = self.customers.names.agent(by);
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, Some(*into));
+                    customer.known_by = Some(Box::new(KnownBy { agent, at, queue: None }));
+                }
+            }
+            What::TakenOut { conversation, .. } => {
+                if let Some(customer) = self.customers.get_mut(conversation.party) {
+                    customer.is_taken(conversation.number, None);
+                }
+            }
             What::TokenShown { .. }
             | What::Tied { .. }
             | What::NotTied { .. }
+            | What::JoinAsked { .. }
+            | What::PartAsked { .. }
+            | What::NotTaken { .. }
+            | What::AddressJoined { .. }
+            | What::AddressParted { .. }
+            | What::JoinRefused { .. }
             | What::Reopened { .. }
             | What::AddressTold { .. }
             | What::Noted { .. }

@@ -9,10 +9,10 @@ use crate::{
 };
 
 use super::{
-    CloseReason, Closer, Conversation, Conversations, Customer, HandOffReason, Owner, Received, What,
+    CloseReason, Closer, Conversation, Conversations, Customer, HandOffReason, Owner, Received, What, across,
     agents::held,
     decide::Decided,
-    draft::{Found, Wish, policy, wanted},
+    draft::{Draft, Found, Wish, policy, wanted},
     special,
 };
 
@@ -23,7 +23,7 @@ const SAME_TOPIC_WITHIN: Millis = Millis::hours(14 * 24);
 const MOST_OPEN: usize = 64;
 
 /// Whoever splits a conversation is waited for this long to take what was split off.
-const TAKEN_WITHIN: Millis = Millis::seconds(30);
+pub(super) const TAKEN_WITHIN: Millis = Millis::seconds(30);
 
 /// The conversation that goes on with this message, and whether the message names it: then it goes on however long ago it
 /// was closed.
@@ -128,19 +128,27 @@ pub(super) fn split(
         .finish())
 }
 
-/// Another conversation of the same address, which nobody else has in hand, into the one that the agent has.
+/// Another conversation, which nobody else has in hand, into the one that the agent has. One of another address only if the
+/// agent says that both are the same person.
 pub(super) fn join(
     state: &Conversations,
+    context: &Context,
     id: ConversationId,
     agent: &AgentId,
     assignment: &OfferId,
     other: ConversationId,
+    same_person: bool,
 ) -> Decided {
-    let (found, _) = held(state, id, agent, assignment)?;
     let invalid = |what: &str| Err(Rejection::new(Code::Invalid, what));
     if other.party != id.party {
-        return invalid("it is of another address: link the two addresses to one contact instead");
+        if same_person {
+            return across::join(state, context, id, agent, assignment, other);
+        }
+        return invalid(
+            "it is of another address: make sure that both are the same person, and say so (`same_person`)",
+        );
     }
+    let (found, _) = held(state, id, agent, assignment)?;
     if other == id {
         return invalid("a conversation cannot be joined with itself");
     }
@@ -149,28 +157,32 @@ pub(super) fn join(
         return invalid("that conversation was joined with another before");
     }
     if found.customer.endpoint.channel != Channel::Email {
-        return invalid("only conversations by mail are joined");
+        return invalid(across::ONLY_MAIL);
     }
-    let mut draft = found.draft();
-    let not_owner =
-        || Rejection::new(Code::NotOwner, "another agent has the conversation that is to be joined");
-    match joined.conversation.owner() {
-        None => {}
-        Some(Owner::Agent { agent: owner, assignment, .. }) if **owner == *agent => {
-            draft = joined.leaves_its_agent();
-            draft.push(What::Released { conversation: other, assignment: (**assignment).clone() });
-        }
-        Some(Owner::Snoozed { agent: owner, .. }) if **owner == *agent => {}
-        Some(Owner::Agent { .. } | Owner::Snoozed { .. }) => return Err(not_owner()),
-        Some(Owner::Queue { queue, .. }) => {
-            let (queue, owner_epoch) = ((**queue).clone(), joined.conversation.owner_epoch);
-            draft.push(What::Withdrawn { conversation: other, queue, owner_epoch });
-        }
-        Some(Owner::Bot { .. }) => {}
-    }
+    let mut draft = taken_from_its_owner(&joined, agent)?;
     if joined.conversation.owner().is_some() {
         let (by, reason) = (Closer::Agent(agent.clone()), CloseReason::Joined);
         draft.push(What::Closed { conversation: other, by, reason });
     }
     Ok(draft.and(What::Joined { conversation: id, other, by: agent.clone() }).finish())
+}
+
+/// Out of the hands of whoever has it, unless that is another agent.
+pub(super) fn taken_from_its_owner(joined: &Found, agent: &AgentId) -> Result<Draft, Rejection> {
+    let conversation = joined.id;
+    let not_owner =
+        || Rejection::new(Code::NotOwner, "another agent has the conversation that is to be joined");
+    Ok(match joined.conversation.owner() {
+        Some(Owner::Agent { agent: owner, assignment, .. }) if **owner == *agent => {
+            let assignment = (**assignment).clone();
+            joined.leaves_its_agent().and(What::Released { conversation, assignment })
+        }
+        Some(Owner::Snoozed { agent: owner, .. }) if **owner == *agent => joined.draft(),
+        Some(Owner::Agent { .. } | Owner::Snoozed { .. }) => return Err(not_owner()),
+        Some(Owner::Queue { queue, .. }) => {
+            let (queue, owner_epoch) = ((**queue).clone(), joined.conversation.owner_epoch);
+            joined.draft().and(What::Withdrawn { conversation, queue, owner_epoch })
+        }
+        Some(Owner::Bot { .. }) | None => joined.draft(),
+    })
 }

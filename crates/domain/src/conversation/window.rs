@@ -167,6 +167,11 @@ pub(super) fn way<'a>(
     let channel = found.customer.endpoint.channel;
     let late = found.customer.window().filter(|window| window.person_until < context.now);
     let has_templates = channel == Channel::Whatsapp;
+    if by.is_none()
+        && let Some(other) = found.promised_to()
+    {
+        return Ok(Way::Elsewhere(other));
+    }
     match by {
         Some(ReplyBy::Template) if has_templates => Ok(Way::Send),
         Some(ReplyBy::Template) => {

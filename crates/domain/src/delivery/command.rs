@@ -13,6 +13,7 @@ use super::MailboxMark;
     reason = "what is delivered is the large one, and every message is that once"
 )]
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Command {
     /// Relay, from a conversation: carry this out.
     Deliver {
@@ -47,6 +48,12 @@ pub enum Outcome {
         code: Arc<str>,
         reason: Arc<str>,
         after: Option<Millis>,
+    },
+    /// No attempt was made: it is not this message's turn for so long.
+    NotYet {
+        code: Arc<str>,
+        reason: Arc<str>,
+        after: Millis,
     },
     /// Never taken.
     Refused {

@@ -2,7 +2,10 @@
 
 use crate::{Context, ConversationId, MessageId, Millis, Rejection, Timestamp, conversation::Outgoing};
 
-use super::{Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId, patience::Patience};
+use super::{
+    Command, Deliveries, Delivery, Event, Outcome, Stage, TimerId,
+    patience::{LONGEST_WISH, Patience},
+};
 
 pub(super) fn decide(
     state: &Deliveries,
@@ -73,15 +76,18 @@ fn report(
     outcome: &Outcome,
 ) -> Vec<Event> {
     let conversation = delivery.conversation;
+    // Another address of the same contact is told by itself.
+    let elsewhere = Some(delivery.outgoing.to.subject).filter(|to| *to != conversation.party);
     let patience = Patience::of(delivery.outgoing.channel);
-    let is_last = patience.is_over(attempt, now - delivery.begun);
+    let made = attempt.saturating_sub(delivery.not_made);
+    let is_last = patience.is_over(made, now - delivery.begun);
     let end = match outcome {
         Outcome::Sent { provider_id } => {
             Event::Sent { conversation, message, attempt, provider_id: provider_id.clone() }
         }
         Outcome::Refused { code, reason, dead } => {
             // What is said of an address is said of the one it went to.
-            let own = delivery.outgoing.to.subject == conversation.party;
+            let own = elsewhere.is_none();
             let code = if own { code.clone() } else { format!("elsewhere: {code}").into() };
             let (reason, dead) = (reason.clone(), *dead && own);
             Event::Failed { conversation, message, attempt, code, reason, dead }
@@ -97,20 +103,34 @@ fn report(
         Outcome::Retry { code, reason, after } => {
             // The sender looked a lost attempt up and found that it was never made: nothing to wait for.
             let at_once = delivery.stage == Stage::Lost && *after == Some(Millis(0));
-            let due = if at_once { now } else { now + patience.wait(message, attempt, *after) };
+            let due = if at_once { now } else { now + patience.wait(message, made, *after) };
             let (code, reason) = (code.clone(), reason.clone());
-            let mut events = vec![Event::RetryScheduled { message, attempt, due, code, reason }];
+            let mut events =
+                vec![Event::RetryScheduled { message, attempt, due, code, reason, not_made: false }];
             if at_once {
                 events.push(Event::SendStarted { message, attempt: attempt + 1 });
             }
             return events;
         }
         Outcome::Unknown { reason, .. } => {
-            let due = now + patience.wait(message, attempt, None);
+            let due = now + patience.wait(message, made, None);
             let (code, reason) = ("unknown".into(), reason.clone());
-            return vec![Event::RetryScheduled { message, attempt, due, code, reason }];
+            return vec![Event::RetryScheduled { message, attempt, due, code, reason, not_made: false }];
+        }
+        Outcome::NotYet { code, reason, after } => {
+            let due = now + (*after).min(LONGEST_WISH);
+            let (code, reason) = (code.clone(), reason.clone());
+            return vec![Event::RetryScheduled { message, attempt, due, code, reason, not_made: true }];
         }
     };
+    let dead = matches!(outcome, Outcome::Refused { dead: true, .. });
+    let of_another = elsewhere.filter(|_| dead).map(|party| {
+        let tenant = delivery.outgoing.tenant.clone();
+        Event::AddressDead { tenant, party }
+    });
     let next = state.next(conversation.party);
-    std::iter::once(end).chain(next.map(|message| Event::SendStarted { message, attempt: 1 })).collect()
+    std::iter::once(end)
+        .chain(of_another)
+        .chain(next.map(|message| Event::SendStarted { message, attempt: 1 }))
+        .collect()
 }

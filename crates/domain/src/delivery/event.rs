@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ConversationId, InboxId, MessageId, Relay, Route, Timestamp,
-    conversation::{self, Outgoing, Progress},
+    ConversationId, InboxId, MessageId, Party, Relay, Route, TenantId, Timestamp,
+    conversation::{self, Outgoing, Progress, Suppression},
 };
 
 use super::MailboxMark;
@@ -14,6 +14,7 @@ use super::MailboxMark;
     reason = "what is delivered is the large one, and every message is that once"
 )]
 #[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Event {
     /// The message is to leave; it waits behind earlier ones to the same party.
     Queued {
@@ -38,6 +39,8 @@ pub enum Event {
         due: Timestamp,
         code: Arc<str>,
         reason: Arc<str>,
+        /// It was announced, and not made: it counts as none.
+        not_made: bool,
     },
     Failed {
         conversation: ConversationId,
@@ -60,6 +63,11 @@ pub enum Event {
         attempt: u32,
         reason: Arc<str>,
     },
+    /// There is nobody at this address, which is another of the contact whose conversation the message is from.
+    AddressDead {
+        tenant: TenantId,
+        party: Party,
+    },
     /// The inbox's mailbox was read so far.
     MailboxMarked {
         inbox: InboxId,
@@ -76,6 +84,11 @@ impl Event {
             Event::Failed { conversation, message, code, reason, dead, .. } => {
                 let (code, reason) = (code.clone(), reason.clone());
                 (conversation, message, Progress::Failed { code, reason, dead: *dead })
+            }
+            Event::AddressDead { tenant, party } => {
+                let (tenant, party, cause) = (tenant.clone(), *party, Suppression::DeadAddress);
+                let command = conversation::Command::Suppress { tenant, party, cause };
+                return Some((Route::Party(party), Relay::Conversation(command)));
             }
             Event::OutcomeUnknown { conversation, message, .. } => (conversation, message, Progress::Unknown),
             _ => return None,

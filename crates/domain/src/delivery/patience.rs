@@ -7,7 +7,7 @@ use crate::{Channel, MessageId, Millis};
 /// The wait after the first attempt; it doubles with each.
 const FIRST_WAIT: Millis = Millis::seconds(1);
 /// A provider that wants us to wait longer is asked again after this: its wish must not hold a party up for ever.
-const LONGEST_WISH: Millis = Millis::hours(24);
+pub(super) const LONGEST_WISH: Millis = Millis::hours(24);
 
 /// When to give up.
 pub(super) enum Patience {

@@ -31,6 +31,8 @@ pub struct Delivery {
     pub attempt: u32,
     /// When the first attempt was started; before that, when the message came.
     pub begun: Timestamp,
+    /// Attempts of these that were announced and not made.
+    pub not_made: u32,
     pub stage: Stage,
 }
 
@@ -93,14 +95,17 @@ impl Deliveries {
             }
             Event::SendStarted { message, attempt } => {
                 self.set(*message, *attempt, Stage::Started);
-                if let Some(delivery) = self.messages.get_mut(message).filter(|_| *attempt == 1) {
+                if let Some(delivery) =
+                    self.messages.get_mut(message).filter(|of| *attempt == of.not_made + 1)
+                {
                     delivery.begun = at;
                 }
                 self.timers.cancel(&TimerId::Retry(*message));
             }
             Event::OutcomeLost { message, attempt } => self.set(*message, *attempt, Stage::Lost),
-            Event::RetryScheduled { message, attempt, due, .. } => {
-                if self.messages.contains_key(message) {
+            Event::RetryScheduled { message, attempt, due, not_made, .. } => {
+                if let Some(delivery) = self.messages.get_mut(message) {
+                    delivery.not_made += u32::from(*not_made);
                     self.set(*message, *attempt, Stage::Waiting { due: *due });
                     self.timers.set(TimerId::Retry(*message), *due);
                 }
@@ -108,6 +113,7 @@ impl Deliveries {
             Event::Sent { message, .. }
             | Event::Failed { message, .. }
             | Event::OutcomeUnknown { message, .. } => self.remove(*message),
+            Event::AddressDead { .. } => {}
             Event::MailboxMarked { inbox, mark } => {
                 self.marks.insert(inbox.clone(), mark.clone());
             }
@@ -125,7 +131,8 @@ impl Deliveries {
             return;
         }
         let outgoing = Arc::new(outgoing.clone());
-        let delivery = Delivery { conversation, outgoing, attempt: 0, begun: at, stage: Stage::Queued };
+        let delivery =
+            Delivery { conversation, outgoing, attempt: 0, begun: at, not_made: 0, stage: Stage::Queued };
         self.messages.insert(message, delivery);
         self.lines.entry(conversation.party).or_default().push_back(message);
     }

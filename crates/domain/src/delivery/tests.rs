@@ -6,8 +6,9 @@ mod order;
 use bytes::Bytes;
 
 use crate::{
-    Aggregate, Channel, Context, ConversationId, MessageId, Millis, Party, Policies, Sealed, Timestamp,
-    conversation::Outgoing,
+    Aggregate, Channel, Context, ConversationId, MessageId, Millis, Party, Policies, Relay, Route, Sealed,
+    Timestamp,
+    conversation::{self, Outgoing},
 };
 
 use super::{Command, Decider, Deliveries, Event, MailboxMark, Outcome, Stage};
@@ -143,6 +144,35 @@ fn a_message_is_sent_and_forgotten() {
     assert_eq!(story.report(1, 1, sent()), nothing());
 }
 
+/// That an address is dead is for its own conversations, and says nothing of the one that the message is from.
+#[test]
+fn another_address_of_the_contact_is_dead_by_itself() {
+    let mut story = Story::new();
+    let dead = || Outcome::Refused { code: "550".into(), reason: "nobody".into(), dead: true };
+    let failed = |message, code: &str, dead| Event::Failed {
+        conversation: conversation(1),
+        message: id(message),
+        attempt: 1,
+        code: code.into(),
+        reason: "nobody".into(),
+        dead,
+    };
+    story.deliver(1, 1);
+    assert_eq!(story.report(1, 1, dead()), [failed(1, "550", true)]);
+    let to_another = Command::Deliver {
+        conversation: conversation(1),
+        message: id(2),
+        outgoing: Outgoing { to: outgoing(9).to, ..outgoing(1) },
+    };
+    story.when(to_another);
+    let (tenant, party) = (outgoing(1).tenant, Party([9; 16]));
+    let told = Event::AddressDead { tenant: tenant.clone(), party };
+    assert_eq!(story.report(2, 1, dead()), [failed(2, "elsewhere: 550", false), told.clone()]);
+    let cause = conversation::Suppression::DeadAddress;
+    let suppress = conversation::Command::Suppress { tenant, party, cause };
+    assert_eq!(Decider::relay(&told), Some((Route::Party(party), Relay::Conversation(suppress))));
+}
+
 #[test]
 fn one_message_of_a_party_at_a_time_and_parties_apart() {
     let mut story = Story::new();
@@ -185,6 +215,7 @@ fn a_retry_holds_its_party_up_and_no_other() {
         due,
         code: "busy".into(),
         reason: "try later".into(),
+        not_made: false,
     };
     assert_eq!(story.report(1, 1, retry(None)), [scheduled]);
     assert_eq!(story.stage(1), Some(Stage::Waiting { due }));
@@ -259,6 +290,7 @@ fn an_unknown_outcome_is_tried_again_where_that_is_harmless() {
         due: story.now + Millis::seconds(1),
         code: "unknown".into(),
         reason: "connection lost".into(),
+        not_made: false,
     };
     assert_eq!(story.report(1, 1, unknown(true)), [scheduled]);
     for attempt in 2..10 {
@@ -299,6 +331,7 @@ fn a_new_leader_asks_what_became_of_each_attempt_and_so_does_the_next() {
         due: story.now,
         code: "not_sent".into(),
         reason: "never made".into(),
+        not_made: false,
     };
     assert_eq!(story.report(3, 1, not_sent), [scheduled, started(3, 2)]);
     assert_eq!(story.pass(Millis(999)), nothing(), "the retry's timer went with the attempt");

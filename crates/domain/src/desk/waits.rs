@@ -171,7 +171,7 @@ fn find_closed(draft: &mut Draft, queue: &Queue, served: &Served, place: Place, 
     }
     let (conversation, owner_epoch) = (place.conversation, waiting.owner_epoch);
     let until = served.opening.next_change(draft.context.now);
-    let say = matches!(queue.when_closed, Some(WhenClosed::Say(_)));
+    let say = matches!(queue.when_closed, Some(WhenClosed::Say(_) | WhenClosed::Callback(_)));
     let queue = draft.queue_id(&line.queue);
     draft.push(Event::QueueClosed { conversation, owner_epoch, queue, until, say });
 }

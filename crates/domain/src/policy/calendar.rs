@@ -110,6 +110,11 @@ impl Calendar {
         Some((local.date().to_string(), format!("{:02}:{:02}", local.hour(), local.minute())))
     }
 
+    /// When the local day began that it is at a time.
+    fn midnight(&self, at: Timestamp) -> Option<Timestamp> {
+        self.at(self.local(at)?.date(), 0)
+    }
+
     fn local(&self, at: Timestamp) -> Option<civil::DateTime> {
         let at = jiff::Timestamp::from_millisecond(at.0).ok()?;
         Some(self.zone.to_datetime(at))
@@ -147,6 +152,16 @@ impl Calendar {
         let local = day.at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0);
         Some(Timestamp(self.zone.to_timestamp(local).ok()?.as_millisecond()))
     }
+}
+
+/// When the day began that it is at a time in a zone; in UTC where that zone is not known.
+pub fn midnight(zone: &str, at: Timestamp) -> Timestamp {
+    let in_zone = |zone: &str| {
+        let hours = Hours { time_zone: zone.to_owned(), ..Hours::default() };
+        Calendar::of(&hours).ok()?.midnight(at)
+    };
+    let day = i64::from(DAY) * 60_000;
+    in_zone(zone).unwrap_or_else(|| Timestamp(at.0.div_euclid(day) * day))
 }
 
 impl Day {

@@ -24,10 +24,12 @@ use crate::{
 pub use self::{
     agent::{Agent, Capacity},
     bot::{Bot, BotKind, Flow, KeywordAnswer},
-    calendar::{Calendar, Period, UnknownZone},
+    calendar::{Calendar, Period, UnknownZone, midnight},
     hours::{Day, Holiday, Hours, OpenSpan},
     link::{LONGEST_REFERENCE, Link, TOKEN_MARK},
-    queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed},
+    queue::{
+        Ageing, Callback, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed,
+    },
 };
 
 /// One version of one tenant's workspace.
@@ -85,6 +87,12 @@ impl Policy {
     pub fn is_open(&self, queue: &QueueId, at: Timestamp) -> bool {
         let hours = self.queues.get(queue).and_then(|queue| self.hours.get(queue.hours.as_ref()?));
         hours.and_then(|hours| Calendar::of(hours).ok()).is_none_or(|calendar| calendar.is_open(at))
+    }
+
+    /// The time zone that a queue lives in: that of its hours; without hours, that of the workspace's first; or else UTC.
+    pub fn zone(&self, queue: Option<&QueueId>) -> &str {
+        let own = queue.and_then(|queue| self.hours.get(self.queues.get(queue)?.hours.as_ref()?));
+        own.or_else(|| self.hours.values().next()).map_or("UTC", |hours| &hours.time_zone)
     }
 
     /// Whether any agent serves this queue who has, after however much waiting, what it needs and these besides.

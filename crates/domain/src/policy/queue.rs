@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HoursId, LanguageId, Millis, QueueId, SkillId, Tags};
+use crate::{HoursId, InboxId, LanguageId, Millis, QueueId, SkillId, Tags};
 
 use super::Agent;
 
@@ -71,6 +71,40 @@ pub enum WhenClosed {
     Say(String),
     /// It goes on to another queue at once.
     Overflow(QueueId),
+    /// The answer comes by mail, to customers who can be written to there; they wait on.
+    Callback(Callback),
+}
+
+/// Who writes while the queue is closed is answered by mail, if the customer's contact has an address in that inbox that
+/// may be written to. Both texts are as in [`WhenClosed::Say`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Callback {
+    /// The inbox of the business's that answers, an e-mail inbox.
+    pub inbox: InboxId,
+    /// What such customers are told.
+    pub promise: String,
+    /// What all others are told, if anything.
+    pub say: Option<String>,
+}
+
+impl WhenClosed {
+    /// The inbox that answers customers who can be written to there.
+    pub fn callback(&self) -> Option<&InboxId> {
+        match self {
+            WhenClosed::Callback(callback) => Some(&callback.inbox),
+            WhenClosed::Say(_) | WhenClosed::Overflow(_) => None,
+        }
+    }
+
+    /// What the customer is told, if anything; `promised`: the answer comes by mail.
+    pub fn words(&self, promised: bool) -> Option<&str> {
+        match self {
+            WhenClosed::Say(text) => Some(text),
+            WhenClosed::Callback(Callback { promise, .. }) if promised => Some(promise),
+            WhenClosed::Callback(Callback { say, .. }) => say.as_deref(),
+            WhenClosed::Overflow(_) => None,
+        }
+    }
 }
 
 /// Linear ageing: for every so much waiting one more point of priority, up to a most.

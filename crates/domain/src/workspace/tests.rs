@@ -3,7 +3,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     Aggregate, Channel, Code, Context, Millis, Policies, Policy, Rejection, Timestamp,
     policy::{
-        Agent, Bot, BotKind, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, Vip, WhenClosed,
+        Agent, Bot, BotKind, Callback, Capacity, Day, Flow, Holiday, Hours, Inbox, OpenSpan, Queue, Vip,
+        WhenClosed,
     },
 };
 
@@ -388,6 +389,34 @@ fn a_queue_goes_by_hours_that_open() {
         policy.queues.values_mut().for_each(|queue| queue.hours = office());
     });
     assert_eq!(never, at("hours: hours office are never open: whoever waits would wait for ever"));
+}
+
+#[test]
+fn who_is_answered_by_mail_is_answered_from_a_mailbox() {
+    let at = |what: &str| vec![format!("queues.acme/support/general.when_closed.{what}")];
+    let answered = |inbox: &str, promise: &str| {
+        problems_of(|policy| {
+            let chat = Inbox { channel: Channel::Sms, ..self::inbox("acme") };
+            policy.inboxes.insert("chat".parse().unwrap(), chat);
+            for queue in policy.queues.values_mut() {
+                queue.hours = Some("office".parse().unwrap());
+                queue.when_closed = Some(WhenClosed::Callback(Callback {
+                    inbox: inbox.parse().unwrap(),
+                    promise: promise.into(),
+                    say: Some("Closed until {time}.".into()),
+                }));
+            }
+        })
+    };
+    assert_eq!(answered("acme-email", "We write to you."), Vec::<String>::new());
+    assert_eq!(answered("acme-email", " "), at("promise: says nothing"));
+    assert_eq!(
+        answered("acme-email", "Until {noon}."),
+        at("promise: {noon} stands for nothing; there are {date} and {time}, of when it opens")
+    );
+    assert_eq!(answered("nobody", "We write."), at("callback: there is no inbox nobody to answer from"));
+    let chat = at("callback: inbox chat is no e-mail inbox to answer from, but sms");
+    assert_eq!(answered("chat", "We write."), chat);
 }
 
 #[test]

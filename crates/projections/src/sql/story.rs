@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use domain::{
-    ConversationId, MessageId, Party, Sealed, Timestamp,
+    AgentId, ConversationId, MessageId, Party, Sealed, Timestamp,
     conversation::{
         CloseReason, Closer, Correspondent, Event, HandOffReason, MessageKind, Progress, ReceiptKind,
         What as Happened,
@@ -201,6 +201,10 @@ pub(super) fn conversation(
             let detail = Some(other.to_string().into());
             New { author: Some(&author), detail, ..new(EntryKind::Joined) }.insert(db)
         }
+        Happened::AddressJoined { other, by, .. } => mended(db, new(EntryKind::AddressJoined), by, *other),
+        Happened::AddressParted { other, by, .. } => mended(db, new(EntryKind::AddressParted), by, *other),
+        Happened::TakenIn { into, by, .. } => mended(db, new(EntryKind::TakenIn), by, *into),
+        Happened::TakenOut { of, by, .. } => mended(db, new(EntryKind::TakenOut), by, *of),
         Happened::BotReplied { conversation, message, outgoing } => {
             // Only the bot that owns a conversation may write in it, and an owner is written as an author is.
             let bot = owner(db, *conversation)?.filter(|owner| owner.starts_with("bot:"));
@@ -271,6 +275,10 @@ pub(super) fn conversation(
         | Happened::MarkedSpecial { .. }
         | Happened::ConsultAsked { .. }
         | Happened::ConsultFailed { .. }
+        | Happened::JoinAsked { .. }
+        | Happened::PartAsked { .. }
+        | Happened::NotTaken { .. }
+        | Happened::JoinRefused { .. }
         | Happened::ReceiptKept { .. }
         | Happened::Retired { .. }
         | Happened::Returned { .. }
@@ -287,6 +295,12 @@ pub(super) fn conversation(
 
 /// As [`Author::Customer`] is written.
 const CUSTOMER: &str = "customer";
+
+/// An agent took two conversations for one, or took that back.
+fn mended(db: &Connection, new: New<'_>, by: &AgentId, other: ConversationId) -> rusqlite::Result<()> {
+    let author = Author::Agent(by.clone()).to_string();
+    New { author: Some(&author), detail: Some(other.to_string().into()), ..new }.insert(db)
+}
 
 /// A row of `entries` to be.
 struct New<'a> {

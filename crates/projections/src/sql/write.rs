@@ -21,7 +21,7 @@ pub(crate) fn apply(db: &Connection, batch: &Batch) -> Result<(), Error> {
         let Change { place, at, what } = change;
         let written = match what {
             What::Conversation(event) => conversation(db, *place, place.entry()?, *at, event),
-            What::Contact(event) => contact(db, event),
+            What::Contact(event) => contact(db, *at, event),
             What::SetAside { tenant, input } => {
                 set_aside(db, *place, tenant.as_ref(), *at, &input.reason, Kept::Bytes(&input.bytes))
             }
@@ -54,7 +54,7 @@ pub(super) fn execute(db: &Connection, sql: &str, params: impl Params) -> rusqli
     db.prepare_cached(sql)?.execute(params)
 }
 
-fn contact(db: &Connection, event: &contact::Event) -> rusqlite::Result<()> {
+fn contact(db: &Connection, at: Timestamp, event: &contact::Event) -> rusqlite::Result<()> {
     match event {
         contact::Event::Created { contact, from, at } => {
             let sql =
@@ -64,14 +64,18 @@ fn contact(db: &Connection, event: &contact::Event) -> rusqlite::Result<()> {
         }
         contact::Event::Linked { tenant, contact, party, was } => {
             link(db, tenant, *contact, *party)?;
-            // A contact that its last address has left is gone.
-            let sql = "DELETE FROM contacts WHERE tenant = ?1 AND contact = ?2
-                       AND NOT EXISTS (SELECT 1 FROM party_contact WHERE tenant = ?1 AND contact = ?2)";
-            if execute(db, sql, params![tenant.as_str(), was.0])? > 0 {
-                let sql = "DELETE FROM tags WHERE tenant = ? AND contact = ?";
-                execute(db, sql, params![tenant.as_str(), was.0])?;
-            }
-            Ok(())
+            left(db, tenant, *was)
+        }
+        contact::Event::Joined { tenant, contact, party, was } => {
+            link(db, tenant, *contact, *party)?;
+            was.map_or(Ok(()), |was| left(db, tenant, was))
+        }
+        contact::Event::Parted { tenant, contact, party, was } => {
+            let sql =
+                "INSERT INTO contacts (tenant, contact, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+            execute(db, sql, params![tenant.as_str(), contact.0, at.0])?;
+            link(db, tenant, *contact, *party)?;
+            left(db, tenant, *was)
         }
         contact::Event::Tagged { tenant, contact, tag } => {
             let sql = "INSERT INTO tags (tenant, contact, tag) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
@@ -92,6 +96,17 @@ fn contact(db: &Connection, event: &contact::Event) -> rusqlite::Result<()> {
 fn link(db: &Connection, tenant: &TenantId, contact: ContactId, party: Party) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO party_contact (tenant, party, contact) VALUES (?, ?, ?)";
     execute(db, sql, params![tenant.as_str(), party.0, contact.0])?;
+    Ok(())
+}
+
+/// A contact that its last address has left is gone.
+fn left(db: &Connection, tenant: &TenantId, was: ContactId) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM contacts WHERE tenant = ?1 AND contact = ?2
+               AND NOT EXISTS (SELECT 1 FROM party_contact WHERE tenant = ?1 AND contact = ?2)";
+    if execute(db, sql, params![tenant.as_str(), was.0])? > 0 {
+        let sql = "DELETE FROM tags WHERE tenant = ? AND contact = ?";
+        execute(db, sql, params![tenant.as_str(), was.0])?;
+    }
     Ok(())
 }
 

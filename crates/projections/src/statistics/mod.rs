@@ -20,9 +20,12 @@ mod tally;
 mod waits;
 mod windows;
 
-use std::collections::BTreeSet;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use domain::{AgentId, DeskId, Millis, Policy, QueueId, Timestamp, conversation, desk};
+use domain::{AgentId, DeskId, Millis, Policy, QueueId, Timestamp, conversation, desk, policy};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -34,7 +37,16 @@ pub use self::{
 use self::{people::People, waits::Waits, windows::Windows};
 
 /// The stretches of time that live figures are given for, each up to the moment of asking.
-pub const WINDOWS: [Millis; 3] = [Millis::seconds(15 * 60), Millis::hours(1), Millis::hours(24)];
+pub const WINDOWS: [Window; 3] =
+    [Window::Last(Millis::seconds(15 * 60)), Window::Last(Millis::hours(1)), Window::Today];
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Window {
+    /// An hour at most.
+    Last(Millis),
+    /// Since midnight, where the queue or the agent is.
+    Today,
+}
 
 /// Follows what conversations and desks decide, and measures what is over. Keeps what is under way alone.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -94,6 +106,8 @@ pub struct QueueNow {
     /// Those who wait beyond what the queue promises.
     pub late: u32,
     pub taken: QueueTaken,
+    /// When its day began.
+    pub midnight: Timestamp,
     /// What was measured in each of [`WINDOWS`].
     pub over: [QueueTally; WINDOWS.len()],
 }
@@ -106,6 +120,8 @@ pub struct AgentNow {
     /// Since when, if it is known.
     pub since: Option<Timestamp>,
     pub holds: AgentHolds,
+    /// When the day began, in the zone of the agent's first queue.
+    pub midnight: Timestamp,
     pub over: [AgentTally; WINDOWS.len()],
 }
 
@@ -162,16 +178,23 @@ impl Statistics {
             .chain(self.course.people.queues())
             .filter(|queue| queue.desk == *desk)
             .collect();
-        let queues = queues.into_iter().map(|queue| self.queue(queue, now)).filter(|found| {
-            found.is_of_interest() || policy.is_some_and(|policy| policy.queues.contains_key(&found.queue))
-        });
+        let days = Days { policy, now, begun: RefCell::default() };
+        let queues =
+            queues.into_iter().map(|queue| self.queue(queue, days.of(Some(queue)), now)).filter(|found| {
+                found.is_of_interest()
+                    || policy.is_some_and(|policy| policy.queues.contains_key(&found.queue))
+            });
         let known = self.course.people.of_desk(desk).map(|(agent, _)| agent);
         let agents: BTreeSet<&AgentId> = known.chain(self.windows.agents_of(desk)).collect();
-        let agents = agents.into_iter().map(|agent| self.agent(agent, now)).filter(AgentNow::is_of_interest);
+        let agents = agents.into_iter().map(|agent| {
+            let queue = policy.and_then(|policy| policy.agents.get(agent)?.queues.first());
+            self.agent(agent, days.of(queue), now)
+        });
+        let agents = agents.filter(AgentNow::is_of_interest);
         DeskNow { queues: queues.collect(), agents: agents.collect() }
     }
 
-    fn queue(&self, queue: &QueueId, now: Timestamp) -> QueueNow {
+    fn queue(&self, queue: &QueueId, midnight: Timestamp, now: Timestamp) -> QueueNow {
         let line = self.course.waits.line(queue);
         QueueNow {
             queue: queue.clone(),
@@ -179,18 +202,20 @@ impl Statistics {
             longest_since: line.and_then(Line::longest_since),
             late: line.map_or(0, |line| line.late(now)),
             taken: self.course.people.taken(queue),
-            over: WINDOWS.map(|window| self.windows.of_queue(queue, now, window)),
+            midnight,
+            over: WINDOWS.map(|window| self.windows.of_queue(queue, window.begin(midnight, now))),
         }
     }
 
-    fn agent(&self, agent: &AgentId, now: Timestamp) -> AgentNow {
+    fn agent(&self, agent: &AgentId, midnight: Timestamp, now: Timestamp) -> AgentNow {
         let found = self.course.people.agent(agent);
         // What the agent has been doing since the last event is in no window yet.
         let open = found.and_then(|found| found.open_span(now));
         let over = WINDOWS.map(|window| {
-            let mut tally = self.windows.of_agent(agent, now, window);
+            let begin = window.begin(midnight, now);
+            let mut tally = self.windows.of_agent(agent, begin);
             if let Some((from, busy)) = open {
-                tally.spend(now - from.max(windows::begin(now, window)), busy);
+                tally.spend(now - from.max(begin.at()), busy);
             }
             tally
         });
@@ -199,8 +224,23 @@ impl Statistics {
             presence: found.map_or(desk::Presence::Offline, people::Agent::presence),
             since: found.map(people::Agent::since),
             holds: found.map(people::Agent::holds).unwrap_or_default(),
+            midnight,
             over,
         }
+    }
+}
+
+/// When the day began that it is now, zone by zone.
+struct Days<'a> {
+    policy: Option<&'a Policy>,
+    now: Timestamp,
+    begun: RefCell<BTreeMap<&'a str, Timestamp>>,
+}
+
+impl<'a> Days<'a> {
+    fn of(&self, queue: Option<&QueueId>) -> Timestamp {
+        let zone = self.policy.map_or("UTC", |policy| policy.zone(queue));
+        *self.begun.borrow_mut().entry(zone).or_insert_with(|| policy::midnight(zone, self.now))
     }
 }
 

@@ -5,7 +5,7 @@ use domain::{
     AgentId, Channel, CommandId, ConversationId, DeskId, Millis, OfferId, Party, QueueId, Timestamp,
     conversation::{CloseReason, Closer, Event, HandOffReason, What},
     desk::{Event as Desk, Presence, WithdrawnBecause},
-    policy::Queue,
+    policy::{Agent, Hours, Queue},
 };
 
 use super::*;
@@ -310,8 +310,8 @@ fn windows_forget_and_nobody_is_shown_for_ever() {
     floor.desk(10_000, Desk::LeaseLapsed { agent: agent("ann") });
     let answered =
         |at| WINDOWS.len() - floor.queue(at, "service").over.iter().filter(|t| t.answered == 0).count();
-    assert_eq!([10_000, 14 * MINUTE, 17 * MINUTE, 62 * MINUTE, 25 * HOUR].map(answered), [3, 3, 2, 1, 0]);
-    assert!(floor.agent(23 * HOUR, "ann").is_some() && floor.agent(25 * HOUR, "ann").is_none());
+    assert_eq!([10_000, 14 * MINUTE, 17 * MINUTE, 62 * MINUTE, 12 * HOUR].map(answered), [3, 3, 2, 1, 0]);
+    assert!(floor.agent(11 * HOUR, "ann").is_some() && floor.agent(12 * HOUR, "ann").is_none());
 }
 
 #[test]
@@ -320,9 +320,12 @@ fn a_long_span_fills_every_window_and_no_more_memory() {
     floor.is(0, "ann", Presence::Available).is(100 * HOUR, "ann", Presence::Away);
     let now = floor.agent(100 * HOUR, "ann").unwrap();
     for (window, tally) in WINDOWS.iter().zip(now.over) {
-        // To the minute, or to the quarter of an hour.
-        let grain = if *window == WINDOWS[2] { 15 * MINUTE } else { MINUTE } as u64;
-        assert!((window.0..=window.0 + grain).contains(&tally.available), "{window:?}: {tally:?}");
+        // To the minute; today began sixteen hours ago.
+        let (span, grain) = match window {
+            Window::Last(span) => (span.0, MINUTE as u64),
+            Window::Today => ((16 * HOUR + 30_500) as u64, 0),
+        };
+        assert!((span..=span + grain).contains(&tally.available), "{window:?}: {tally:?}");
     }
     for minute in 0..10_000 {
         floor.is(200 * HOUR + minute * MINUTE, "ann", Presence::Available);
@@ -338,6 +341,42 @@ fn a_long_span_fills_every_window_and_no_more_memory() {
     // Asked as of then, all that came later would be counted too.
     let ann = floor.agent(0, "ann").unwrap();
     assert!(ann.over.iter().all(|tally| tally.answered == 0));
+}
+
+/// A day begins at midnight where the queue is; where clocks are put back it has 25 hours.
+#[test]
+fn today_is_today_where_the_queue_is() {
+    let mut policy = policy();
+    let hours = |zone: &str| Hours { time_zone: zone.into(), ..Hours::default() };
+    policy.hours.insert("office".parse().unwrap(), hours("Europe/Berlin"));
+    policy.hours.insert("overseas".parse().unwrap(), hours("Asia/Kathmandu"));
+    policy.queues.get_mut(&queue("other")).unwrap().hours = Some("overseas".parse().unwrap());
+    let mut ann = Agent::default();
+    ann.queues.insert(queue("other"));
+    policy.agents.insert(agent("ann"), ann);
+
+    // 2026-10-25 begins at 22:00 of the day before in Berlin, and at 18:15 in Kathmandu.
+    let berlin = 1_792_879_200_000;
+    let kathmandu = berlin - 3 * HOUR - 45 * MINUTE;
+    let mut statistics = Statistics::default();
+    statistics.policy(0, &policy);
+    let mut floor = Floor(statistics);
+    for (n, at) in [kathmandu - 1, kathmandu, berlin - 1, berlin].into_iter().enumerate() {
+        let (at, n) = (at - NOON, u8::try_from(n).unwrap());
+        for (n, name) in [(2 * n, "service"), (2 * n + 1, "other")] {
+            floor.wanted(at, n, name, at).assigned(at, n, "ann");
+        }
+    }
+    let look = |at: i64| {
+        let now = floor.0.look(&desk(), Some(&policy), Timestamp(at));
+        let queue = |name| now.queues.iter().find(|found| found.queue == queue(name)).unwrap();
+        (queue("service").over[2].answered, queue("other").over[2].answered, now.agents[0].over[2].answered)
+    };
+    assert_eq!(look(berlin), (1, 3, 6), "an agent's day is that of the agent's first queue");
+    assert_eq!(look(berlin + 25 * HOUR - 1), (1, 0, 0));
+    let end = floor.0.look(&desk(), Some(&policy), Timestamp(berlin + 25 * HOUR));
+    let of_service = end.queues.iter().find(|found| found.queue == queue("service")).unwrap();
+    assert_eq!((of_service.over[2].answered, of_service.midnight), (0, Timestamp(berlin + 25 * HOUR)));
 }
 
 /// A partition that is read late still counts where it belongs, and what is older than all windows is dropped.

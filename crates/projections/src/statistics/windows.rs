@@ -1,4 +1,4 @@
-//! Measures of the last hours: one tally a minute for the last hour, one a quarter of an hour for the last day. What is
+//! Measures of the last hours: one tally a minute for the last hour, one a quarter of an hour for a day. What is
 //! older is forgotten, so memory is bounded by the number of queues and agents.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,6 +7,7 @@ use domain::{AgentId, DeskId, Millis, QueueId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Window,
     measure::Measure,
     tally::{AgentTally, QueueTally},
 };
@@ -15,7 +16,8 @@ const MINUTE: i64 = 60_000;
 const QUARTER: i64 = 15 * MINUTE;
 /// What minutes are kept for; longer stretches are told by the quarter of an hour.
 const HOUR: Millis = Millis::hours(1);
-const DAY: Millis = Millis::hours(24);
+/// The longest there is, as clocks are put back.
+const DAY: Millis = Millis::hours(25);
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Windows {
@@ -23,18 +25,36 @@ pub(super) struct Windows {
     agents: BTreeMap<AgentId, Over<AgentTally>>,
 }
 
-/// Where a stretch up to `now` begins: at the beginning of a minute, or of a quarter of an hour.
-pub(super) fn begin(now: Timestamp, window: Millis) -> Timestamp {
-    let width = width(window);
-    Timestamp(first(now, window, width) * width)
+/// Where a window begins: with this bucket of that width.
+#[derive(Clone, Copy)]
+pub(super) struct Begin {
+    width: i64,
+    first: i64,
 }
 
-fn width(window: Millis) -> i64 {
-    if window <= HOUR { MINUTE } else { QUARTER }
+impl Begin {
+    /// Up to a bucket before that time.
+    fn from(width: i64, at: i64) -> Begin {
+        Begin { width, first: at.div_euclid(width) }
+    }
+
+    pub(super) fn at(self) -> Timestamp {
+        Timestamp(self.first * self.width)
+    }
 }
 
-fn first(now: Timestamp, window: Millis, width: i64) -> i64 {
-    now.0.saturating_sub(i64::try_from(window.0).unwrap_or(i64::MAX)).div_euclid(width)
+impl Window {
+    pub(super) fn begin(self, midnight: Timestamp, now: Timestamp) -> Begin {
+        match self {
+            Window::Last(span) => Begin::from(MINUTE, before(now, span)),
+            // All zones' days begin with a quarter of an hour.
+            Window::Today => Begin::from(QUARTER, midnight.0),
+        }
+    }
+}
+
+fn before(now: Timestamp, span: Millis) -> i64 {
+    now.0.saturating_sub(i64::try_from(span.0).unwrap_or(i64::MAX))
 }
 
 impl Windows {
@@ -51,12 +71,12 @@ impl Windows {
         self.agents.range(first..).map(|(agent, _)| agent).take_while(move |agent| agent.desk == *desk)
     }
 
-    pub(super) fn of_queue(&self, queue: &QueueId, now: Timestamp, window: Millis) -> QueueTally {
-        self.queues.get(queue).map(|over| over.sum(now, window)).unwrap_or_default()
+    pub(super) fn of_queue(&self, queue: &QueueId, begin: Begin) -> QueueTally {
+        self.queues.get(queue).map(|over| over.sum(begin)).unwrap_or_default()
     }
 
-    pub(super) fn of_agent(&self, agent: &AgentId, now: Timestamp, window: Millis) -> AgentTally {
-        self.agents.get(agent).map(|over| over.sum(now, window)).unwrap_or_default()
+    pub(super) fn of_agent(&self, agent: &AgentId, begin: Begin) -> AgentTally {
+        self.agents.get(agent).map(|over| over.sum(begin)).unwrap_or_default()
     }
 
     pub(super) fn note(&mut self, at: Timestamp, measure: &Measure) {
@@ -103,12 +123,10 @@ where
         minute.into_iter().chain(quarter).for_each(change);
     }
 
-    fn sum(&self, now: Timestamp, window: Millis) -> T {
-        let width = width(window);
-        let buckets = if width == MINUTE { &self.minutes } else { &self.quarters };
-        let first = first(now, window, width);
+    fn sum(&self, begin: Begin) -> T {
+        let buckets = if begin.width == MINUTE { &self.minutes } else { &self.quarters };
         let mut sum = T::default();
-        buckets.0.iter().filter(|(number, _)| *number >= first).for_each(|(_, tally)| sum += tally);
+        buckets.0.iter().filter(|(number, _)| *number >= begin.first).for_each(|(_, tally)| sum += tally);
         sum
     }
 }
@@ -119,7 +137,7 @@ impl Over<AgentTally> {
         let grains = [(&mut self.minutes, MINUTE, HOUR), (&mut self.quarters, QUARTER, DAY)];
         for (buckets, width, window) in grains {
             // What would be forgotten at once is not gone through.
-            let from = from.max(begin(to, window));
+            let from = from.max(Begin::from(width, before(to, window)).at());
             let (first, last) = (from.0.div_euclid(width), to.0.div_euclid(width));
             for number in first..=last {
                 let (begins, ends) = (from.0.max(number * width), to.0.min((number + 1) * width));

@@ -1,5 +1,5 @@
-use domain::{Channel, ContactId, Timestamp, contact};
-use projections::{Address, ContactRow, TimelineOf};
+use domain::{Channel, CommandId, ContactId, ConversationId, Timestamp, contact, conversation::What};
+use projections::{Address, ContactRow, EntryKind, TimelineOf};
 
 use crate::world::*;
 
@@ -51,6 +51,41 @@ async fn a_contact_is_shown_whole() {
     assert_eq!(world.store.contact(&acme(), id(1)).await.unwrap(), Some(expected.clone()));
     assert_eq!(world.store.contact(&acme(), id(9)).await.unwrap(), None);
     assert_eq!(world.store.contacts(&acme(), None, 100).await.unwrap()[0], expected);
+}
+
+#[tokio::test]
+async fn two_addresses_are_one_contact_until_they_are_parted() {
+    let mut world = two_strangers().await;
+    world.ledger(150, [tagged(2, "press")]).await;
+    world.project().await;
+    let before = world.store.contact(&acme(), id(2)).await.unwrap().unwrap();
+    let joined = contact::Event::Joined { tenant: acme(), contact: id(1), party: party(2), was: Some(id(2)) };
+    let command = CommandId([7; 16]);
+    let (here, other) = (first(1), first(2));
+    let taken = What::TakenIn { conversation: other, into: here, by: agent(), command };
+    world.say(160, [taken]).await;
+    world.say(160, [What::AddressJoined { conversation: here, other, by: agent(), command }]).await;
+    world.ledger(161, [joined]).await;
+    world.project().await;
+    assert_eq!(world.store.contact(&acme(), id(2)).await.unwrap(), None);
+    let whole = world.timeline(TimelineOf::Contact(id(1))).await;
+    let told = |conversation: ConversationId| {
+        whole
+            .iter()
+            .filter(move |entry| entry.conversation == Some(conversation))
+            .map(|entry| entry.kind)
+            .last()
+    };
+    assert_eq!(told(here), Some(EntryKind::AddressJoined));
+    assert_eq!(told(other), Some(EntryKind::TakenIn));
+
+    let parted = contact::Event::Parted { tenant: acme(), contact: id(2), party: party(2), was: id(1) };
+    world.ledger(170, [parted, tagged(2, "press")]).await;
+    world.project().await;
+    let after = world.store.contact(&acme(), id(2)).await.unwrap().unwrap();
+    assert_eq!((after.tags, after.addresses), (before.tags, before.addresses));
+    let left = world.store.contact(&acme(), id(1)).await.unwrap().unwrap();
+    assert_eq!(left.addresses.len(), 1);
 }
 
 #[tokio::test]

@@ -289,7 +289,18 @@ impl Conversations {
                     format_args!("conversation {other} is taken into {id} and cannot be"),
                 );
             }
+            What::TakenIn { into, .. } => {
+                let fits = !conversation.is_open && into.party != id.party;
+                found.require(fits, 3, format_args!("conversation {id} is taken into {into} and cannot be"));
+            }
             What::CustomerSeen { .. }
+            | What::JoinAsked { .. }
+            | What::PartAsked { .. }
+            | What::TakenOut { .. }
+            | What::NotTaken { .. }
+            | What::AddressJoined { .. }
+            | What::AddressParted { .. }
+            | What::JoinRefused { .. }
             | What::ReceiptNoted { .. }
             | What::ReceiptKept { .. }
             | What::Noted { .. }

@@ -102,7 +102,7 @@ impl Deliveries {
                 );
                 (delivery.is_under_way, delivery.has_ended) = (false, true);
             }
-            Event::MailboxMarked { .. } => {}
+            Event::AddressDead { .. } | Event::MailboxMarked { .. } => {}
         }
     }
 

@@ -52,7 +52,7 @@ async fn a_timer_that_the_rules_panic_on_is_used_up_and_set_aside() {
     let number = TOPOLOGY.peer(&lane(CUSTOMER)).partition;
     let scheduled = |message, attempt| {
         let (due, code, reason) = (Timestamp(2_000), "busy".into(), "come back".into());
-        Delivery::RetryScheduled { message, attempt, due, code, reason }
+        Delivery::RetryScheduled { message, attempt, due, code, reason, not_made: false }
     };
     let [last, other] = [message_id(1), message_id(2)];
     let neighbour = (0..=255)

@@ -281,6 +281,7 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
                 "per_minute",
                 "unknown_outcome",
                 "automatic_return_path",
+                "automatic_period_minutes",
                 "template",
                 "sign_with",
                 "quote_intro",
@@ -378,6 +379,10 @@ fn bad_email(inbox: &policy::Inbox) -> Vec<Bad> {
     }
     if inbox.settings.get("same_subject_days").is_some_and(|days| days.trim().parse::<u16>().is_err()) {
         bad.push(("same_subject_days", "a number of whole days".to_owned()));
+    }
+    let period = inbox.settings.get("automatic_period_minutes");
+    if period.is_some_and(|minutes| !matches!(minutes.trim().parse::<u16>(), Ok(1..))) {
+        bad.push(("automatic_period_minutes", "a number of whole minutes, at least 1".to_owned()));
     }
     bad
 }

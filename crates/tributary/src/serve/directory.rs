@@ -105,7 +105,7 @@ impl Directory {
         for (tenant, (id, inbox)) in each {
             if inbox.channel == Channel::Email {
                 mailboxes.insert(inbox.address.to_lowercase(), id.clone());
-                match pulled_of(&self.config.secrets_of(tenant), inbox) {
+                match mail::pulled(&self.config.secrets_of(tenant), inbox) {
                     Ok(Some(mailbox)) => drop(pulled.insert(id.clone(), (tenant.clone(), Arc::new(mailbox)))),
                     Ok(None) => {}
                     Err(error) => tracing::error!(inbox = %id, "its mailbox is not read: {error:#}"),
@@ -294,25 +294,6 @@ fn profile(inbox: &Inbox) -> anyhow::Result<Profile> {
 
 fn wrong((key, why): (&'static str, String)) -> anyhow::Error {
     anyhow!("the setting `{key}`: {why}")
-}
-
-fn pulled_of(secrets: &Secrets, inbox: &Inbox) -> anyhow::Result<Option<imap::Mailbox>> {
-    let Some(place) = imap::Place::read(&inbox.settings)? else { return Ok(None) };
-    let optional = |key: &str| setting(inbox, key).map(|_| secret(secrets, inbox, key)).transpose();
-    let access = if let Some(token_url) = setting(inbox, "imap_token_url") {
-        imap::Access::OAuth2(imap::OAuth2 {
-            token_url,
-            client_id: setting(inbox, "imap_client_id").unwrap_or_default(),
-            client_secret: optional("imap_client_secret")?,
-            refresh_token: optional("imap_refresh_token")?,
-            scope: setting(inbox, "imap_scope"),
-        })
-    } else if let Some(token) = optional("imap_token")? {
-        imap::Access::Token(token)
-    } else {
-        imap::Access::Password(secret(secrets, inbox, "imap_password")?)
-    };
-    Ok(Some(imap::Mailbox { place, access, roots: None }))
 }
 
 fn meta_kind(channel: Channel) -> anyhow::Result<messenger::Kind> {

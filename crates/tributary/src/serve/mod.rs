@@ -227,7 +227,8 @@ fn start_channels(
     let pulls = imap::Pulls::default();
     let deliverer =
         Deliverer::new(shared.post.clone(), shared.vault.clone(), directory.clone(), attempts.clone())
-            .with_pulls(pulls.clone());
+            .with_pulls(pulls.clone())
+            .with_policies(shared.policies.clone());
     let stop = stages.workers.clone();
     stages.spawn_workers(shared.setup::<delivery::Decider>(Arc::new(deliverer)), stop);
 

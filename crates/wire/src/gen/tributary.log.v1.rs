@@ -564,7 +564,7 @@ impl Untied {
 /// What the ledger may be told or asked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactCommand {
-    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 105, 106, 65")]
+    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 105, 106, 25, 26, 65")]
     pub kind: ::core::option::Option<contact_command::Kind>,
 }
 /// Nested message and enum types in `ContactCommand`.
@@ -599,6 +599,26 @@ pub mod contact_command {
         pub contact: ::prost::bytes::Bytes,
         #[prost(bytes = "bytes", tag = "3")]
         pub party: ::prost::bytes::Bytes,
+    }
+    /// Relay, from a conversation: an agent made sure that the address is the same person's as `to`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Join {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub to: ::prost::bytes::Bytes,
+    }
+    /// Relay, from a conversation: that was wrong.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Part {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub of: ::prost::bytes::Bytes,
     }
     /// The contact gets a word of the business's own.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -654,6 +674,10 @@ pub mod contact_command {
         TagAddress(TagAddress),
         #[prost(message, tag = "106")]
         Tie(Tie),
+        #[prost(message, tag = "25")]
+        Join(Join),
+        #[prost(message, tag = "26")]
+        Part(Part),
         #[prost(message, tag = "65")]
         Follow(Follow),
     }
@@ -661,7 +685,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 106, 6")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 106, 26, 27, 6")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -679,6 +703,30 @@ pub mod contact_event {
     /// The address belongs to `contact`; `was` had it before.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Linked {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub contact: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub was: ::prost::bytes::Bytes,
+    }
+    /// An agent made sure that the address is this contact's person's; `was` had it before, if anyone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Joined {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub contact: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(bytes = "bytes", optional, tag = "4")]
+        pub was: ::core::option::Option<::prost::bytes::Bytes>,
+    }
+    /// That was wrong: the address is `contact`'s again, who is made anew if it was gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Parted {
         #[prost(string, tag = "1")]
         pub tenant: ::prost::alloc::string::String,
         #[prost(bytes = "bytes", tag = "2")]
@@ -757,6 +805,10 @@ pub mod contact_event {
         TagsTold(TagsTold),
         #[prost(message, tag = "106")]
         TokenTaken(TokenTaken),
+        #[prost(message, tag = "26")]
+        Joined(Joined),
+        #[prost(message, tag = "27")]
+        Parted(Parted),
         #[prost(message, tag = "6")]
         OthersTold(OthersTold),
     }
@@ -1243,7 +1295,7 @@ pub struct Special {
 /// What becomes of a conversation whose queue is closed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhenClosed {
-    #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+    #[prost(oneof = "when_closed::Kind", tags = "1, 2, 3")]
     pub kind: ::core::option::Option<when_closed::Kind>,
 }
 /// Nested message and enum types in `WhenClosed`.
@@ -1256,7 +1308,23 @@ pub mod when_closed {
         /// TENANT/DESK/QUEUE: it goes on there at once.
         #[prost(string, tag = "2")]
         Overflow(::prost::alloc::string::String),
+        /// The answer comes by mail, to customers who can be written to there; they wait.
+        #[prost(message, tag = "3")]
+        Callback(super::Callback),
     }
+}
+/// Who writes while the queue is closed is answered by mail, if the contact has an address there that may be written to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Callback {
+    /// The inbox that answers, an e-mail inbox.
+    #[prost(string, tag = "1")]
+    pub inbox: ::prost::alloc::string::String,
+    /// What such customers are told.
+    #[prost(string, tag = "2")]
+    pub promise: ::prost::alloc::string::String,
+    /// What all others are told. Absent: nothing.
+    #[prost(string, optional, tag = "3")]
+    pub say: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// For every so much waiting one more point of priority, up to a most.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1483,7 +1551,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 225, 185, 186, 187, 125, 126"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 225, 145, 146, 147, 148, 185, 186, 187, 125, 126"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1542,7 +1610,7 @@ pub mod conversation_command {
         #[prost(bytes = "bytes", tag = "4")]
         pub message: ::prost::bytes::Bytes,
     }
-    /// An agent takes another conversation of the same address into this one.
+    /// An agent takes another conversation into this one.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Join {
         #[prost(message, optional, tag = "1")]
@@ -1554,6 +1622,67 @@ pub mod conversation_command {
         pub assignment: ::core::option::Option<super::OfferId>,
         #[prost(message, optional, tag = "4")]
         pub other: ::core::option::Option<super::ConversationId>,
+        /// It is of another address, and the agent has made sure that both are the same person.
+        #[prost(bool, tag = "25")]
+        pub same_person: bool,
+    }
+    /// An agent takes a conversation of another address out of this one again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Part {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "2")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "3")]
+        pub assignment: ::core::option::Option<super::OfferId>,
+        #[prost(message, optional, tag = "4")]
+        pub other: ::core::option::Option<super::ConversationId>,
+    }
+    /// Relay, from the conversations of another address: that agent takes it into one of those.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakeIn {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "3")]
+        pub inbox: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The same: that agent takes it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakeOut {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "3")]
+        pub inbox: ::prost::alloc::string::String,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "4")]
+        pub agent: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "5")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "6")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// Relay, to where it was asked: what became of that.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Taken {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub outcome: ::core::option::Option<super::TakenOutcome>,
     }
     /// Something happened at the customer's address that is no message.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2008,6 +2137,15 @@ pub mod conversation_command {
         /// What the ledger made of a token in a link.
         #[prost(message, tag = "225")]
         NoteTie(NoteTie),
+        /// Conversations of several addresses.
+        #[prost(message, tag = "145")]
+        Part(Part),
+        #[prost(message, tag = "146")]
+        TakeIn(TakeIn),
+        #[prost(message, tag = "147")]
+        TakeOut(TakeOut),
+        #[prost(message, tag = "148")]
+        Taken(Taken),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "185")]
         HoldThread(HoldThread),
@@ -2208,7 +2346,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 245, 246, 247, 248, 205, 206, 207, 225, 226, 227, 145, 146, 147"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 245, 246, 247, 248, 165, 166, 167, 168, 169, 170, 171, 172, 205, 206, 207, 225, 226, 227, 145, 146, 147"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2818,6 +2956,9 @@ pub mod conversation_what {
         /// Asked again then, if nobody has answered.
         #[prost(int64, tag = "5")]
         pub again_at: i64,
+        /// And that the answer comes by mail, from this inbox.
+        #[prost(string, optional, tag = "6")]
+        pub callback: ::core::option::Option<::prost::alloc::string::String>,
     }
     /// The customer is told that. Relayed to delivery.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2852,6 +2993,111 @@ pub mod conversation_what {
         /// TENANT/DESK/AGENT.
         #[prost(string, tag = "3")]
         pub by: ::prost::alloc::string::String,
+    }
+    /// An agent who has this conversation wants one of another address taken into it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct JoinAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The same, for taking it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PartAsked {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        /// TENANT/DESK/QUEUE.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "5")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// An agent took this conversation into one of another address.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakenIn {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub into: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// An agent took it out again.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TakenOut {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub of: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// It was to be taken in or out, and could not be.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotTaken {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub asked_by: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub why: ::core::option::Option<super::Rejection>,
+    }
+    /// The two addresses are one contact's. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressJoined {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// They are two contacts' again. Relayed to the contacts.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressParted {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "3")]
+        pub by: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "4")]
+        pub command: ::prost::bytes::Bytes,
+    }
+    /// The other address refused.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct JoinRefused {
+        #[prost(message, optional, tag = "1")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(message, optional, tag = "2")]
+        pub other: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub command: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "4")]
+        pub why: ::core::option::Option<super::Rejection>,
     }
     /// The conversation ended.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2966,6 +3212,23 @@ pub mod conversation_what {
         Tied(Tied),
         #[prost(message, tag = "248")]
         NotTied(NotTied),
+        /// Conversations of several addresses.
+        #[prost(message, tag = "165")]
+        JoinAsked(JoinAsked),
+        #[prost(message, tag = "166")]
+        PartAsked(PartAsked),
+        #[prost(message, tag = "167")]
+        TakenIn(TakenIn),
+        #[prost(message, tag = "168")]
+        TakenOut(TakenOut),
+        #[prost(message, tag = "169")]
+        NotTaken(NotTaken),
+        #[prost(message, tag = "170")]
+        AddressJoined(AddressJoined),
+        #[prost(message, tag = "171")]
+        AddressParted(AddressParted),
+        #[prost(message, tag = "172")]
+        JoinRefused(JoinRefused),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "205")]
         AnsweredElsewhere(AnsweredElsewhere),
@@ -3161,6 +3424,44 @@ pub struct KnownMails {
     /// It was taken into that conversation of the same customer.
     #[prost(uint32, optional, tag = "3")]
     pub goes_on_in: ::core::option::Option<u32>,
+    /// An agent took it into that conversation of another address.
+    #[prost(message, optional, tag = "24")]
+    pub taken_into: ::core::option::Option<ConversationId>,
+}
+/// What became of a conversation of another address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TakenOutcome {
+    #[prost(oneof = "taken_outcome::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<taken_outcome::Kind>,
+}
+/// Nested message and enum types in `TakenOutcome`.
+pub mod taken_outcome {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct In {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Out {
+        /// TENANT/DESK/AGENT.
+        #[prost(string, tag = "1")]
+        pub by: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Not {
+        #[prost(message, optional, tag = "1")]
+        pub why: ::core::option::Option<super::Rejection>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        In(In),
+        #[prost(message, tag = "2")]
+        Out(Out),
+        #[prost(message, tag = "3")]
+        Not(Not),
+    }
 }
 /// A mail of the customer's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3485,7 +3786,7 @@ pub mod delivery_command {
 /// What became of an attempt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Outcome {
-    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "outcome::Kind", tags = "1, 2, 3, 4, 25")]
     pub kind: ::core::option::Option<outcome::Kind>,
 }
 /// Nested message and enum types in `Outcome`.
@@ -3506,6 +3807,17 @@ pub mod outcome {
         /// The provider's own wish, in milliseconds.
         #[prost(uint64, optional, tag = "3")]
         pub after: ::core::option::Option<u64>,
+    }
+    /// No attempt was made: it is not this message's turn.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotYet {
+        #[prost(string, tag = "1")]
+        pub code: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+        /// Milliseconds.
+        #[prost(uint64, tag = "3")]
+        pub after: u64,
     }
     /// Never taken.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3537,12 +3849,14 @@ pub mod outcome {
         Refused(Refused),
         #[prost(message, tag = "4")]
         Unknown(Unknown),
+        #[prost(message, tag = "25")]
+        NotYet(NotYet),
     }
 }
 /// What happened to a message on its way out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliveryEvent {
-    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88")]
+    #[prost(oneof = "delivery_event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 88, 89")]
     pub kind: ::core::option::Option<delivery_event::Kind>,
 }
 /// Nested message and enum types in `DeliveryEvent`.
@@ -3590,6 +3904,9 @@ pub mod delivery_event {
         pub code: ::prost::alloc::string::String,
         #[prost(string, tag = "5")]
         pub reason: ::prost::alloc::string::String,
+        /// The attempt was announced, and not made: it counts as none.
+        #[prost(bool, tag = "26")]
+        pub not_made: bool,
     }
     /// It will not leave. Relayed to the conversation.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3628,6 +3945,15 @@ pub mod delivery_event {
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
     }
+    /// There is nobody at this address, which is another of the contact whose conversation the message is from. Relayed to its
+    /// own conversations.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AddressDead {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+    }
     /// The inbox's mailbox was read so far.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct MailboxMarked {
@@ -3654,6 +3980,8 @@ pub mod delivery_event {
         OutcomeUnknown(OutcomeUnknown),
         #[prost(message, tag = "88")]
         MailboxMarked(MailboxMarked),
+        #[prost(message, tag = "89")]
+        AddressDead(AddressDead),
     }
 }
 /// How far an inbox's mailbox was read, where the inbox fetches its mail itself.

@@ -1785,7 +1785,7 @@ pub mod policy {
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WhenClosed {
-        #[prost(oneof = "when_closed::Kind", tags = "1, 2")]
+        #[prost(oneof = "when_closed::Kind", tags = "1, 2, 3")]
         pub kind: ::core::option::Option<when_closed::Kind>,
     }
     /// Nested message and enum types in `WhenClosed`.
@@ -1798,7 +1798,23 @@ pub mod policy {
             /// It goes on to this queue at once.
             #[prost(string, tag = "2")]
             Overflow(::prost::alloc::string::String),
+            /// The answer comes by mail, to customers whose contact has an address that may be written to there; they wait on.
+            #[prost(message, tag = "3")]
+            Callback(super::Callback),
         }
+    }
+    /// Texts are as in `say`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Callback {
+        /// The inbox that answers, an e-mail inbox.
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        /// What such customers are told.
+        #[prost(string, tag = "2")]
+        pub promise: ::prost::alloc::string::String,
+        /// What all others are told. Empty: nothing.
+        #[prost(string, tag = "3")]
+        pub say: ::prost::alloc::string::String,
     }
     /// Linear ageing: for every so much waiting one more point of priority, up to a most.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2527,7 +2543,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 247, 248, 249, 287, 288, 289, 267, 268, 269"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 287, 288, 289, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2590,7 +2606,7 @@ pub mod event {
         #[prost(string, tag = "3")]
         pub by: ::prost::alloc::string::String,
     }
-    /// An agent took another conversation of the same address into this one.
+    /// An agent took another conversation into this one.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Joined {
         #[prost(string, tag = "1")]
@@ -2917,6 +2933,10 @@ pub mod event {
         pub message: ::prost::alloc::string::String,
         #[prost(message, optional, tag = "3")]
         pub body: ::core::option::Option<super::Body>,
+        /// The inbox that it leaves by: another than the conversation's where the answer goes to another address of the contact. Empty
+        /// while it is held.
+        #[prost(string, tag = "4")]
+        pub by_inbox: ::prost::alloc::string::String,
     }
     /// What became of a message of ours.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3113,6 +3133,9 @@ pub mod event {
         /// When it opens. Absent: that is not known.
         #[prost(message, optional, tag = "2")]
         pub until: ::core::option::Option<::prost_types::Timestamp>,
+        /// And that the answer comes by mail, from this inbox. Empty: the customer is told no such thing.
+        #[prost(string, tag = "3")]
+        pub callback: ::prost::alloc::string::String,
     }
     /// The customer was told that.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3310,6 +3333,24 @@ pub mod event {
         Suppressed(Suppressed),
         #[prost(message, tag = "186")]
         SuppressionLifted(Suppressed),
+        /// Conversations of several addresses.
+        /// In the one that goes on: the other was taken into it, and the two addresses are one contact's.
+        #[prost(message, tag = "207")]
+        AddressJoined(Joined),
+        /// That was wrong.
+        #[prost(message, tag = "208")]
+        AddressParted(Joined),
+        /// In the other: `other` is the one that goes on.
+        #[prost(message, tag = "209")]
+        TakenIn(Joined),
+        #[prost(message, tag = "210")]
+        TakenOut(Joined),
+        /// The address belongs to this contact, since an agent made sure of it.
+        #[prost(message, tag = "211")]
+        ContactJoined(ContactLinked),
+        /// That was wrong: it belongs to this one again.
+        #[prost(message, tag = "212")]
+        ContactParted(ContactLinked),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "247")]
         AnsweredElsewhere(AnsweredElsewhere),
@@ -4032,10 +4073,17 @@ pub mod agent_message {
         /// One of the customer's last mails in the conversation, and not the first that is known.
         #[prost(string, tag = "3")]
         pub message: ::prost::alloc::string::String,
+        /// In its place: a conversation of another address that was joined with this one, and should not have been. It stands by
+        /// itself again, with a contact of its own, and is this agent's as above.
+        #[prost(string, tag = "24")]
+        pub other: ::prost::alloc::string::String,
     }
     /// E-mail: takes another conversation of the same address into this one: everything in it stands here from then on, and
-    /// what comes for it comes here. Refused as `not_owner` if another agent has it. What is of another address is not
-    /// joined: link the two addresses to one contact.
+    /// what comes for it comes here. Refused as `not_owner` if another agent has it.
+    ///
+    /// One of another address is joined only with `same_person`: it is closed, the two addresses are one contact's, whose
+    /// timeline shows both, and what comes from the other address later opens it again, with this agent first. Answered once
+    /// all of it is done.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Join {
         #[prost(string, tag = "1")]
@@ -4044,6 +4092,9 @@ pub mod agent_message {
         pub assignment: ::prost::alloc::string::String,
         #[prost(string, tag = "3")]
         pub other: ::prost::alloc::string::String,
+        /// This agent has made sure that both are the same person, who writes from two addresses.
+        #[prost(bool, tag = "24")]
+        pub same_person: bool,
     }
     /// Asks another agent in, or someone who serves a queue: to see what is said from then on (what was said before is in
     /// `Timelines.Get`), and to exchange remarks with this agent. Takes no room; an agent looks on in three conversations at
@@ -5841,14 +5892,14 @@ pub struct QueueStatistics {
     /// What the queue promises. Absent: nothing.
     #[prost(message, optional, tag = "8")]
     pub answer_within: ::core::option::Option<::prost_types::Duration>,
-    /// The last quarter of an hour, hour, and day.
+    /// The last quarter of an hour, the last hour, and today.
     #[prost(message, repeated, tag = "9")]
     pub windows: ::prost::alloc::vec::Vec<QueueWindow>,
 }
 /// Counts of what was over in the window.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct QueueWindow {
-    /// How far back the window reaches: a minute more at most; for the day, a quarter of an hour.
+    /// How far back the window reaches: a minute more at most. Absent for today.
     #[prost(message, optional, tag = "1")]
     pub window: ::core::option::Option<::prost_types::Duration>,
     /// Conversations that came to wait here.
@@ -5886,8 +5937,11 @@ pub struct QueueWindow {
     /// How long agents had a conversation on average, what is left to do included. Absent if none was finished.
     #[prost(message, optional, tag = "13")]
     pub handling_time: ::core::option::Option<::prost_types::Duration>,
+    /// Today: since midnight in the zone of the queue's hours; where it has none, of the workspace's; or else in UTC.
+    #[prost(message, optional, tag = "14")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// An agent who is there, holds something, or was there within the last day.
+/// An agent who is there, holds something, or was there today.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentStatistics {
     #[prost(string, tag = "1")]
@@ -5903,7 +5957,7 @@ pub struct AgentStatistics {
     pub assignments: u32,
     #[prost(uint32, tag = "6")]
     pub wrap_ups: u32,
-    /// The last quarter of an hour, hour, and day.
+    /// The last quarter of an hour, the last hour, and today.
     #[prost(message, repeated, tag = "7")]
     pub windows: ::prost::alloc::vec::Vec<AgentWindow>,
 }
@@ -5925,6 +5979,9 @@ pub struct AgentWindow {
     pub transferred: u32,
     #[prost(message, optional, tag = "7")]
     pub handling_time: ::core::option::Option<::prost_types::Duration>,
+    /// Today: since midnight in the zone of the agent's first queue.
+    #[prost(message, optional, tag = "8")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
 pub mod supervision_client {

@@ -26,7 +26,11 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Snooze { conversation, agent, assignment, until },
     Wake { conversation, agent },
     Split { conversation, agent, assignment, message },
-    Join { conversation, agent, assignment, other },
+    Join { conversation, agent, assignment, other, same_person },
+    Part { conversation, agent, assignment, other },
+    TakeIn { conversation, into, inbox, agent, command },
+    TakeOut { conversation, of, inbox, agent, queue, command },
+    Taken { conversation, other, command, outcome },
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
@@ -121,6 +125,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     Reassigned { conversation, by, note },
     Split { conversation, into, message, by },
     Joined { conversation, other, by },
+    JoinAsked { conversation, other, by, command },
+    PartAsked { conversation, other, by, queue, command },
+    TakenIn { conversation, into, by, command },
+    TakenOut { conversation, of, by, command },
+    NotTaken { conversation, asked_by, command, why },
+    AddressJoined { conversation, other, by, command },
+    AddressParted { conversation, other, by, command },
+    JoinRefused { conversation, other, command, why },
     Snoozed { conversation, agent, assignment, owner_epoch, until },
     ConsultAsked { conversation, consult, by, whom, note },
     ConsultBegan { conversation, consult, by, agent, note },
@@ -132,7 +144,7 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     ReplyHeld { conversation, reply },
     HeldSent { conversation, agent, message, outgoing },
     DeliveryNoted { conversation, message, progress },
-    AwayAsked { conversation, owner_epoch, queue, until, again_at },
+    AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
     AwaySaid { conversation, message, outgoing },
     Closed { conversation, by, reason },
 }}
@@ -151,7 +163,7 @@ message! {
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
-    Mails => KnownMails { received, topic, goes_on_in }
+    Mails => KnownMails { received, topic, goes_on_in, taken_into }
     KnownMail => KnownMail { message, id, at }
     Sent => SentMessage { provider, conversation, message, at, receipt }
     Early => EarlyReceipt { provider_id, kind, at, reason }
@@ -160,6 +172,12 @@ message! {
 choice! { domain::conversation::ShownToken => ShownToken, shown_token {
     Ours(token),
     Unknown {},
+}}
+
+choice! { domain::conversation::Taken => TakenOutcome, taken_outcome {
+    In { by },
+    Out { by },
+    Not { why },
 }}
 
 choice! { domain::conversation::Closer => Closer, closer {

@@ -17,6 +17,7 @@ choice! { domain::delivery::Command => DeliveryCommand, delivery_command {
 choice! { domain::delivery::Outcome => Outcome, outcome {
     Sent { provider_id },
     Retry { code, reason, after },
+    NotYet { code, reason, after },
     Refused { code, reason, dead },
     Unknown { reason, resend },
 }}
@@ -25,10 +26,11 @@ choice! { domain::delivery::Event => DeliveryEvent, delivery_event {
     Queued { conversation, message, outgoing },
     SendStarted { message, attempt },
     Sent { conversation, message, attempt, provider_id },
-    RetryScheduled { message, attempt, due, code, reason },
+    RetryScheduled { message, attempt, due, code, reason, not_made },
     Failed { conversation, message, attempt, code, reason, dead },
     OutcomeLost { message, attempt },
     OutcomeUnknown { conversation, message, attempt, reason },
+    AddressDead { tenant, party },
     MailboxMarked { inbox, mark },
 }}
 

@@ -35,6 +35,7 @@ message! {
     Flow => Flow { greeting, quick_replies, answers, person_words, hand_off_text, hours, away_text }
     KeywordAnswer => KeywordAnswer { words, text }
     Hours => Hours { time_zone, open, holidays }
+    domain::policy::Callback => Callback { inbox, promise, say }
     Holiday => Holiday { first, last, from, to }
     Day => Day { year, month, day }
     OpenSpan => OpenSpan { weekday, from, to }
@@ -48,6 +49,7 @@ choice! { domain::policy::BotKind => BotKind, bot_kind {
 choice! { domain::policy::WhenClosed => WhenClosed, when_closed {
     Say(text),
     Overflow(queue),
+    Callback(callback),
 }}
 
 // A queue of before there were needs has none, and asks the longest idle.

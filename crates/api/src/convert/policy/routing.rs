@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     Channel, Millis, Rejection,
     policy::{
-        Ageing, Agent, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky, Vip, WhenClosed,
+        Ageing, Agent, Callback, Capacity, Needs, Overflow, Queue, Relaxation, Selection, Sticky, Vip,
+        WhenClosed,
     },
 };
 use wire::api::v1::policy::{self as doc, when_closed};
@@ -44,6 +45,11 @@ pub(super) fn queue_message(queue: &Queue) -> doc::Queue {
             kind: Some(match when_closed {
                 WhenClosed::Say(text) => when_closed::Kind::Say(text.clone()),
                 WhenClosed::Overflow(to) => when_closed::Kind::Overflow(to.to_string()),
+                WhenClosed::Callback(callback) => when_closed::Kind::Callback(doc::Callback {
+                    inbox: callback.inbox.to_string(),
+                    promise: callback.promise.clone(),
+                    say: callback.say.clone().unwrap_or_default(),
+                }),
             }),
         }),
         away_after_expired: queue.away_after_expired.unwrap_or_default(),
@@ -76,6 +82,11 @@ pub(super) fn queue(at: &str, queue: doc::Queue) -> Result<Queue, Rejection> {
         Some(when_closed::Kind::Overflow(to)) => {
             Ok(WhenClosed::Overflow(parse(&of("when_closed.overflow"), &to)?))
         }
+        Some(when_closed::Kind::Callback(callback)) => Ok(WhenClosed::Callback(Callback {
+            inbox: parse(&of("when_closed.callback.inbox"), &callback.inbox)?,
+            promise: callback.promise,
+            say: Some(callback.say).filter(|text| !text.is_empty()),
+        })),
         None => Err(invalid(format!("`{at}.when_closed`: say something, or where conversations go"))),
     });
     let ageing = queue

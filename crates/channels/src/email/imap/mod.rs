@@ -14,6 +14,7 @@
 
 mod access;
 mod batch;
+mod look;
 mod metrics;
 mod place;
 mod pull;
@@ -25,6 +26,7 @@ mod tests;
 use std::time::Duration;
 
 pub use access::{Access, OAuth2};
+pub use look::{Looked, look};
 pub use place::{BadSetting, Place, SETTINGS, Start, Tls};
 pub use pulls::{Mailbox, Mailboxes, Pulls};
 
@@ -74,7 +76,7 @@ impl Default for Limits {
 
 /// Why a mailbox is not read for now.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
     #[error("cannot reach the server")]
     Connect(#[source] std::io::Error),
     #[error("the server's name {0} is no host's name")]

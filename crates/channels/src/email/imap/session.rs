@@ -71,6 +71,10 @@ impl Session {
         Ok(Session { imap: Some(imap), limits: limits.clone(), can_idle, told_of_more: false })
     }
 
+    pub(super) fn can_idle(&self) -> bool {
+        self.can_idle
+    }
+
     /// Opens the folder so that nothing in it is changed by reading.
     pub(super) async fn examine(&mut self, folder: &str) -> Result<Opened, Error> {
         const OPERATION: &str = "open the folder";

@@ -1,8 +1,8 @@
 //! The parsed message: the MIME parser's reading, with what it cannot read mended around it.
 //!
 //! ```text
-//! bytes ─▶ straight ─▶ bounds ─▶ mail-parser ─┬─▶ fields, of the mended head
-//!                                             └─▶ body (charset, transfer, html), attachments
+//! bytes ─▶ straight, hollow ─▶ bounds ─▶ mail-parser ─┬─▶ fields, of the mended head
+//!                                                     └─▶ body (charset, transfer, html), attachments
 //! ```
 
 use std::borrow::Cow;
@@ -14,6 +14,7 @@ mod body;
 mod bounds;
 mod charset;
 mod head;
+mod hollow;
 mod straight;
 mod transfer;
 
@@ -42,6 +43,7 @@ pub(super) struct Parsed<'a> {
 impl<'a> Straight<'a> {
     pub(super) fn of(raw: &'a [u8]) -> Self {
         let raw = straight::straighten(raw);
+        let raw = hollow::hollow(&raw).map_or(raw, Cow::Owned);
         let head = &raw[..straight::head_end(&raw)];
         let head = if head.len() <= MENDED { head::mend(head) } else { None };
         Straight { raw, head }

@@ -45,7 +45,7 @@ impl Score {
         (*good, *all) = (*good + usize::from(right), *all + 1);
     }
 
-    /// `missed` is what may go wrong: what goes wrong today, and one more.
+    /// `missed` is what may go wrong: what goes wrong today.
     fn assert_misses_at_most(&self, missed: usize) {
         let (mut good, mut all) = (0, 0);
         for (source, (right, of)) in &self.counts {
@@ -126,7 +126,7 @@ fn headers_and_bodies_are_read() {
         }
         score.count(case["source"].as_str().unwrap(), wrong.is_empty());
     }
-    score.assert_misses_at_most(3);
+    score.assert_misses_at_most(2);
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn new_parts_are_found() {
             .collect();
         signed.count(&source, right || dense(&shown) == dense(&expected));
     }
-    score.assert_misses_at_most(6);
-    signed.assert_misses_at_most(3);
+    score.assert_misses_at_most(5);
+    signed.assert_misses_at_most(2);
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn mail_from_machines_is_told_apart() {
             if derived { class.count(engine, same) } else { status.count(engine, same) }
         }
     }
-    kinds.assert_misses_at_most(1);
-    hard.assert_misses_at_most(18);
-    status.assert_misses_at_most(3);
-    class.assert_misses_at_most(3);
+    kinds.assert_misses_at_most(0);
+    hard.assert_misses_at_most(17);
+    status.assert_misses_at_most(2);
+    class.assert_misses_at_most(2);
 }

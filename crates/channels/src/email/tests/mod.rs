@@ -2,7 +2,6 @@
 
 mod compose;
 mod corpora;
-mod hostile;
 mod machines;
 mod normalize;
 mod relay;

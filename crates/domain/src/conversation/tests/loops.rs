@@ -38,6 +38,16 @@ impl Inbox {
         Inbox { state: Conversations::default(), policies, sent: Vec::new(), messages: 0 }
     }
 
+    /// An automatic answer every so many minutes at most.
+    fn answering_every(minutes: &str) -> Self {
+        let mut of_mail = policy(1, Some("greeter"), "support");
+        let settings = [("automatic_period_minutes".into(), minutes.into())];
+        of_mail.inboxes.values_mut().for_each(|inbox| inbox.settings = settings.clone().into());
+        let mut inbox = Inbox::new();
+        inbox.policies.put(Arc::new(of_mail));
+        inbox
+    }
+
     fn hear(&mut self, at: i64, command: Command) -> Vec<Event> {
         let context = Context { now: seconds(at), policies: &self.policies, command: None };
         let events = Decider::decide(&self.state, &context, &command).unwrap();
@@ -148,4 +158,18 @@ fn a_person_who_answers_lets_the_bot_speak_again() {
     let written = Event { tenant: tenant(), inbox: super::inbox(), what: replied(1, "ann", 99) };
     Decider::evolve(&mut inbox.state, seconds(3 * HOUR), &written);
     assert_eq!(automatic(&inbox), None);
+}
+
+/// Each that is held back is a person's from there on, so the next one begins anew.
+#[test]
+fn how_often_customers_get_automatic_answers_is_the_inboxs() {
+    let answered = |mut inbox: Inbox, after: i64| {
+        assert!(inbox.gets_mail(0, Habit::SaysAndCloses));
+        inbox.gets_mail(after, Habit::SaysAndCloses)
+    };
+    for (minutes, seconds) in [("5", 300), ("240", 4 * HOUR), ("0", 60), ("no number", HOUR)] {
+        assert!(!answered(Inbox::answering_every(minutes), seconds - 1), "{minutes}");
+        assert!(answered(Inbox::answering_every(minutes), seconds), "{minutes}");
+    }
+    assert!(!answered(Inbox::new(), HOUR - 1) && answered(Inbox::new(), HOUR));
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     story::{note, received},
-    world::World,
+    world::{World, elsewhere},
     *,
 };
 use crate::conversation::{
@@ -14,7 +14,7 @@ use crate::conversation::{
 };
 use crate::{
     Aggregate, Code,
-    policy::{Needs, Special, Sticky, Vip},
+    policy::{Callback, Needs, Special, Sticky, Vip, WhenClosed},
 };
 
 const CUSTOMERS: u8 = 4;
@@ -40,6 +40,8 @@ struct Plan {
     sticky: bool,
     /// Queues put customers with a tag before others.
     has_vips: bool,
+    /// Queues answer by mail who writes while they are closed.
+    calls_back: bool,
 }
 
 impl Plan {
@@ -59,6 +61,12 @@ impl Plan {
         if self.has_vips {
             let vip = |tag: &str, priority| Vip { tag: tag.into(), priority };
             policy.queues.values_mut().for_each(|queue| queue.vip = vec![vip("old", 1), vip("gold", 9)]);
+        }
+        if self.calls_back {
+            let (promise, say) = ("We write to you.".into(), None);
+            let callback = Callback { inbox: elsewhere(0).inbox, promise, say };
+            let queues = policy.queues.values_mut();
+            queues.for_each(|queue| queue.when_closed = Some(WhenClosed::Callback(callback.clone())));
         }
         // Ann and Dee know about taxes, for what conversations need beyond their queues.
         for name in ["ann", "dee"] {
@@ -164,6 +172,17 @@ enum Action {
         customer: u8,
         tags: usize,
     },
+    /// Which other addresses are the same contact's.
+    Others {
+        customer: u8,
+        others: Vec<u8>,
+    },
+    /// One of them says what it is.
+    SaysAddress {
+        customer: u8,
+        other: u8,
+        writable: bool,
+    },
     Consult {
         assignment: usize,
         whom: Transfer,
@@ -227,15 +246,19 @@ enum Action {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let rarely = || prop::bool::weighted(0.15);
-    (prop::option::weighted(0.7, any::<bool>()), 0..3_usize, rarely(), rarely(), any::<bool>(), any::<bool>())
-        .prop_map(|(greeter, waits_in, inbox_is_gone, queue_is_gone, sticky, has_vips)| Plan {
+    let greeter = prop::option::weighted(0.7, any::<bool>());
+    let does = (any::<bool>(), any::<bool>(), any::<bool>());
+    (greeter, 0..3_usize, rarely(), rarely(), does).prop_map(
+        |(greeter, waits_in, inbox_is_gone, queue_is_gone, (sticky, has_vips, calls_back))| Plan {
             greeter,
             waits_in,
             inbox_is_gone,
             queue_is_gone,
             sticky,
             has_vips,
-        })
+            calls_back,
+        },
+    )
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -288,6 +311,10 @@ fn action() -> impl Strategy<Value = Action> {
         2 => any_of().prop_map(|assignment| Action::Wake { assignment }),
         1 => any_of().prop_map(|assignment| Action::CloseAway { assignment }),
         3 => (customer(), 0..TAGS.len()).prop_map(|(customer, tags)| Action::Tags { customer, tags }),
+        3 => (customer(), prop::sample::subsequence(vec![0_u8, 1, 2], 0..4))
+            .prop_map(|(customer, others)| Action::Others { customer, others }),
+        4 => (customer(), 0..3_u8, prop::bool::weighted(0.8))
+            .prop_map(|(customer, other, writable)| Action::SaysAddress { customer, other, writable }),
         5 => (any_of(), to()).prop_map(|(assignment, whom)| Action::Consult { assignment, whom }),
         4 => (any_of(), prop::bool::weighted(0.8))
             .prop_map(|(which, someone)| Action::AnswerConsult { which, someone }),
@@ -457,6 +484,10 @@ fn act(world: &mut World, version: u64, action: &Action) {
             }
         }
         Action::Tags { customer, tags } => world.note_tags(*customer, TAGS[*tags]),
+        Action::Others { customer, others } => world.note_others(*customer, others),
+        Action::SaysAddress { customer, other, writable } => {
+            world.note_address(*customer, *other, *writable);
+        }
         Action::Consult { assignment, whom } => {
             if let Some((conversation, agent, assignment)) = pick(&world.assignments, *assignment) {
                 let (whom, note) = (whom.clone(), None);

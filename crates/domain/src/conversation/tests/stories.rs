@@ -1,5 +1,6 @@
 //! What becomes of a customer's conversations, told by example.
 
+mod across;
 mod agents;
 mod away;
 mod bots;

@@ -12,7 +12,9 @@ use super::{receipts::Receipts, *};
 use crate::{
     Code, ContentHash, FactId, Intake, Kind, Origin, Partition, Peer, Relay, Route, Step, Tags, Taken,
     Topology,
-    conversation::{Command, Conversations, Decider, Event, Progress, ReceiptKind, Transfer, Window},
+    conversation::{
+        Command, Conversations, Decider, Event, OtherAddress, Progress, ReceiptKind, Transfer, Window,
+    },
     delivery, desk,
     policy::Special,
 };
@@ -27,6 +29,9 @@ struct Entry {
     turns: u32,
     /// The customer is to be told that the queue is closed.
     away: bool,
+    /// And that the answer comes by mail, whoever writes again from then on is there.
+    promise: Option<Option<Timestamp>>,
+    promised: Option<Option<Timestamp>>,
     /// Who was asked in: none yet, while the desk has not answered.
     consult: Option<(CommandId, Option<AgentId>)>,
     /// What a bot said is special about it.
@@ -94,10 +99,19 @@ pub(super) struct World {
     pending: BTreeSet<CommandId>,
     /// By the ledger's last word.
     tags: BTreeMap<Party, Tags>,
+    others: BTreeMap<Party, Vec<Party>>,
+    /// By the last word of each other address to a customer: whether it may be written to.
+    writable: BTreeMap<(Party, Party), bool>,
     /// Until when each customer may be answered, and what waits for that.
     windows: BTreeMap<Party, Window>,
     held: BTreeMap<Party, Vec<MessageId>>,
     policy: Arc<Policy>,
+}
+
+/// Other addresses than the customers' own: two in a mailbox, one in another.
+pub(super) fn elsewhere(n: u8) -> Correspondent {
+    let inbox = if n < 2 { "mail" } else { "other-mail" };
+    Correspondent { inbox: inbox.parse().unwrap(), channel: Channel::Email, ..correspondent(100 + n) }
 }
 
 impl World {
@@ -125,6 +139,8 @@ impl World {
             consulted: Vec::new(),
             pending: BTreeSet::new(),
             tags: BTreeMap::new(),
+            others: BTreeMap::new(),
+            writable: BTreeMap::new(),
             windows: BTreeMap::new(),
             held: BTreeMap::new(),
             policy: Arc::new(policy.clone()),
@@ -316,11 +332,42 @@ impl World {
     pub(super) fn note_tags(&mut self, customer: u8, tags: &[&str]) {
         let source = Peer { kind: Kind::Contact, partition: 0 };
         let (party, tags) = (party(customer), Tags::of(tags.iter().copied()));
-        let is_known = self.state().customer(party).is_some() || self.archive.contains_key(&party);
-        if is_known {
+        if self.is_known(party) {
             self.tags.insert(party, tags.clone());
         }
         self.relay(source, Command::NoteTags { tenant: tenant(), party, tags });
+    }
+
+    pub(super) fn note_others(&mut self, customer: u8, others: &[u8]) {
+        let source = Peer { kind: Kind::Contact, partition: 0 };
+        let (party, others) =
+            (party(customer), others.iter().map(|n| elsewhere(*n).party).collect::<Vec<_>>());
+        if self.is_known(party) {
+            self.others.insert(party, others.clone());
+        }
+        self.relay(source, Command::NoteOthers { tenant: tenant(), party, others });
+    }
+
+    /// Another address says what it is.
+    pub(super) fn note_address(&mut self, customer: u8, other: u8, writable: bool) {
+        let source = Peer { kind: Kind::Conversation, partition: 7 };
+        let (party, from) = (party(customer), elsewhere(other));
+        if self.is_known(party) {
+            self.writable.insert((party, from.party), writable);
+        }
+        self.relay(source, Command::NoteAddress { party, of: OtherAddress { from, writable } });
+    }
+
+    fn is_known(&self, party: Party) -> bool {
+        self.state().customer(party).is_some() || self.archive.contains_key(&party)
+    }
+
+    /// The customer's addresses in that inbox that may be written to, by the book.
+    fn reached_by<'a>(&'a self, party: Party, inbox: &'a InboxId) -> impl Iterator<Item = Party> + 'a {
+        let others = self.others.get(&party).into_iter().flatten().copied();
+        let there =
+            move |other: &Party| (0..3).any(|n| elsewhere(n).party == *other && elsewhere(n).inbox == *inbox);
+        others.filter(there).filter(move |other| self.writable.get(&(party, *other)) == Some(&true))
     }
 
     /// Someone accepts a conversation that waits at a desk, or did once.

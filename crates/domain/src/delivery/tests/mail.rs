@@ -42,6 +42,31 @@ fn mail_is_tried_for_five_days_at_least_every_four_hours() {
     assert!(story.now - began >= days);
 }
 
+/// Neither are the five days over, nor do the waits grow, while it only waits for its turn.
+#[test]
+fn mail_that_is_not_its_turn_yet_uses_up_no_attempt() {
+    let mut story = Story::new();
+    deliver(&mut story, 1);
+    let not_yet = |seconds| Outcome::NotYet {
+        code: "paced".into(),
+        reason: "not yet".into(),
+        after: Millis::seconds(seconds),
+    };
+    for attempt in 1..=200 {
+        let events = story.report(1, attempt, not_yet(3_600));
+        assert!(matches!(events[..], [Event::RetryScheduled { not_made: true, .. }]), "{events:?}");
+        assert_eq!(story.wait(), Millis::seconds(3_600));
+        assert_eq!(story.pass(story.wait()), [started(1, attempt + 1)]);
+    }
+    let mut waits = Vec::new();
+    for attempt in 201..=203 {
+        assert!(matches!(story.report(1, attempt, retry(None))[..], [Event::RetryScheduled { .. }]));
+        waits.push(story.wait().0 / 1_000);
+        story.pass(story.wait());
+    }
+    assert_eq!(waits, [1, 2, 4], "as if it were the first");
+}
+
 #[test]
 fn that_an_address_is_dead_is_told_on() {
     let mut story = Story::new();

@@ -83,6 +83,7 @@ impl Observer {
                 let line = self.lines.get_mut(&conversation.party).unwrap();
                 assert_eq!(line.pop_front(), Some(*message), "ended twice, or out of order");
             }
+            Event::AddressDead { .. } => unreachable!("nobody is written to elsewhere here"),
             Event::MailboxMarked { .. } => unreachable!("nobody tells of a mailbox here"),
         }
     }

@@ -152,7 +152,7 @@ fn onward(queue: &Queue) -> impl Iterator<Item = (&'static str, &QueueId)> {
     let overflow = queue.overflow.iter().map(|overflow| ("overflow.to", &overflow.to));
     let closed = queue.when_closed.iter().filter_map(|when_closed| match when_closed {
         WhenClosed::Overflow(to) => Some(("when_closed.overflow", to)),
-        WhenClosed::Say(_) => None,
+        WhenClosed::Say(_) | WhenClosed::Callback(_) => None,
     });
     overflow.chain(closed)
 }
@@ -193,18 +193,33 @@ fn opening(queue: &Queue, policy: &Policy) -> Vec<(&'static str, String)> {
             Some(_) => {}
         },
     }
-    if let Some(WhenClosed::Say(text)) = &queue.when_closed {
-        if text.trim().is_empty() {
-            wrong.push(("when_closed.say", "says nothing".into()));
+    match &queue.when_closed {
+        Some(WhenClosed::Say(text)) => wrong.extend(words("when_closed.say", text)),
+        Some(WhenClosed::Callback(callback)) => {
+            let at = "when_closed.callback";
+            match policy.inboxes.get(&callback.inbox).map(|inbox| inbox.channel) {
+                Some(Channel::Email) => {}
+                Some(other) => {
+                    let (inbox, other) = (&callback.inbox, other.as_str());
+                    wrong.push((at, format!("inbox {inbox} is no e-mail inbox to answer from, but {other}")));
+                }
+                None => wrong.push((at, format!("there is no inbox {} to answer from", callback.inbox))),
+            }
+            wrong.extend(words("when_closed.promise", &callback.promise));
+            wrong.extend(callback.say.iter().flat_map(|text| words("when_closed.say", text)));
         }
-        for unknown in placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)) {
-            let what = format!(
-                "{{{unknown}}} stands for nothing; there are {{date}} and {{time}}, of when it opens"
-            );
-            wrong.push(("when_closed.say", what));
-        }
+        Some(WhenClosed::Overflow(_)) | None => {}
     }
     wrong
+}
+
+/// What is wrong with what customers are told.
+fn words(key: &'static str, text: &str) -> impl Iterator<Item = (&'static str, String)> {
+    let empty = text.trim().is_empty().then(|| "says nothing".to_owned());
+    let unknown = placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)).map(|unknown| {
+        format!("{{{unknown}}} stands for nothing; there are {{date}} and {{time}}, of when it opens")
+    });
+    empty.into_iter().chain(unknown).map(move |what| (key, what))
 }
 
 /// The names in braces.

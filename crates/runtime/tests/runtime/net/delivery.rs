@@ -29,7 +29,14 @@ fn sent(n: u8, attempt: u32) -> Event {
 
 fn retry(n: u8, attempt: u32) -> Event {
     let (code, reason) = ("busy".into(), "later".into());
-    Event::RetryScheduled { message: message_id(n), attempt, due: Timestamp(2_000), code, reason }
+    Event::RetryScheduled {
+        message: message_id(n),
+        attempt,
+        due: Timestamp(2_000),
+        code,
+        reason,
+        not_made: false,
+    }
 }
 
 /// With a conversation that decided message 9, so that it may leave.

@@ -1,15 +1,18 @@
 //! The mailboxes: whether mail comes in, whether what leaves is believed, and what to publish so that it is.
 
 use anyhow::anyhow;
-use channels::email::{DkimSigner, Relay};
+use channels::{
+    Outbound,
+    email::{DkimSigner, Relay, imap},
+};
 use domain::{InboxId, policy::Inbox};
 use std::time::Duration;
 
 use super::{dns::Names, finding::Findings};
 use crate::{config::Secrets, mail};
 
-/// For connecting to a relay, and for its login.
-const RELAY_WITHIN: Duration = Duration::from_secs(10);
+/// For connecting to a relay, and for its login; for each step with a mailbox.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// What is published has to be true of everything that sends in the domain's name: nobody but its owner knows that.
 const SPF_ADVICE: &str = "where something else sends in this domain's name, name it as well";
@@ -42,6 +45,7 @@ pub(super) async fn examine(
     }
     dmarc(names, domain, about("DMARC"), findings).await;
     relay(secrets, inbox, about("relay"), findings).await;
+    mailbox(secrets, inbox, about("IMAP"), findings).await;
 }
 
 async fn mx(names: &Names, domain: &str, about: String, findings: &mut Findings) {
@@ -147,7 +151,7 @@ async fn relay(secrets: &Secrets, inbox: &Inbox, about: String, findings: &mut F
         // Its settings were told of already.
         Err(_) => return findings.skip(about, "its settings have to be mended first"),
     };
-    config.timeout = RELAY_WITHIN;
+    config.timeout = WITHIN;
     let (at, tls) = (format!("{}:{}", config.host, config.port), config.tls);
     let login = if config.credentials.is_some() { ", takes our login" } else { "" };
     match Relay::new(config).try_out().await {
@@ -157,6 +161,47 @@ async fn relay(secrets: &Secrets, inbox: &Inbox, about: String, findings: &mut F
             &anyhow!("{at}: {error}"),
             "check `relay`, `relay_tls`, `relay_user` and the secret, and whether this machine may connect there",
         ),
+    }
+}
+
+/// Where its mail is read, if it is: as far as the server's first message.
+async fn mailbox(secrets: &Secrets, inbox: &Inbox, about: String, findings: &mut Findings) {
+    let mailbox = match mail::pulled(secrets, inbox) {
+        Ok(Some(mailbox)) => mailbox,
+        Ok(None) => return,
+        Err(_) => return findings.skip(about, "its settings have to be mended first"),
+    };
+    let outbound = match Outbound::new(WITHIN) {
+        Ok(outbound) => outbound,
+        Err(error) => return findings.skip(about, format!("no way out of this machine: {error}")),
+    };
+    let (host, folder) = (mailbox.place.host.clone(), mailbox.place.folder.clone());
+    match imap::look(&mailbox, outbound, WITHIN).await {
+        Ok(looked) => {
+            let count = looked.validity;
+            let found = format!(
+                "{host} takes our login and opens {folder} (UIDVALIDITY {count}, last UID {})",
+                looked.last
+            );
+            if looked.can_idle {
+                findings.ok(about, format!("{found}; it tells of new mail at once (IDLE)"));
+            } else {
+                findings.warn(about, format!("{found}; it has no IDLE"), "nothing: it is asked every minute");
+            }
+        }
+        Err(error) => {
+            let advice = match error {
+                imap::Error::Refused(_) | imap::Error::Token(_) => {
+                    "check `imap_user` and the secret; some providers want a password for this program alone, or OAuth2"
+                }
+                imap::Error::Tls(_) | imap::Error::Name(_) => {
+                    "check `imap_tls` (`tls` on port 993, `starttls` on 143) and the server's certificate"
+                }
+                imap::Error::Answer { .. } => "check `imap_folder`: its name as the server has it",
+                _ => "check `imap` and `imap_tls`, and whether this machine may connect there",
+            };
+            findings.fail(about, &anyhow::Error::new(error).context(host), advice);
+        }
     }
 }
 

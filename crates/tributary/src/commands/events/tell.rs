@@ -207,6 +207,28 @@ impl Tell for conversation::Decider {
                 Told::new("split").with("into", into).with("message", message).with("by", by)
             }
             What::Joined { other, by, .. } => Told::new("joined").with("other", other).with("by", by),
+            What::JoinAsked { other, by, command, .. } => {
+                Told::new("join_asked").with("other", other).with("by", by).with("command", command)
+            }
+            What::PartAsked { other, by, queue, command, .. } => Told::new("part_asked")
+                .with("other", other)
+                .with("by", by)
+                .with("queue", queue)
+                .with("command", command),
+            What::AddressJoined { other, by, .. } => {
+                Told::new("address_joined").with("other", other).with("by", by)
+            }
+            What::AddressParted { other, by, .. } => {
+                Told::new("address_parted").with("other", other).with("by", by)
+            }
+            What::TakenIn { into, by, .. } => Told::new("taken_in").with("into", into).with("by", by),
+            What::TakenOut { of, by, .. } => Told::new("taken_out").with("of", of).with("by", by),
+            What::NotTaken { asked_by, why, .. } => {
+                Told::new("not_taken").with("asked_by", asked_by).with("why", why)
+            }
+            What::JoinRefused { other, why, .. } => {
+                Told::new("join_refused").with("other", other).with("why", why)
+            }
             What::ConsultAsked { consult, by, whom, note, .. } => Told::new("consult_asked")
                 .with("consult", consult)
                 .with("by", by)
@@ -229,7 +251,8 @@ impl Tell for conversation::Decider {
                 Told::new("reassigned").maybe("by", by.as_ref()).maybe("note", note.as_ref().map(sealed))
             }
             What::Replied { agent, message, outgoing, .. } => {
-                leaving(Told::new("replied").with("agent", agent).with("message", message), outgoing)
+                let told = Told::new("replied").with("agent", agent).with("message", message);
+                leaving(told.with("by_inbox", &outgoing.inbox), outgoing)
             }
             What::WindowOpened { window, .. } => Told::new("window_opened")
                 .with("until", time(window.until))
@@ -254,11 +277,12 @@ impl Tell for conversation::Decider {
                     Progress::Unknown => told.with("progress", "unknown"),
                 }
             }
-            What::AwayAsked { owner_epoch, queue, until, again_at, .. } => Told::new("away_asked")
+            What::AwayAsked { owner_epoch, queue, until, again_at, callback, .. } => Told::new("away_asked")
                 .with("queue", queue)
                 .number("owner_epoch", *owner_epoch)
                 .maybe("until", until.map(time))
-                .with("again_at", time(*again_at)),
+                .with("again_at", time(*again_at))
+                .maybe("callback", callback.as_ref()),
             What::AwaySaid { message, outgoing, .. } => {
                 leaving(Told::new("away_said").with("message", message), outgoing)
             }
@@ -296,12 +320,15 @@ impl Tell for delivery::Decider {
                 .with("message", message)
                 .number("attempt", *attempt)
                 .with("provider_id", provider_id),
-            Event::RetryScheduled { message, attempt, due, code, reason } => Told::new("retry_scheduled")
-                .with("message", message)
-                .number("attempt", *attempt)
-                .with("due", time(*due))
-                .with("code", code)
-                .with("reason", reason),
+            Event::RetryScheduled { message, attempt, due, code, reason, not_made } => {
+                Told::new("retry_scheduled")
+                    .with("message", message)
+                    .number("attempt", *attempt)
+                    .with("due", time(*due))
+                    .flag("not_made", *not_made)
+                    .with("code", code)
+                    .with("reason", reason)
+            }
             Event::Failed { conversation, message, attempt, code, reason, dead } => Told::new("failed")
                 .on(*conversation)
                 .flag("dead", *dead)
@@ -312,6 +339,7 @@ impl Tell for delivery::Decider {
             Event::OutcomeLost { message, attempt } => {
                 Told::new("outcome_lost").with("message", message).number("attempt", *attempt)
             }
+            Event::AddressDead { tenant, party } => Told::new("address_dead").of(tenant).with("party", party),
             Event::OutcomeUnknown { conversation, message, attempt, reason } => Told::new("outcome_unknown")
                 .on(*conversation)
                 .with("message", message)
@@ -335,6 +363,14 @@ impl Tell for contact::Decider {
             }
             Event::Linked { tenant, contact, party, was } => {
                 Told::new("linked").of(tenant).with("contact", contact).with("party", party).with("was", was)
+            }
+            Event::Joined { tenant, contact, party, was } => Told::new("joined")
+                .of(tenant)
+                .with("contact", contact)
+                .with("party", party)
+                .maybe("was", was.as_ref()),
+            Event::Parted { tenant, contact, party, was } => {
+                Told::new("parted").of(tenant).with("contact", contact).with("party", party).with("was", was)
             }
             Event::Tagged { tenant, contact, tag } => {
                 Told::new("tagged").of(tenant).with("contact", contact).with("tag", tag)

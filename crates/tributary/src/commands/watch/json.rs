@@ -29,6 +29,8 @@ struct Queue {
 #[derive(Serialize)]
 struct OverQueue {
     window: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
     came: u32,
     answered: u32,
     answered_in_time: u32,
@@ -57,6 +59,8 @@ struct Agent {
 #[derive(Serialize)]
 struct OverAgent {
     window: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
     occupancy_percent: Option<u32>,
     answered: u32,
     declined: u32,
@@ -93,6 +97,7 @@ fn queue(told: &QueueStatistics) -> Queue {
 fn over_queue(told: &QueueWindow) -> OverQueue {
     OverQueue {
         window: millis(&told.window),
+        since: time(&told.since),
         came: told.came,
         answered: told.answered,
         answered_in_time: told.answered_in_time,
@@ -128,6 +133,7 @@ fn agent(told: &AgentStatistics) -> Agent {
 fn over_agent(told: &AgentWindow) -> OverAgent {
     OverAgent {
         window: millis(&told.window),
+        since: time(&told.since),
         occupancy_percent: told.occupancy_percent,
         answered: told.answered,
         declined: told.declined,

@@ -2,7 +2,7 @@
 //! there and how they answered offers. Taken from the logs of the desks and of the conversations.
 //!
 //! A *case* is one conversation from when it wanted a person until it ended, a *leg* the part of it between two
-//! transfers. Where a conversation waits again because its agent left, or goes on to another queue because nobody took it,
+//! transfers, or until its agent put it away. Where a conversation waits again because its agent left, or goes on to another queue because nobody took it,
 //! the leg goes on: that is the desk's doing, and may be otherwise in a replay.
 
 use std::{
@@ -73,6 +73,8 @@ pub enum Then {
     Over,
     /// It was given away: to a queue, perhaps for one agent.
     Transferred { queue: QueueId, agent: Option<AgentId> },
+    /// Its agent put it away, and was wanted again after so long: then, or when the customer wrote.
+    PutAway { away: Millis },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,6 +157,10 @@ enum Stage {
     },
     /// An agent let go of it; what follows stands behind.
     Released,
+    /// An agent put it away.
+    Away {
+        since: Timestamp,
+    },
 }
 
 impl Gathering {
@@ -244,6 +250,14 @@ impl Gathering {
                     open.stage = Stage::Released;
                 }
             }
+            What::Snoozed { conversation, .. } => {
+                if let Some(open) = self.open.get_mut(conversation)
+                    && let Stage::Held { since } = open.stage
+                {
+                    open.worked = Millis(open.worked.0 + (at - since).0);
+                    open.stage = Stage::Away { since: at };
+                }
+            }
             What::BotEngaged { conversation, .. } => self.ends(*conversation, at, false),
             What::Closed { conversation, .. } => self.ends(*conversation, at, true),
             _ => {}
@@ -272,6 +286,17 @@ impl Gathering {
                 HandOffReason::Transferred => {
                     let then = Then::Transferred { queue: queue.clone(), agent: agent.cloned() };
                     self.leg_over(conversation, at, false, then);
+                    if let Some(open) = self.open.get_mut(&conversation) {
+                        (open.queue, open.began, open.stage) = (queue.clone(), at, Stage::Waits);
+                    }
+                    return;
+                }
+                HandOffReason::Woke => {
+                    let away = match open.stage {
+                        Stage::Away { since } => at - since,
+                        _ => Millis(0),
+                    };
+                    self.leg_over(conversation, at, false, Then::PutAway { away });
                     if let Some(open) = self.open.get_mut(&conversation) {
                         (open.queue, open.began, open.stage) = (queue.clone(), at, Stage::Waits);
                     }
@@ -315,7 +340,7 @@ impl Gathering {
             Stage::Held { .. } => Work::GoesOn,
             // Nobody finished it: what was done before the agent left is not all there was to do.
             Stage::Waits => Work::Unknown,
-            Stage::Released => Work::Took(open.worked),
+            Stage::Released | Stage::Away { .. } => Work::Took(open.worked),
         };
         if let Work::Took(took) = work {
             self.work.entry(open.queue.clone()).or_default().push(took);

@@ -23,6 +23,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use domain::{Policy, Timestamp};
+use runtime::Points;
 
 use self::{
     history::History,
@@ -35,6 +36,7 @@ use crate::{
     config::read_workspace,
     exit::{self, Unusable},
     progress::Progress,
+    stores,
 };
 
 const EXAMPLES: &str = "\
@@ -88,15 +90,19 @@ pub async fn run(args: WhatIfArgs) -> anyhow::Result<u8> {
     let text = std::fs::read_to_string(&args.policy)
         .map_err(|error| Unusable(format!("could not read the policy {}: {error}", args.policy.display())))?;
     let policy = read_workspace(&args.policy, &text)?;
-    let (log, topology) = args.source.installation()?.log()?;
+    let installation = args.source.installation()?;
+    let (log, topology) = installation.log()?;
+    let points = Points::new(stores::snapshots(&installation.config, &installation.layout)?);
     let wanted = |at: Option<jiff::Timestamp>| at.map(|at| Timestamp(at.as_millisecond()));
     let (from, to) = (wanted(args.from), wanted(args.to));
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(Unusable("--from must be before --to".into()).into());
     }
     let reading = Progress::new("reading");
-    let record =
-        Record::read(&log, &topology, &policy.tenant, to, &|done, total| reading.at(done, total)).await?;
+    let record = Record::read(&log, &topology, &policy.tenant, (from, to), Some(&points), &|done, total| {
+        reading.at(done, total);
+    })
+    .await?;
     drop(reading);
     let compared = tokio::task::spawn_blocking(move || compare(record, policy, from, to));
     let compared = compared.await.context("the replay failed")??;

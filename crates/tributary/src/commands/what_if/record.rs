@@ -3,16 +3,23 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use anyhow::Context as _;
-use domain::{Aggregate, Cause, Kind, Peer, Policy, TenantId, Timestamp, Topology, conversation, desk};
+use domain::{
+    Aggregate, Cause, Kind, Peer, Policy, TenantId, Timestamp, Topology, conversation, desk, workspace,
+};
 use log::Log;
 use projections::statistics::Course;
-use wire::Codec;
+use runtime::Points;
+use wire::{Codec, Point};
 
 use super::{
     history::{Gathering, History},
+    replay::warmed_up,
     report::{Period, Report},
 };
-use crate::commands::{decisions::read_decisions, events::peers};
+use crate::commands::{
+    decisions::{point_before, read_decisions_from},
+    events::peers,
+};
 
 pub struct Record {
     pub history: History,
@@ -23,27 +30,45 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads everything up to `to`, or to where the log ends now. `told` hears how many records are read, of how many.
+    /// Reads everything up to `to`, or to where the log ends now; what is from before `from`, as far as `points` let it be
+    /// passed over, only of the workspaces. `told` hears how many records are read, of how many.
     pub async fn read(
         log: &Arc<dyn Log>,
         topology: &Topology,
         tenant: &TenantId,
-        to: Option<Timestamp>,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+        points: Option<&Points>,
         told: &dyn Fn(u64, u64),
     ) -> anyhow::Result<Record> {
         let of = |kind| peers(topology, Some(kind));
         let mut ends = Vec::new();
         for peer in of(Kind::Desk).into_iter().chain(of(Kind::Conversation)) {
             let end = log.end(runtime::log_of(peer)).await;
-            ends.push((peer, end.with_context(|| format!("could not find the end of the log of {peer}"))?));
+            let end = end.with_context(|| format!("could not find the end of the log of {peer}"))?;
+            let point = match from.zip(points) {
+                Some((from, points)) => point_before(log, points, peer, warmed_up(from)).await?,
+                None => Point::default(),
+            };
+            ends.push((peer, point, end));
         }
-        let total = ends.iter().map(|(_, end)| *end).sum();
+        let total = ends.iter().map(|(_, point, end)| end.saturating_sub(point.position)).sum();
         let mut gathering = Gathering::new(tenant.clone());
+        for peer in of(Kind::Workspace) {
+            let end = log.end(runtime::log_of(peer)).await;
+            let end = end.with_context(|| format!("could not find the end of the log of {peer}"))?;
+            let until = to.unwrap_or(Timestamp(i64::MAX));
+            let mut each = |at, happened: Happened<workspace::Decider>| {
+                if let Happened::Event(workspace::Event::PolicyApplied(policy)) = happened {
+                    gathering.policy(at, policy);
+                }
+            };
+            read(log, peer, (Point::default(), end), until, &|_| (), &mut each).await?;
+        }
         let (mut desks, mut conversations) = (Vec::new(), Vec::new());
         let (mut done, mut last) = (0, Timestamp(i64::MIN));
         let until = to.unwrap_or(Timestamp(i64::MAX));
-        for (peer, end) in ends {
-            let told = |position| told(done + position, total);
+        for (peer, point, end) in ends {
+            let told = |position: u64| told(done + position.saturating_sub(point.position), total);
             match peer.kind {
                 Kind::Desk => {
                     let mut each = |at, happened: Happened<desk::Decider>| match happened {
@@ -57,7 +82,7 @@ impl Record {
                         }
                         Happened::Event(_) => {}
                     };
-                    read(log, peer, end, until, &told, &mut each).await?;
+                    read(log, peer, (point, end), until, &told, &mut each).await?;
                 }
                 _ => {
                     let mut each = |at, happened: Happened<conversation::Decider>| {
@@ -71,10 +96,10 @@ impl Record {
                             }
                         }
                     };
-                    read(log, peer, end, until, &told, &mut each).await?;
+                    read(log, peer, (point, end), until, &told, &mut each).await?;
                 }
             }
-            done += end;
+            done += end.saturating_sub(point.position);
         }
         Ok(Record { history: gathering.finish(last), last, desks, conversations })
     }
@@ -127,12 +152,12 @@ fn bears_on_waiting(event: &conversation::Event) -> bool {
 async fn read<A: Codec>(
     log: &Arc<dyn Log>,
     peer: Peer,
-    end: u64,
+    (point, end): (Point, u64),
     until: Timestamp,
     told: &dyn Fn(u64),
     each: &mut dyn FnMut(Timestamp, Happened<A>),
 ) -> anyhow::Result<()> {
-    read_decisions::<A>(log, peer, end, told, |decision| {
+    read_decisions_from::<A>(log, peer, point, end, told, |decision| {
         if decision.decided_at > until {
             return ControlFlow::Break(());
         }

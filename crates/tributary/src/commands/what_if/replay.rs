@@ -17,7 +17,7 @@ use std::{
 
 use domain::{
     AgentId, ConversationId, Millis, OfferId, Party, Policy, QueueId, Timestamp,
-    conversation::{self, CloseReason, Closer, HandOffReason, What},
+    conversation::{self, CloseReason, Closer, HandOffReason, SNOOZE_GRACE, What},
     desk::{Command, Rehearsal},
 };
 use projections::statistics::Course;
@@ -29,6 +29,8 @@ use super::{
 
 /// History is replayed from so long before the period, so that it begins with a desk at work.
 const WARM_UP: Millis = Millis::hours(24);
+/// Longer than any lease, and than clocks differ.
+const LEASES: Millis = Millis::hours(1);
 /// How often progress is told.
 const TOLD_EVERY: u64 = 256;
 
@@ -71,6 +73,11 @@ enum Next {
         case: usize,
         leg: usize,
     },
+    /// What was put away is wanted from its agent again.
+    ComesBack {
+        case: usize,
+        agent: AgentId,
+    },
 }
 
 /// A case under way.
@@ -89,12 +96,26 @@ struct Live {
 
 enum Stage {
     Waits,
-    Held { agent: AgentId, since: Timestamp },
+    /// An agent has put it away.
+    Away,
+    Held {
+        agent: AgentId,
+        since: Timestamp,
+    },
 }
 
 /// When the replay begins.
 pub fn begin(period: Period) -> Timestamp {
-    Timestamp(period.from.0.saturating_sub(i64::try_from(WARM_UP.0).unwrap_or(i64::MAX)))
+    before(period.from, WARM_UP)
+}
+
+/// From when on a record must tell of what happens, for a period that begins then: leases run on from before the replay.
+pub fn warmed_up(from: Timestamp) -> Timestamp {
+    before(before(from, WARM_UP), LEASES)
+}
+
+fn before(at: Timestamp, span: Millis) -> Timestamp {
+    Timestamp(at.0.saturating_sub(i64::try_from(span.0).unwrap_or(i64::MAX)))
 }
 
 impl<'a> Replay<'a> {
@@ -201,6 +222,7 @@ impl<'a> Replay<'a> {
             Next::FinishesWrapUp { assignment, agent } => {
                 self.commands.push_back(Command::FinishWrapUp { agent, assignment });
             }
+            Next::ComesBack { case, agent } => self.comes_back(case, agent),
             Next::GivesUp { case, leg } => {
                 let waits = |live: &&Live| live.leg == leg && matches!(live.stage, Stage::Waits);
                 let Some(live) = self.live.get(&case).filter(waits) else { return };
@@ -266,7 +288,10 @@ impl<'a> Replay<'a> {
         let sticky = policy.queues.get(queue)?.sticky?;
         let (agent, at) = self.known_by.get(&party)?;
         let fits = agent.desk == queue.desk && policy.agents.contains_key(agent);
-        (fits && self.now - *at <= sticky.within).then(|| (agent.clone(), Some(self.now + sticky.grace)))
+        // Outside of the hours nobody is waited for.
+        let is_open = policy.is_open(queue, self.now);
+        (fits && is_open && self.now - *at <= sticky.within)
+            .then(|| (agent.clone(), Some(self.now + sticky.grace)))
     }
 
     /// The case waits in its queue, as its conversation would say.
@@ -310,6 +335,10 @@ impl<'a> Replay<'a> {
     fn finishes(&mut self, case: usize, assignment: OfferId) {
         self.held.remove(&assignment);
         let conversation = self.id(case);
+        if let Some(Then::PutAway { away }) = self.leg(case).map(|leg| &leg.then) {
+            let away = *away;
+            return self.puts_away(case, assignment, away);
+        }
         self.commands.push_back(Command::Release { assignment: assignment.clone() });
         self.say(case, What::Released { conversation, assignment });
         let to = self.elsewhere(case);
@@ -333,6 +362,42 @@ impl<'a> Replay<'a> {
                 self.closes(case, Closer::Agent(agent));
             }
         }
+    }
+
+    fn leg(&self, case: usize) -> Option<&'a Leg> {
+        self.history.cases[case].legs.get(self.live.get(&case)?.leg)
+    }
+
+    /// The agent has nothing of it until then.
+    fn puts_away(&mut self, case: usize, assignment: OfferId, away: Millis) {
+        let (conversation, until) = (self.id(case), self.now + away);
+        let Some(live) = self.live.get_mut(&case) else { return };
+        let Stage::Held { agent, .. } = std::mem::replace(&mut live.stage, Stage::Away) else { return };
+        live.leg += 1;
+        live.owner_epoch += 1;
+        (live.worked, live.refused) = (Millis(0), 0);
+        let owner_epoch = live.owner_epoch;
+        self.commands.push_back(Command::PutAway { assignment: assignment.clone() });
+        self.known(case, &agent);
+        let by = agent.clone();
+        self.say(case, What::Snoozed { conversation, agent: by, assignment, owner_epoch, until });
+        self.enter(until, Next::ComesBack { case, agent });
+    }
+
+    /// It is wanted from that agent for a while, if that agent still works there; then from anyone.
+    fn comes_back(&mut self, case: usize, agent: AgentId) {
+        let away = |live: &&mut Live| matches!(live.stage, Stage::Away);
+        let Some(live) = self.live.get_mut(&case).filter(away) else { return };
+        live.owner_epoch += 1;
+        (live.since, live.stage) = (self.now, Stage::Waits);
+        let queue = live.queue.clone();
+        let policy = self.rehearsal.policies().of(&queue.desk.tenant);
+        let works =
+            agent.desk == queue.desk && policy.is_some_and(|policy| policy.agents.contains_key(&agent));
+        let sticky = policy.and_then(|policy| policy.queues.get(&queue)?.sticky);
+        let until = self.now + sticky.map_or(SNOOZE_GRACE, |sticky| sticky.grace);
+        self.waits(case, HandOffReason::Woke, works.then_some((agent, Some(until))));
+        self.may_give_up(case);
     }
 
     fn known(&mut self, case: usize, agent: &AgentId) {

@@ -9,7 +9,7 @@ use std::path::Path;
 use domain::Timestamp;
 
 use super::*;
-use made::{BEGAN, ENDED, WORKSPACE, made};
+use made::{BEGAN, ENDED, NOTHING_PUT_AWAY, WORKSPACE, made};
 
 fn policy(text: &str) -> Policy {
     read_workspace(Path::new("w.toml"), text).unwrap()
@@ -17,7 +17,7 @@ fn policy(text: &str) -> Policy {
 
 async fn compared(seed: u64, policy: Policy, from: Option<Timestamp>, to: Option<Timestamp>) -> Comparison {
     let (log, topology) = made(seed).await;
-    let record = Record::read(&log, &topology, &policy.tenant, to, &|_, _| {}).await.unwrap();
+    let record = Record::read(&log, &topology, &policy.tenant, (from, to), None, &|_, _| {}).await.unwrap();
     compare(record, policy, from, to).unwrap()
 }
 
@@ -113,9 +113,9 @@ async fn what_a_queue_no_longer_does_is_not_done() {
 #[tokio::test]
 async fn a_part_of_history_is_counted_as_it_was_in_the_whole() {
     let (from, to) = (Timestamp(BEGAN.0 + 2 * report::HOUR), Timestamp(BEGAN.0 + 4 * report::HOUR));
-    let part = compared(1, policy(WORKSPACE), Some(from), Some(to)).await;
+    let part = compared(NOTHING_PUT_AWAY, policy(WORKSPACE), Some(from), Some(to)).await;
     assert_eq!(part.period, Period { from, to });
-    let whole = compared(1, policy(WORKSPACE), None, Some(ENDED)).await;
+    let whole = compared(NOTHING_PUT_AWAY, policy(WORKSPACE), None, Some(ENDED)).await;
     let hours = |report: &Report| report.hours.values().map(|tally| tally.came).sum::<u32>();
     assert!(hours(&part.actual) < hours(&whole.actual) / 2 && hours(&part.actual) > 100);
     let hour = (BEGAN.0 + 2 * report::HOUR).div_euclid(report::HOUR) + 1;
@@ -125,12 +125,92 @@ async fn a_part_of_history_is_counted_as_it_was_in_the_whole() {
     is_close(&part.actual, &part.recorded);
 }
 
+/// Nobody is asked by a queue that is closed, and who waited for it is served once it opens.
+#[tokio::test]
+async fn a_queue_that_would_have_been_closed_answers_later() {
+    let hours = "\n[hours.office]\ntime_zone = \"UTC\"\nopen = [\"wed 08:00-10:00\", \"wed 11:00-14:00\"]\n";
+    let closed = WORKSPACE.replacen("wrap_up = \"40s\"\n", "wrap_up = \"40s\"\nhours = \"office\"\n", 1);
+    let compared = compared(1, policy(&format!("{closed}{hours}")), None, None).await;
+    let first = BEGAN.0.div_euclid(report::HOUR);
+    let answered =
+        |report: &Report, hour: i64| report.hours.get(&(first + hour)).map_or(0, |tally| tally.answered);
+    let (recorded, new) = (&compared.recorded, &compared.new);
+    assert!(answered(recorded, 2) > 50 && answered(new, 2) < answered(recorded, 2) / 3, "{:?}", new.hours);
+    assert!(answered(new, 3) > answered(recorded, 3), "{:?}", new.hours);
+    assert!(new.total.service_level() < recorded.total.service_level());
+}
+
+/// What is put away is no agent's for as long, and comes back.
+#[tokio::test]
+async fn what_was_put_away_comes_back_in_a_replay() {
+    let (log, topology) = made(1).await;
+    let policy = policy(WORKSPACE);
+    let record = Record::read(&log, &topology, &policy.tenant, (None, None), None, &|_, _| {}).await.unwrap();
+    let legs = || record.history.cases.iter().flat_map(|case| &case.legs);
+    let away = legs().filter(|leg| matches!(leg.then, history::Then::PutAway { away } if away.0 >= 60_000));
+    assert!(away.count() > 20);
+    let goes_on = legs().filter(|leg| leg.work == history::Work::GoesOn);
+    assert!(goes_on.count() <= 12, "nobody has what was put away");
+}
+
+/// A log is read from a known point before the period on, as it would be read from its beginning.
+#[tokio::test]
+async fn what_is_long_before_the_period_is_passed_over() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    };
+
+    use domain::{Kind, Peer, conversation};
+    use log::{Limit, Log, MemoryLog};
+    use runtime::{Snapshots, log_of};
+
+    use crate::commands::decisions::{point_before, read_decisions, read_decisions_from};
+
+    let peer = Peer { kind: Kind::Conversation, partition: 0 };
+    let (made, _) = made(1).await;
+    let records = made.read(log_of(peer), 0, Limit { records: 1_000, bytes: usize::MAX }).await.unwrap();
+    let second = Arc::new(AtomicI64::new(0));
+    let clock = second.clone();
+    let log = MemoryLog::new(&[(log_of(peer).topic, 1)]).with_clock(move || clock.load(Relaxed) * 1_000);
+    let log: Arc<dyn Log> = Arc::new(log);
+    for (number, record) in (0..).zip(&records) {
+        second.store(number, Relaxed);
+        log.append(log_of(peer), vec![record.bytes.clone()]).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let points = Points::new(Snapshots::new(folder.path())).with_spacing(10);
+    points.extend(log.clone(), peer).await.unwrap();
+
+    let at = |second: i64| Timestamp(second * 1_000);
+    let begin = point_before(&log, &points, peer, at(0)).await.unwrap();
+    assert_eq!(begin, wire::Point::default());
+    let point = point_before(&log, &points, peer, at(500)).await.unwrap();
+    assert!((485..=500).contains(&point.position), "{point:?}");
+    let end = log.end(log_of(peer)).await.unwrap();
+    let mut all = Vec::new();
+    read_decisions::<conversation::Decider>(&log, peer, end, &|_| (), |decision| {
+        all.push(decision.clone());
+        std::ops::ControlFlow::Continue(())
+    })
+    .await
+    .unwrap();
+    let mut rest = Vec::new();
+    read_decisions_from::<conversation::Decider>(&log, peer, point, end, &|_| (), |decision| {
+        rest.push(decision.clone());
+        std::ops::ControlFlow::Continue(())
+    })
+    .await
+    .unwrap();
+    assert!(rest.len() >= 490 && all.ends_with(&rest), "{} of {}", rest.len(), all.len());
+}
+
 #[tokio::test]
 async fn nothing_to_replay_is_said() {
     let other = WORKSPACE.replace("tenant = \"acme\"", "tenant = \"other\"");
     let (log, topology) = made(1).await;
     let policy = policy(&other);
-    let record = Record::read(&log, &topology, &policy.tenant, None, &|_, _| {}).await.unwrap();
+    let record = Record::read(&log, &topology, &policy.tenant, (None, None), None, &|_, _| {}).await.unwrap();
     let refused = compare(record, policy, None, None).map(drop).unwrap_err();
     assert!(refused.is::<Unusable>() && refused.to_string().contains("nothing to replay"), "{refused}");
 }

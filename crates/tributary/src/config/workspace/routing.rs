@@ -42,12 +42,14 @@ struct Vip {
     priority: u32,
 }
 
-/// One of them.
+/// `say`, `overflow`, or `callback` with its `promise` and what others are told.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WhenClosed {
     say: Option<String>,
     overflow: Option<String>,
+    callback: Option<String>,
+    promise: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -159,12 +161,23 @@ impl Queue {
 
 impl WhenClosed {
     fn policy(self, tenant: &TenantId) -> Result<policy::WhenClosed, Wrong> {
-        match (self.say, self.overflow) {
-            (Some(text), None) => Ok(policy::WhenClosed::Say(text)),
-            (None, Some(to)) => Ok(policy::WhenClosed::Overflow(queue_id(tenant, &to)?)),
-            _ => {
-                Err(Wrong::at("when_closed", "either `say` something, or `overflow` to another queue".into()))
+        let wrong = |what: &str| Err(Wrong::at("when_closed", what.into()));
+        match (self.callback, self.promise, self.say, self.overflow) {
+            (Some(inbox), Some(promise), say, None) => {
+                let inbox = inbox.parse()?;
+                Ok(policy::WhenClosed::Callback(policy::Callback { inbox, promise, say }))
             }
+            (Some(_), None, _, None) => {
+                wrong("`callback` needs a `promise`: what customers are told who are answered by mail")
+            }
+            (None, None, Some(text), None) => Ok(policy::WhenClosed::Say(text)),
+            (None, None, None, Some(to)) => Ok(policy::WhenClosed::Overflow(queue_id(tenant, &to)?)),
+            (None, Some(_), _, _) => {
+                wrong("a `promise` is made where `callback` names the inbox that answers")
+            }
+            _ => wrong(
+                "either `say` something, or `overflow` to another queue, or `callback` by an e-mail inbox",
+            ),
         }
     }
 }

@@ -193,6 +193,22 @@ holidays = ["12-25", "12-24 12:00-24:00", "2026-12-27..2026-12-31", "12-24..01-0
 "#;
 
 #[test]
+fn an_answer_by_mail_is_read_whole() {
+    let mailbox =
+        "[inboxes.mail]\nchannel = \"email\"\naddress = \"help@acme.test\"\nqueue = \"support/late\"\n";
+    let closed = "{ callback = \"mail\", promise = \"We write to you.\", say = \"Back at {time}.\" }";
+    let text = CLOSING.replace("{ overflow = \"support/general\" }", closed);
+    let policy = read(&format!("{text}\n{mailbox}")).unwrap();
+    let late = &policy.queues[&"acme/support/late".parse().unwrap()];
+    let callback = policy::Callback {
+        inbox: "mail".parse().unwrap(),
+        promise: "We write to you.".into(),
+        say: Some("Back at {time}.".into()),
+    };
+    assert_eq!(late.when_closed, Some(policy::WhenClosed::Callback(callback)));
+}
+
+#[test]
 fn hours_and_holidays_are_read_whole() {
     let policy = read(CLOSING).unwrap();
     let general = &policy.queues[&"acme/support/general".parse().unwrap()];
@@ -246,6 +262,14 @@ fn hours_that_cannot_be_told_name_their_line() {
         ),
         ("overflow = \"support/general\"", "overflow = \"support/gneral\"", 10, "there is no queue"),
         ("{ overflow = \"support/general\" }", "{}", 10, "either `say` something"),
+        ("{ overflow = \"support/general\" }", "{ callback = \"mail\" }", 10, "needs a `promise`"),
+        ("{ overflow = \"support/general\" }", "{ promise = \"We write.\" }", 10, "where `callback` names"),
+        (
+            "{ overflow = \"support/general\" }",
+            "{ callback = \"mail\", promise = \"We write.\" }",
+            10,
+            "there is no inbox mail to answer from",
+        ),
     ] {
         assert!(CLOSING.contains(from), "{from}");
         let error = read(&CLOSING.replacen(from, to, 1)).unwrap_err();

@@ -43,7 +43,7 @@ structs! {
     conversation::Thread { elsewhere, at }
     conversation::Marks { id, topic }
     conversation::Answers { ours, mails }
-    conversation::Mails { received, topic, goes_on_in }
+    conversation::Mails { received, topic, goes_on_in, taken_into }
     conversation::KnownMail { message, id, at }
     conversation::Event { tenant, inbox, what }
     conversation::Outgoing { tenant, inbox, channel, to, body, thread, by_person, signed, window }
@@ -73,6 +73,7 @@ structs! {
         answer_within, default, hours, when_closed, away_after_expired, vip,
     }
     policy::Vip { tag, priority }
+    policy::Callback { inbox, promise, say }
     policy::Special { priority, needs }
     delivery::MailboxMark { mailbox, validity, through, since, sifted_through }
     policy::Ageing { every, most }
@@ -119,7 +120,11 @@ choices! {
         Snooze { conversation, agent, assignment, until },
         Wake { conversation, agent },
         Split { conversation, agent, assignment, message },
-        Join { conversation, agent, assignment, other },
+        Join { conversation, agent, assignment, other, same_person },
+        Part { conversation, agent, assignment, other },
+        TakeIn { conversation, into, inbox, agent, command },
+        TakeOut { conversation, of, inbox, agent, queue, command },
+        Taken { conversation, other, command, outcome },
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
@@ -195,6 +200,14 @@ choices! {
         Reassigned { conversation, by, note },
         Split { conversation, into, message, by },
         Joined { conversation, other, by },
+        JoinAsked { conversation, other, by, command },
+        PartAsked { conversation, other, by, queue, command },
+        TakenIn { conversation, into, by, command },
+        TakenOut { conversation, of, by, command },
+        NotTaken { conversation, asked_by, command, why },
+        AddressJoined { conversation, other, by, command },
+        AddressParted { conversation, other, by, command },
+        JoinRefused { conversation, other, command, why },
         Snoozed { conversation, agent, assignment, owner_epoch, until },
         ConsultAsked { conversation, consult, by, whom, note },
         ConsultBegan { conversation, consult, by, agent, note },
@@ -206,7 +219,7 @@ choices! {
         ReplyHeld { conversation, reply },
         HeldSent { conversation, agent, message, outgoing },
         DeliveryNoted { conversation, message, progress },
-        AwayAsked { conversation, owner_epoch, queue, until, again_at },
+        AwayAsked { conversation, owner_epoch, queue, until, again_at, callback },
         AwaySaid { conversation, message, outgoing },
         Closed { conversation, by, reason },
     }
@@ -216,6 +229,7 @@ choices! {
     }
     conversation::ShownToken { Ours(token), Unknown }
     conversation::Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
+    conversation::Taken { In { by }, Out { by }, Not { why } }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::ReplyBy { Template, Hold, Email, Sms }
     domain::ButtonDoes { Open(url), Post(payload), Call(number) }
@@ -295,7 +309,7 @@ choices! {
     }
     delivery::Outcome {
         Sent { provider_id },
-        Retry { code, reason, after },
+        Retry { code, reason, after }, NotYet { code, reason, after },
         Refused { code, reason, dead },
         Unknown { reason, resend },
     }
@@ -304,10 +318,11 @@ choices! {
         Queued { conversation, message, outgoing },
         SendStarted { message, attempt },
         Sent { conversation, message, attempt, provider_id },
-        RetryScheduled { message, attempt, due, code, reason },
+        RetryScheduled { message, attempt, due, code, reason, not_made },
         Failed { conversation, message, attempt, code, reason, dead },
         OutcomeLost { message, attempt },
         OutcomeUnknown { conversation, message, attempt, reason },
+        AddressDead { tenant, party },
         MailboxMarked { inbox, mark },
     }
 
@@ -316,6 +331,8 @@ choices! {
         TagAddress { tenant, party, tags },
         Tie { tenant, party, token },
         Link { tenant, contact, party },
+        Join { tenant, party, to },
+        Part { tenant, party, of },
         Tag { tenant, contact, tag },
         Untag { tenant, contact, tag },
         Follow { party, to, moved, at },
@@ -323,6 +340,8 @@ choices! {
     contact::Event {
         Created { contact, from, at },
         Linked { tenant, contact, party, was },
+        Joined { tenant, contact, party, was },
+        Parted { tenant, contact, party, was },
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
@@ -333,6 +352,6 @@ choices! {
     workspace::Command { Apply(policy) }
     workspace::Event { PolicyApplied(policy) }
     policy::BotKind { BuiltIn(flow), Stream }
-    policy::WhenClosed { Say(text), Overflow(queue) }
+    policy::WhenClosed { Say(text), Overflow(queue), Callback(callback) }
     policy::Selection { LongestIdle, LeastLoaded, MostSkilled, RoundRobin }
 }

@@ -126,7 +126,7 @@ impl Mailbox {
     fn join(&mut self, number: u32, other: ConversationId) -> Result<Vec<Event>, Rejection> {
         let assignment = self.ann_has(number);
         let (conversation, agent) = (id(number), agent("ann"));
-        self.ask(Command::Join { conversation, agent, assignment, other })
+        self.ask(Command::Join { conversation, agent, assignment, other, same_person: false })
     }
 
     fn is_open(&self, number: u32) -> bool {

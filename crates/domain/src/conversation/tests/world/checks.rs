@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::*, Entry, Owned, TOPOLOGY, World};
+use super::{super::*, Entry, Owned, TOPOLOGY, World, elsewhere};
 use crate::{
     Cause, Lane, Partition, Peer, Policy, Recorded, Relay, Route, Step, Tags, contact,
     conversation::{Command, ConsultEnd, Decider, Event, HandOffReason, Owner, TimerId, What, Window},
@@ -57,6 +57,10 @@ impl World {
                 assert!(!outgoing.by_person && outgoing.window == window, "{event:?}");
                 is_within(false, message);
             }
+            // Another address is in no window of this one.
+            What::Replied { outgoing, .. } if outgoing.to.subject != event.party() => {
+                assert_eq!(outgoing.window, None, "{event:?}");
+            }
             What::Replied { message, outgoing, .. } => {
                 assert!(outgoing.by_person && outgoing.window == window, "{event:?}");
                 is_within(true, message);
@@ -93,6 +97,7 @@ impl World {
             assert!(!self.book.iter().any(is_open), "{party} is retired with an open conversation");
         }
         let Some(id) = event.conversation() else { return };
+        self.answers_go_where_they_should(id, event);
         if let What::Opened { .. } = event.what {
             let before = ConversationId { number: id.number - 1, ..id };
             let is_over = self.book.get(&before).is_some_and(|before| !before.is_open);
@@ -120,7 +125,7 @@ impl World {
             assert!(!matches!(entry.owner, Some(Owned::Agent(..))), "an agent is released first: {event:?}");
             assert_eq!(entry.consult, None, "who was asked in goes with the agent: {event:?}");
             (entry.owner, entry.owner_epoch, entry.turn) = (Some(owner), owner_epoch, None);
-            entry.away = false;
+            (entry.away, entry.promise) = (false, None);
         };
         // Whoever has the thread answers, and nobody else: but another address is another thread.
         if let What::BotReplied { outgoing, .. }
@@ -183,6 +188,7 @@ impl World {
             What::Closed { .. } => {
                 assert!(entry.is_open && !matches!(entry.owner, Some(Owned::Queue(_) | Owned::Agent(..))));
                 (entry.is_open, entry.owner, entry.turn, entry.away) = (false, None, None, false);
+                (entry.promise, entry.promised) = (None, None);
                 entry.special = None;
             }
             What::TurnAsked { turn, bot, .. } => {
@@ -197,7 +203,8 @@ impl World {
             What::Replied { agent, .. } => {
                 assert!(matches!(&entry.owner, Some(Owned::Agent(owner, _)) if owner == agent), "{event:?}");
             }
-            What::AwayAsked { owner_epoch, .. } => {
+            What::AwayAsked { owner_epoch, until, callback, .. } => {
+                entry.promise = callback.is_some().then_some(*until);
                 assert!(matches!(entry.owner, Some(Owned::Queue(_))), "{event:?}");
                 assert_eq!(entry.owner_epoch, *owner_epoch);
                 entry.away = true;
@@ -205,13 +212,45 @@ impl World {
             What::AwaySaid { .. } => {
                 assert!(matches!(entry.owner, Some(Owned::Queue(_))), "{event:?}");
                 assert!(std::mem::take(&mut entry.away), "the customer is told once: {event:?}");
+                entry.promised = entry.promise.take();
                 let customer = self.partition.state().customer(id.party);
                 assert!(
                     customer.is_some_and(|customer| !customer.opted_out),
                     "who wants no messages: {event:?}"
                 );
             }
-            What::MessageReceived { .. } => assert!(entry.is_open, "{event:?}"),
+            What::MessageReceived { .. } => {
+                assert!(entry.is_open, "{event:?}");
+                entry.promised = entry.promised.filter(|until| until.is_none_or(|until| self.now < until));
+            }
+            _ => {}
+        }
+    }
+
+    /// By mail if that was promised and the customer can be written to there, or else where the customer wrote; and nothing
+    /// is promised that could not be done.
+    fn answers_go_where_they_should(&self, id: ConversationId, event: &Event) {
+        let by_rule = elsewhere(0).inbox;
+        match &event.what {
+            What::AwayAsked { callback, queue, .. } => {
+                let rule = self.policy.queues.get(queue).and_then(|queue| queue.when_closed.as_ref());
+                let can = rule.is_some() && self.reached_by(id.party, &by_rule).next().is_some();
+                assert_eq!(callback.as_ref(), can.then_some(&by_rule), "{event:?}");
+            }
+            What::Replied { outgoing, .. } => {
+                let promised = self.book.get(&id).is_some_and(|entry| entry.promised.is_some());
+                let mut by_mail = self.reached_by(id.party, &by_rule).filter(|_| promised).peekable();
+                let to = outgoing.to.subject;
+                match by_mail.peek() {
+                    None => assert_eq!((&outgoing.inbox, to), (&inbox(), id.party), "{event:?}"),
+                    Some(_) => {
+                        assert!(outgoing.inbox == by_rule && by_mail.any(|other| other == to), "{event:?}")
+                    }
+                }
+            }
+            What::BotReplied { outgoing, .. } | What::AwaySaid { outgoing, .. } => {
+                assert_eq!((&outgoing.inbox, outgoing.to.subject), (&inbox(), id.party), "{event:?}");
+            }
             _ => {}
         }
     }
@@ -280,9 +319,13 @@ impl World {
             | What::HeldSent { conversation, message, outgoing, .. }
             | What::Replied { conversation, message, outgoing, .. } => {
                 self.written.push((conversation.party, message));
-                let lane = Lane::of(inbox(), conversation.party);
+                let lane = Lane::of(outgoing.inbox.clone(), conversation.party);
                 let deliver = delivery::Command::Deliver { conversation, message, outgoing };
                 Some((Route::Lane(lane), Relay::Delivery(deliver)))
+            }
+            What::AddressTold { to, of } => {
+                let note = Command::NoteAddress { party: to, of };
+                Some((Route::Party(to), Relay::Conversation(note)))
             }
             What::Redirected { to, received } => {
                 Some((Route::Party(to), Relay::Conversation(Command::Receive(received))))

@@ -85,7 +85,7 @@ impl World {
         let queue = &self.policy.queues[id];
         assert!(!self.hours.is_open(queue, self.now), "{id} is open");
         assert!(!self.knows_that_it_is_closed(queue, waiting), "{conversation} knows that");
-        assert_eq!(say, matches!(queue.when_closed, Some(WhenClosed::Say(_))));
+        assert_eq!(say, matches!(queue.when_closed, Some(WhenClosed::Say(_) | WhenClosed::Callback(_))));
         match self.hours.next_change(queue, self.now) {
             Some(opens) => assert_eq!(until, Some(opens)),
             None => assert!(until.is_none_or(|until| until > self.now + Hours::AHEAD), "{until:?}"),

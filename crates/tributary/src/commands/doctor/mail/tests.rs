@@ -102,7 +102,8 @@ fn inbox(port: u16, more: &[(&str, &str)]) -> Inbox {
 
 async fn told(records: &[(&str, u16, Vec<u8>)], inbox: &Inbox) -> String {
     let names = Names::new(Some(name_server(records).await)).unwrap();
-    let secrets = [("dkim", format!("text:{KEY}")), ("password", "text:x".into())];
+    let secrets =
+        [("dkim", format!("text:{KEY}")), ("password", "text:x".into()), ("wrong", "text:y".into())];
     let secrets = Secrets::new(secrets.map(|(name, at)| (name.to_owned(), Secret::reference(at))));
     let mut findings = Findings::default();
     examine(&names, &secrets, &"support".parse().unwrap(), inbox, &mut findings).await;
@@ -135,6 +136,62 @@ async fn a_mailbox_where_all_is_well() {
         assert_eq!(mark(&told, what), "ok", "{what} of\n{told}");
     }
     assert!(told.contains("mx1.acme.test, mx2.acme.test"), "{told}");
+}
+
+/// A server of IMAP with a folder INBOX, which tells of new mail at once if it `idles`.
+async fn mailbox_server(idles: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            stream.write_all(b"* OK ready\r\n").await.unwrap();
+            let mut line = String::new();
+            while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                let (tag, command) = line.trim_end().split_once(' ').unwrap();
+                let can = if idles { "IMAP4rev1 IDLE" } else { "IMAP4rev1" };
+                let reply = match command.split(' ').next().unwrap() {
+                    "LOGIN" if command.ends_with("\"x\"") => format!("{tag} OK come in\r\n"),
+                    "LOGIN" => format!("{tag} NO [AUTHENTICATIONFAILED] wrong\r\n"),
+                    "CAPABILITY" => format!("* CAPABILITY {can}\r\n{tag} OK\r\n"),
+                    "EXAMINE" if command.contains("INBOX") => format!(
+                        "* 0 EXISTS\r\n* OK [UIDVALIDITY 77] x\r\n* OK [UIDNEXT 5] x\r\n{tag} OK [READ-ONLY] done\r\n"
+                    ),
+                    _ => format!("{tag} NO there is no such thing\r\n"),
+                };
+                stream.write_all(reply.as_bytes()).await.unwrap();
+                line.clear();
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_read_is_looked_at_as_far_as_its_first_message() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let (good, slow) = (mailbox_server(true).await, mailbox_server(false).await);
+    for (server, password, folder, marked, says) in [
+        (&good, "secret:password", "INBOX", "ok", "UIDVALIDITY 77, last UID 4"),
+        (&slow, "secret:password", "INBOX", "warn", "no IDLE"),
+        (&good, "secret:wrong", "INBOX", "fail", "refuses the login"),
+        (&good, "secret:password", "Nowhere", "fail", "imap_folder"),
+        (&good, "secret:missing", "INBOX", "skip", "mended first"),
+        (&nobody, "secret:password", "INBOX", "fail", "may connect there"),
+    ] {
+        let settings = [
+            ("imap", server.as_str()),
+            ("imap_tls", "none"),
+            ("imap_user", "support"),
+            ("imap_password", password),
+            ("imap_folder", folder),
+        ];
+        let told = told(&[], &inbox(relay_that_answers().await, &settings)).await;
+        assert_eq!(mark(&told, "IMAP"), marked, "{server} {password} {folder} of\n{told}");
+        assert!(told.contains(says), "{says} in\n{told}");
+    }
+    let not_read = told(&[], &inbox(relay_that_answers().await, &[])).await;
+    assert!(!not_read.contains("IMAP"), "{not_read}");
 }
 
 #[tokio::test]

@@ -84,9 +84,12 @@ queues = ["service/second"]
 capacity = 1
 "#;
 
+/// As the first day, and nothing is put away.
+pub(super) const NOTHING_PUT_AWAY: u64 = 4;
+
 /// The log of such a day; each is made once.
 pub(super) async fn made(seed: u64) -> (Arc<dyn Log>, Topology) {
-    static DAYS: [OnceCell<MemoryLog>; 3] = [const { OnceCell::const_new() }; 3];
+    static DAYS: [OnceCell<MemoryLog>; 4] = [const { OnceCell::const_new() }; 4];
     let log = DAYS[seed as usize - 1].get_or_init(|| make(seed)).await;
     (Arc::new(log.clone()), TOPOLOGY)
 }
@@ -110,6 +113,9 @@ struct Day {
     agenda: BTreeMap<(Timestamp, u64), Next>,
     entered: u64,
     dice: Dice,
+    puts_away: bool,
+    /// For what is put away, which came later to these days.
+    later: Dice,
     customers: u32,
     commands: u128,
     /// Until when each agent is somewhere else, and how that was told.
@@ -181,7 +187,9 @@ impl Day {
             now: BEGAN,
             agenda: BTreeMap::new(),
             entered: 0,
-            dice: Dice(seed),
+            dice: Dice(if seed == NOTHING_PUT_AWAY { 1 } else { seed }),
+            puts_away: seed != NOTHING_PUT_AWAY,
+            later: Dice(!seed),
             customers: 0,
             commands: 0,
             out: [None; AGENTS],
@@ -200,8 +208,15 @@ impl Day {
     fn pass(&mut self) {
         loop {
             let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let timer = self.desks.partition.next_due().filter(|due| next.is_none_or(|next| *due < next));
+            let wakes = self.conversations.partition.next_due();
+            let first = self.desks.partition.next_due().into_iter().chain(wakes).min();
+            let timer = first.filter(|due| next.is_none_or(|next| *due < next));
             match (timer, next) {
+                (Some(due), _) if due <= ENDED && wakes == Some(due) => {
+                    self.now = self.now.max(due);
+                    let step = self.conversations.partition.fire(self.now).expect("it is due");
+                    self.conversation_decided(step);
+                }
                 (Some(due), _) if due <= ENDED => {
                     self.now = self.now.max(due);
                     let step = self.desks.partition.fire(self.now).expect("it is due");
@@ -265,7 +280,10 @@ impl Day {
             }
             Next::Finishes { agent, assignment } => {
                 let Some(conversation) = self.held.remove(&assignment) else { return };
-                let command = if self.dice.roll() < 0.08 {
+                let command = if self.puts_away && self.later.roll() < 0.06 {
+                    let until = self.now + Millis(60_000 + self.later.exponential(600.0).0);
+                    conversation::Command::Snooze { conversation, agent, assignment, until }
+                } else if self.dice.roll() < 0.08 {
                     let to = Transfer::Queue("acme/service/second".parse().unwrap());
                     conversation::Command::Transfer { conversation, agent, assignment, to, note: None }
                 } else {

@@ -1,18 +1,21 @@
 //! Mail that means harm, or was harmed: each is read safely, in little time and memory, or kept with the reason.
 
-use super::SAMPLES;
-use crate::email::{normalize, parts};
-use crate::{Fact, FactKind};
+use channels::{
+    Fact, FactKind,
+    email::{PartKind, normalize, parts},
+};
+
+use crate::harness::{Target, alike};
 
 fn read(raw: &[u8]) -> Fact {
-    normalize(Some("email"), raw, None).unwrap().remove(0)
+    normalize(Some("email"), raw, None).expect("it holds something").remove(0)
 }
 
 /// What holds of every reading, whatever was read.
 fn assert_sound(fact: &Fact, raw: &[u8]) {
     let show = || raw.escape_ascii().take(4_000).map(char::from).collect::<String>();
     assert_ne!(fact.reason.as_deref(), Some("reading it failed"), "{}", show());
-    let mail = fact.mail.as_ref().unwrap();
+    let mail = fact.mail.as_ref().expect("it is of a mail");
     let one_line = |text: &Option<String>| text.as_ref().is_none_or(|text| !text.contains(char::is_control));
     assert!(one_line(&mail.subject) && one_line(&mail.from) && one_line(&mail.message_id), "{}", show());
     assert!(mail.to.len() <= 1000 && mail.cc.len() <= 1000 && mail.references.len() <= 1000, "{}", show());
@@ -152,40 +155,24 @@ fn eight_bit_garbage_is_text_of_some_kind() {
     assert_sound(&fact, &mail);
 }
 
-/// Seeds that once found something, and some more.
-const SEEDS: [u64; 9] = [1, 2, 3, 5, 8, 13, 21, 34, 100_053];
-/// Mails of one seed.
-const ROUNDS: usize = 150;
-
-/// Real mail, damaged in the ways that mail is damaged on purpose and by accident. `TRIBUTARY_SOAK` minutes long on new
-/// seeds, of which `TRIBUTARY_SEED` is the first.
+/// Real mail, damaged in the ways that mail is damaged on purpose and by accident.
 #[test]
 fn damaged_mail_is_read_soundly() {
-    for seed in SEEDS {
-        damage(seed);
+    Target {
+        name: "mail",
+        corpus: &["src/email/samples", "../../../shared/corpora/email/files", "tests/hostile/corpus/mail"],
+        pieces: &PIECES,
+        read: |raw| {
+            let Ok(facts) = normalize(Some("email"), raw, None) else { return 0 };
+            let fact = &facts[0];
+            assert_sound(fact, raw);
+            let body = fact.mail.as_ref().and_then(|mail| mail.body.as_deref()).unwrap_or_default();
+            let parts: Vec<PartKind> = parts(body).iter().map(|part| part.kind).take(8).collect();
+            let bounced = fact.mail.iter().flat_map(|mail| &mail.bounced).count();
+            alike(&(fact.kind, &fact.reason, parts, fact.attachments.len().min(8), bounced.min(8)))
+        },
     }
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    if let Some(minutes) = number("TRIBUTARY_SOAK") {
-        let until = log::clock::now() + i64::try_from(minutes).unwrap() * 60_000;
-        let first = number("TRIBUTARY_SEED").unwrap_or_else(|| log::clock::now().unsigned_abs());
-        for seed in (first..).take_while(|_| log::clock::now() < until) {
-            damage(seed);
-        }
-    }
-}
-
-fn damage(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    for round in 0..ROUNDS {
-        let mut mail = SAMPLES[dice.below(SAMPLES.len())].1.to_vec();
-        for _ in 0..=dice.below(6) {
-            dice.change(&mut mail);
-        }
-        if let Ok(facts) = normalize(Some("email"), &mail, None) {
-            let result = std::panic::catch_unwind(|| assert_sound(&facts[0], &mail));
-            assert!(result.is_ok(), "seed {seed}, round {round}");
-        }
-    }
+    .run();
 }
 
 /// Pieces that mean something to a reader of mail.
@@ -215,43 +202,3 @@ const PIECES: [&[u8]; 24] = [
     b"filename=\"../x\"",
     b"From: a@x.test\r\nSent: b\r\n",
 ];
-
-/// A small generator (xorshift), so that a seed alone repeats a run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end.max(1) as u64).unwrap()
-    }
-
-    fn change(&mut self, mail: &mut Vec<u8>) {
-        let (one, other) = (self.below(mail.len() + 1), self.below(mail.len() + 1));
-        let (start, end) = (one.min(other), one.max(other));
-        match self.below(6) {
-            0 => {
-                if let Some(byte) = mail.get_mut(start) {
-                    *byte ^= 1 << (end % 8);
-                }
-            }
-            1 => drop(mail.drain(start..end.min(start + 200))),
-            2 => {
-                let again = mail[start..end.min(start + 200)].to_vec();
-                mail.splice(start..start, again);
-            }
-            3 => {
-                let piece = PIECES[self.below(PIECES.len())];
-                mail.splice(start..start, piece.iter().copied());
-            }
-            4 => mail.truncate(end),
-            _ => {
-                let other = SAMPLES[self.below(SAMPLES.len())].1;
-                let from = self.below(other.len());
-                let piece = other[from..].iter().copied().take(400);
-                mail.splice(start..end.min(start + 200), piece);
-            }
-        }
-    }
-}
