@@ -351,12 +351,26 @@ impl Desk {
             Heard::SentAway(sent) => {
                 say!("{} offers in a row expired: you are away until you say back", sent.expired);
             }
+            Heard::Noted(noted) => {
+                let number = self.number(&noted.conversation);
+                say!("[{number}] {}  {}: {}", clock!(noted.at), noted.note, text(noted.body.as_ref()));
+            }
+            Heard::ThreadHeld(held) => {
+                let number = self.number(&held.conversation);
+                let who = if held.elsewhere { "another application answers" } else { "you may answer" };
+                say!("[{number}] {}  {who} from here on", clock!(held.at));
+            }
+            Heard::AnswerUntil(answer) => {
+                let number = self.number(&answer.conversation);
+                say!("[{number}] can be answered until {}", clock!(answer.until));
+            }
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {
                     Author::Customer => "customer",
                     Author::Agent if self.held.contains_key(&number) => "you",
                     Author::Agent => "agent",
+                    Author::Elsewhere => "elsewhere",
                     Author::Unspecified => "someone",
                 };
                 say!("[{number}] {}  {author}: {}", clock!(message.at), text(message.body.as_ref()));

@@ -62,7 +62,7 @@ impl<'a> Way<'a> {
     }
 
     /// The link, for a turn: there is something to say to it.
-    pub(super) fn to_speak_to(&self) -> Option<LinkId> {
+    pub(super) fn to_speak_to(self) -> Option<LinkId> {
         self.link.first_message.as_ref().map(|_| self.id.clone())
     }
 
