@@ -389,6 +389,7 @@ fn message(number: usize, party: usize) -> Intake<conversation::Command> {
             home: None,
             marks: None,
             answers: conversation::Answers::default(),
+            entry: None,
         })),
     }
 }
@@ -432,6 +433,7 @@ fn policies() -> Policies {
         agents: BTreeMap::new(),
         bots: BTreeMap::from([(bot, Bot { answer_within: Millis::hours(24), kind: BotKind::Stream })]),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }));
     policies
 }

@@ -122,6 +122,7 @@ impl Series {
                 home: None,
                 marks: None,
                 answers: Answers::default(),
+                entry: None,
             })),
         })
     }

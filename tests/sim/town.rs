@@ -125,6 +125,7 @@ pub(crate) fn policy(variant: u8) -> Policy {
             Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream },
         )]),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn written(customer: u8, number: u32, at: Timestamp) -> conversation:
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        entry: None,
         people_only: false,
         reply_to: None,
         referral: None,

@@ -1,5 +1,7 @@
 //! `Contacts`: the owned ledger, read from the projections, changed by commands.
 
+mod token;
+
 use domain::{ContactId, Party, Route, contact};
 use projections::ContactRow;
 use prost::Message;
@@ -112,6 +114,23 @@ impl contacts_server::Contacts for Contacts {
         let id = std::mem::take(&mut request.command_id);
         let command = contact::Command::Untag { tenant, contact, tag };
         self.change(&principal, &id, "untag", request.encode_to_vec(), command).await
+    }
+
+    async fn make_token(
+        &self,
+        request: Request<pb::MakeTokenRequest>,
+    ) -> Result<Response<pb::MakeTokenResponse>, Status> {
+        let principal = principal(&request)?;
+        principal.editor()?;
+        let request = request.into_inner();
+        let contact: ContactId = parse("contact", &request.contact).map_err(malformed)?;
+        let row = self.0.store.contact(&principal.tenant, contact).await.map_err(unreadable)?;
+        row.ok_or_else(|| Status::not_found("there is no such contact"))?;
+        let peer = self.0.topology.peer(&Route::Workspace(principal.tenant.clone()));
+        self.0.hub.caught_up(peer).await?;
+        let policy = self.0.hub.policy(&principal.tenant);
+        let policy = policy.ok_or_else(|| Status::not_found("no workspace was applied yet"))?;
+        token::make(&self.0.vault, &policy, contact, &request).map(Response::new)
     }
 }
 

@@ -44,6 +44,7 @@ mod tests {
             agents: [].into(),
             bots: [].into(),
             hours: [("office".parse().unwrap(), hours)].into(),
+            links: [].into(),
         };
         away(&policy, &id, until)
     }

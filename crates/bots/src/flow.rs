@@ -10,6 +10,8 @@ pub struct Asked<'a> {
     pub payload: Option<&'a str>,
     /// It is the first turn of its conversation.
     pub first: bool,
+    /// What is to be said to who came by a link, instead of a greeting.
+    pub to_link: Option<&'a str>,
     /// People are there now.
     pub open: bool,
 }
@@ -22,7 +24,7 @@ pub struct Said {
     pub hand_off: bool,
 }
 
-/// A wish for a person comes before everything else, a matching keyword before the greeting.
+/// A wish for a person comes before everything else, a matching keyword before what greets.
 pub fn answer(flow: &Flow, asked: Asked) -> Said {
     let text = words_of(asked.text);
     let payload = asked.payload.map(words_of).unwrap_or_default();
@@ -36,6 +38,10 @@ pub fn answer(flow: &Flow, asked: Asked) -> Said {
     }
     if let Some(found) = flow.answers.iter().find(|answer| answer.words.iter().any(says)) {
         return Said { text: Some(found.text.clone()), ..Said::default() };
+    }
+    if let Some(text) = asked.to_link {
+        let quick_replies = flow.quick_replies.clone();
+        return Said { text: Some(text.to_owned()), quick_replies, hand_off: false };
     }
     if asked.first {
         return Said {
@@ -85,7 +91,7 @@ mod tests {
     }
 
     fn says(text: &str, first: bool) -> Said {
-        answer(&flow(), Asked { text, payload: None, first, open: true })
+        answer(&flow(), Asked { text, payload: None, first, to_link: None, open: true })
     }
 
     #[test]
@@ -108,8 +114,10 @@ mod tests {
             assert!(said.hand_off, "{text}");
             assert_eq!(said.text.as_deref(), Some("One moment."));
         }
-        let tapped =
-            answer(&flow(), Asked { text: "Talk", payload: Some("HUMAN_AGENT"), first: false, open: true });
+        let tapped = answer(
+            &flow(),
+            Asked { text: "Talk", payload: Some("HUMAN_AGENT"), first: false, to_link: None, open: true },
+        );
         assert!(tapped.hand_off);
     }
 
@@ -120,8 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_by_a_link_is_spoken_to_about_that_and_gets_a_person_all_the_same() {
+        let says = |text, first| {
+            answer(&flow(), Asked { text, payload: None, first, to_link: Some("The offer!"), open: true })
+        };
+        for first in [true, false] {
+            assert_eq!(says("Hello", first).text.as_deref(), Some("The offer!"));
+        }
+        assert!(says("a person, please", true).hand_off);
+        assert_eq!(says("opening hours?", true).text.as_deref(), Some("Nine to five."));
+    }
+
+    #[test]
     fn when_nobody_is_there_the_customer_is_told_and_still_waits_for_a_person() {
-        let said = answer(&flow(), Asked { text: "human", payload: None, first: true, open: false });
+        let said =
+            answer(&flow(), Asked { text: "human", payload: None, first: true, to_link: None, open: false });
         assert_eq!(said.text.as_deref(), Some("We are back at nine."));
         assert!(said.hand_off);
     }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use domain::{
-    BotId, Content, ConversationId, Kept, MessageId, Origin, Partition, Policies, Policy, QueueId, Route,
-    Sealed, TenantId, Timestamp, TurnId,
+    BotId, Content, ConversationId, Kept, LinkId, MessageId, Origin, Partition, Policies, Policy, QueueId,
+    Route, Sealed, TenantId, Timestamp, TurnId,
     conversation::{BotAction, Command, Decider, Event, What},
     policy::{BotKind, Calendar, Flow},
 };
@@ -38,6 +38,8 @@ struct Turn {
     content: Sealed,
     policy: Arc<Policy>,
     bot: BotId,
+    /// The link that the customer came by, where nobody has spoken to that yet.
+    link: Option<LinkId>,
 }
 
 /// A customer to be told that a queue is closed.
@@ -59,6 +61,13 @@ enum Error {
     Log(#[from] log::Error),
 }
 
+impl Turn {
+    /// What is said to who came by the link.
+    fn first_message(&self) -> Option<&str> {
+        self.policy.links.get(self.link.as_ref()?)?.first_message.as_deref()
+    }
+}
+
 impl BuiltIn {
     /// `tasks` lets a shutdown wait for the answers under way.
     pub fn new(post: Post, vault: Vault, policies: watch::Receiver<Policies>, tasks: TaskTracker) -> Self {
@@ -72,6 +81,7 @@ impl BuiltIn {
         bot: &BotId,
         id: TurnId,
         message: MessageId,
+        link: Option<&LinkId>,
         content: impl FnOnce() -> Option<Sealed>,
     ) -> Option<Turn> {
         let policy = self.policies.borrow().of(tenant).cloned();
@@ -79,7 +89,8 @@ impl BuiltIn {
         // There is none if the bot was somebody's at a stream when it was asked: whoever serves that stream has it, or the
         // turn's time runs out and a person gets the conversation.
         let content = content()?;
-        Some(Turn { tenant: tenant.clone(), id, message, content, policy, bot: bot.clone() })
+        let link = link.cloned();
+        Some(Turn { tenant: tenant.clone(), id, message, content, policy, bot: bot.clone(), link })
     }
 
     async fn put(&self, turn: Turn) {
@@ -108,6 +119,7 @@ impl BuiltIn {
                 text: &content.text,
                 payload: content.payload.as_deref(),
                 first: turn.id.number == 1,
+                to_link: turn.first_message(),
                 open: self.is_open(turn, flow, now),
             },
         );
@@ -225,8 +237,9 @@ fn flow_of<'a>(policy: &'a Policy, bot: &BotId) -> Option<&'a Flow> {
 
 impl Effects<Decider> for BuiltIn {
     fn perform(&self, _: &Partition<Decider>, _: Timestamp, event: &Event) {
-        if let What::TurnAsked { turn, bot, content, message, .. } = &event.what {
-            let turn = self.turn(&event.tenant, bot, *turn, *message, || content.clone());
+        if let What::TurnAsked { turn, bot, content, message, link, .. } = &event.what {
+            let link = link.as_ref();
+            let turn = self.turn(&event.tenant, bot, *turn, *message, link, || content.clone());
             if let Some(turn) = turn {
                 let this = self.clone();
                 self.tasks.spawn(async move { this.put(turn).await });
@@ -244,7 +257,7 @@ impl Effects<Decider> for BuiltIn {
     fn resume(&self, partition: &Partition<Decider>) {
         let open = partition.state().open_turns();
         let turns = open.filter_map(|(id, customer, bot, turn)| {
-            self.turn(&customer.endpoint.tenant, bot, id, turn.message, || {
+            self.turn(&customer.endpoint.tenant, bot, id, turn.message, turn.link.as_ref(), || {
                 turn.content.as_ref().map(Kept::sealed)
             })
         });

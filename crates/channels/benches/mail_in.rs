@@ -378,6 +378,7 @@ fn policy() -> domain::Policy {
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),
+        links: [].into(),
     }
 }
 

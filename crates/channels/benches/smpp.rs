@@ -169,6 +169,7 @@ fn intake(dir: &Path) -> LogIntake {
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),
+        links: [].into(),
     };
     let mut known = Policies::default();
     known.put(Arc::new(policy));

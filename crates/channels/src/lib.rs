@@ -13,6 +13,7 @@ mod compliance;
 mod dead;
 mod delivery;
 pub mod email;
+mod entry;
 mod fact;
 pub mod generic;
 pub mod http;

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
-    Policies, Route, Sealed, TenantId, Timestamp, Verdict,
+    Policies, Policy, Route, Sealed, TenantId, Timestamp, Verdict,
     conversation::{
-        Answers, Command, Correspondent, Decider, Marks, Mention, MessageKind, NoteKind, Pricing,
-        ReceiptKind, Received, Referral as Referred, Sent, Suppression, Window,
+        Answers, Command, Correspondent, Decider, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
+        ReceiptKind, Received, Referral as Referred, Sent, ShownToken, Suppression, Token, Window,
     },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,10 +20,12 @@ use log::clock;
 use runtime::Post;
 use tokio::sync::watch;
 use vault::{Subject, Vault};
+use wire::LinkToken;
 
 use crate::{
     Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe, dead,
     email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
+    entry::{self, Way},
     messenger::{HUMAN_AGENT, Kind},
     withhold::withhold,
 };
@@ -85,7 +87,7 @@ impl Intake for LogIntake {
             let (policy, inbox) = policies.inbox(&id).ok_or_else(unknown)?;
             Place {
                 tenant: policy.tenant.clone(),
-                version: policy.version,
+                policy: policy.clone(),
                 channel: inbox.channel,
                 human_agent: inbox.settings.get(HUMAN_AGENT).is_some_and(|word| word == "true"),
                 // What says nothing authenticates nobody; that it says nothing is told where it is applied.
@@ -118,7 +120,7 @@ impl Intake for LogIntake {
 /// The inbox that facts came in by, as configured now.
 struct Place {
     tenant: TenantId,
-    version: u64,
+    policy: Arc<Policy>,
     id: InboxId,
     channel: Channel,
     /// E-mail: whose word counts of who wrote.
@@ -181,6 +183,7 @@ impl LogIntake {
         let sent_at = fact.sent_at.map_or(at, past);
         let message = self.message(place, &fact).unwrap_or(MessageId(id.0));
         let mut elsewhere = Vec::new();
+        let entry = self.entry(place, author.party, message, &mut fact).await?;
         let command = match fact.kind {
             FactKind::Echo if fact.echo_of.is_some() => {
                 // Our own message, told back to us. A key of anything else is none of ours.
@@ -248,6 +251,7 @@ impl LogIntake {
                     marks,
                     answers,
                     people_only,
+                    entry,
                     reply_to,
                     referral,
                     window,
@@ -294,7 +298,17 @@ impl LogIntake {
                 let from = self.correspondent(place, &author, &fact.address).await?;
                 let raw = raw.filter(|_| matches!(fact.kind, FactKind::Unknown | FactKind::Bounce));
                 let content = Some(self.content(place, author.party, message, fact, raw, None).await?);
-                Command::Note { from, kind, message, content, at: sent_at, suppresses, about, referral }
+                Command::Note {
+                    from,
+                    kind,
+                    message,
+                    content,
+                    at: sent_at,
+                    suppresses,
+                    about,
+                    referral,
+                    entry,
+                }
             }
         };
         // A message is known again where its address is at home, whatever is told of its sender the second time.
@@ -307,7 +321,7 @@ impl LogIntake {
             origin: Origin::Fact(id),
             at,
             tenant: place.tenant.clone(),
-            policy_version: place.version,
+            policy_version: place.policy.version,
             command,
         };
         let told = elsewhere.into_iter().map(|(party, intake)| (Route::Party(party), intake));
@@ -417,6 +431,47 @@ impl LogIntake {
         let ours = answered_of_ours(reply_to, mail);
         let ours = ours.into_iter().filter(|(reference, _)| of_author(reference)).map(|(_, message)| message);
         (marks, Answers { mails, ours: ours.collect() })
+    }
+
+    /// By which link the customer came, and with what in it. A token is for once: it stays out of what is kept.
+    async fn entry(
+        &self,
+        place: &Place,
+        party: Party,
+        message: MessageId,
+        fact: &mut Fact,
+    ) -> Result<Option<Box<Entry>>, Refused> {
+        let Some(Way { link, token }) = entry::way(&place.policy, &place.id, fact) else { return Ok(None) };
+        let token = match token {
+            None => None,
+            Some(text) => Some(self.shown(place, party, message, &text).await?),
+        };
+        Ok(Some(Box::new(Entry { link, token })))
+    }
+
+    async fn shown(
+        &self,
+        place: &Place,
+        party: Party,
+        message: MessageId,
+        text: &str,
+    ) -> Result<ShownToken, Refused> {
+        let read = self.vault.read_reference(&LinkToken::purpose(&place.tenant), text);
+        let Some(LinkToken { id, contact, expires_at, about }) =
+            read.and_then(|bytes| LinkToken::decode(&bytes))
+        else {
+            return Ok(ShownToken::Unknown);
+        };
+        // An item of its own, beside what was said.
+        let item = MessageId(self.vault.fact(place.id.as_str(), "token", &message.0));
+        let about = match about.is_empty() {
+            true => None,
+            false => {
+                let content = wire::encode_content(&Content { text: about, ..Content::default() });
+                Some(self.seal(place, party, item, &content).await?)
+            }
+        };
+        Ok(ShownToken::Ours(Box::new(Token { id, contact, expires_at, message: item, about })))
     }
 
     async fn correspondent(

@@ -1,8 +1,11 @@
-//! What the channels report to Prometheus. Labels are bounded: channels and outcomes, never an inbox or a customer.
+//! What the channels report to Prometheus. Labels are bounded: channels and outcomes, inboxes where it is about one, never a
+//! customer.
 
 use std::time::Duration;
 
 use domain::delivery::Outcome;
+
+use crate::messenger::health::{Health, Trouble};
 
 /// Describes every metric of this crate; called once, after the recorder is installed.
 pub fn describe() {
@@ -21,6 +24,28 @@ pub fn describe() {
         "tributary_inboxes_paused",
         "Inboxes that send nothing because the platform refuses their token, by channel"
     );
+    metrics::describe_gauge!(
+        "tributary_inbox_trouble",
+        "1 where a platform has something against an inbox, by inbox and what it is about"
+    );
+    metrics::describe_gauge!(
+        "tributary_inbox_token_seconds",
+        metrics::Unit::Seconds,
+        "For how long an inbox's access token is good, by inbox; none for one that does not end"
+    );
+}
+
+/// What a platform says of an inbox. There are as many as the business has set up.
+pub(crate) fn health(inbox: &str, health: &Health, now: i64) {
+    for about in Trouble::ABOUT {
+        let is = health.troubles.iter().any(|trouble| trouble.about() == about);
+        let gauge = metrics::gauge!("tributary_inbox_trouble", "inbox" => inbox.to_owned(), "about" => about);
+        gauge.set(if is { 1.0 } else { 0.0 });
+    }
+    if let Some(at) = health.expires_at {
+        let seconds = (at - now).max(0) as f64 / 1_000.0;
+        metrics::gauge!("tributary_inbox_token_seconds", "inbox" => inbox.to_owned()).set(seconds);
+    }
 }
 
 /// A webhook was answered.

@@ -277,5 +277,6 @@ fn policy(agents: usize, classes: usize) -> Policy {
         agents: (0..agents).map(|n| (agent(n), person(n))).collect(),
         bots: BTreeMap::new(),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }
 }

@@ -66,6 +66,8 @@ names! {
     BotId, "a bot's name";
     /// Opening hours, unique in their tenant.
     HoursId, "a name of opening hours";
+    /// A link that customers come in by, unique in its tenant.
+    LinkId, "a link's name";
     /// Something that agents know, unique in its tenant.
     SkillId, "a skill's name";
     /// A language that agents speak, however the tenant writes it (`de`, `pt-BR`).
@@ -119,6 +121,8 @@ hashes! {
     MessageId, "a message's id";
     /// A person in the owned ledger.
     ContactId, "a contact's id";
+    /// A token in a link, which ties an address to a contact once.
+    TokenId, "a token's id";
     /// One leader's rule over a partition: random, and never ruling twice.
     Epoch, "an epoch";
 }

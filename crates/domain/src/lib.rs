@@ -39,7 +39,8 @@ pub use departed::{Departed, Question};
 pub use facts::{Batch, FACTS_KEPT};
 pub use ids::{
     AgentId, BadId, BotId, CommandId, ContactId, ContentHash, ConversationId, DeskId, Epoch, FactId, HoursId,
-    InboxId, Lane, LanguageId, MessageId, OfferId, Party, QueueId, SkillId, TenantId, TurnId,
+    InboxId, Lane, LanguageId, LinkId, MessageId, OfferId, Party, QueueId, SkillId, TenantId, TokenId,
+    TurnId,
 };
 pub use outbox::Outbox;
 pub use partition::{MOST_RETIRED, Partition, Taken};

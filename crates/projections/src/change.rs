@@ -79,6 +79,7 @@ impl Source for conversation::Decider {
             | Retired { .. }
             | Returned { .. }
             | TagsNoted { .. }
+            | TokenShown { .. }
             | OthersNoted { .. }
             | AddressTold { .. }
             | AddressNoted { .. }
@@ -111,6 +112,9 @@ impl Source for conversation::Decider {
             | OptedIn { .. }
             | Suppressed { .. }
             | SuppressionLifted { .. }
+            | Entered { .. }
+            | Tied { .. }
+            | NotTied { .. }
             | BotEngaged { .. }
             | BotReplied { .. }
             | AwaySaid { .. }
@@ -138,8 +142,10 @@ impl Source for conversation::Decider {
 
 impl Source for contact::Decider {
     fn change(event: contact::Event) -> Option<What> {
-        // For the conversations, not for readers, who have the tags and the addresses themselves.
-        let told = matches!(event, contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. });
+        // For the conversations, not for readers, who have the tags and the addresses themselves, and the conversations'
+        // word of tokens.
+        use contact::Event::{OthersTold, TagsTold, TokenTaken};
+        let told = matches!(event, TagsTold { .. } | OthersTold { .. } | TokenTaken { .. });
         (!told).then(|| What::Contact(event))
     }
 }

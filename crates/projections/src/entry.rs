@@ -181,10 +181,17 @@ kinds! {
     Suppressed = "suppressed",
     /// Detail: as of `suppressed`; behind a space the operator who lifted it, unless the customer wrote.
     SuppressionLifted = "suppression_lifted",
+    /// By a link of the workspace. Detail: its name.
+    Entered = "entered",
+    /// The customer showed a token that was made for a contact; detail: that contact. Its body is what the token is about.
+    Tied = "tied",
+    /// The customer showed a token, and is who it was before. Detail: `unknown`, `expired`, `used`, `no_contact` or
+    /// `anothers_address`.
+    NotTied = "not_tied",
     BotEngaged = "bot_engaged",
     BotReplied = "bot_replied",
     /// Detail: `no_bot`, `bot_handed_off`, `bot_silent`, `transferred`, `agent_gone`, `overflowed`, `returned`,
-    /// `reassigned`, `woke`, `split` or `held_back`; behind a space the queue.
+    /// `reassigned`, `woke`, `split`, `held_back` or `entered`; behind a space the queue.
     AgentWanted = "agent_wanted",
     Assigned = "assigned",
     /// Its body, if it has one, is the agent's note to whoever comes next.

@@ -40,6 +40,7 @@ pub enum Command {
     Serve(commands::serve::ServeArgs),
     Topics(commands::topics::TopicsArgs),
     Apply(commands::apply::ApplyArgs),
+    Links(commands::links::LinksArgs),
     Normalize(commands::normalize::NormalizeArgs),
     Events(commands::events::EventsArgs),
     Why(commands::why::WhyArgs),

@@ -10,6 +10,7 @@ mod exit;
 mod key_store;
 mod layout;
 mod mail;
+mod meta;
 mod observe;
 mod opened;
 mod progress;

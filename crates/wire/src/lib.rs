@@ -13,8 +13,9 @@ mod reader;
 mod record;
 mod step;
 
-// What is sealed, and what is kept beside the log.
+// What is sealed, handed out, and kept beside the log.
 mod content;
+mod link_token;
 mod state;
 
 // How a domain value becomes its message: one trait, and the pairs of all types.
@@ -28,6 +29,7 @@ pub use codec::Codec;
 pub use content::{decode_content, decode_mail_thread, encode_content, encode_mail_thread};
 pub use error::{Error, Flaw, Problem};
 pub use intake::{decode_intake, decode_origin, encode_intake, encode_relay};
+pub use link_token::{LONGEST_ABOUT, LinkToken};
 pub use reader::{Ignored, Judgement, Point, Reader, Verdict};
 pub use record::{
     Announce, Decision, Header, Record, decode_event, decode_header, decode_record, encode_announce,

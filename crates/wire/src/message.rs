@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use domain::{
     AgentId, BotId, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId, LanguageId,
-    MessageId, Millis, Party, QueueId, SkillId, Tags, TenantId, Timestamp,
+    LinkId, MessageId, Millis, Party, QueueId, SkillId, Tags, TenantId, Timestamp, TokenId,
 };
 use prost::Message;
 
@@ -184,7 +184,7 @@ macro_rules! sixteen {
     )*};
 }
 
-sixteen!(Party, FactId, CommandId, ContentHash, MessageId, ContactId, Epoch);
+sixteen!(Party, FactId, CommandId, ContentHash, MessageId, ContactId, TokenId, Epoch);
 
 /// Ids that stand on the wire as they are written.
 macro_rules! written {
@@ -201,7 +201,7 @@ macro_rules! written {
     )*};
 }
 
-written!(TenantId, InboxId, BotId, HoursId, SkillId, LanguageId, DeskId, QueueId, AgentId);
+written!(TenantId, InboxId, BotId, LinkId, HoursId, SkillId, LanguageId, DeskId, QueueId, AgentId);
 
 /// A value as the bytes of its message.
 pub(crate) fn encode<M: Message>(value: &impl Wire<M>) -> Vec<u8> {

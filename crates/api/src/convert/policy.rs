@@ -1,6 +1,7 @@
 //! The workspace's document, both ways.
 
 mod hours;
+mod links;
 mod routing;
 
 pub(crate) use routing::{levels, names, needs_message, selection_message};
@@ -34,6 +35,7 @@ pub fn to_message(policy: &Policy) -> pb::Policy {
             }),
         }),
         hours: each(&policy.hours, hours::hours_message),
+        links: each(&policy.links, links::link_message),
     }
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn from_message(tenant: &TenantId, message: pb::Policy) -> Result<Pol
             })
         })?,
         hours: keyed("hours", message.hours, hours::hours)?,
+        links: keyed("links", message.links, links::link)?,
     })
 }
 
@@ -158,7 +161,7 @@ fn millis(at: &str, span: Option<prost_types::Duration>) -> Result<Millis, Rejec
 #[cfg(test)]
 mod tests {
     use domain::policy::{
-        Ageing, Agent, Capacity, Day, Holiday, Hours, Needs, OpenSpan, Overflow, Queue, Relaxation,
+        Ageing, Agent, Capacity, Day, Holiday, Hours, Link, Needs, OpenSpan, Overflow, Queue, Relaxation,
         Selection, Sticky, Vip, WhenClosed,
     };
 
@@ -254,6 +257,21 @@ mod tests {
                 ),
                 ("theirs".parse().unwrap(), Bot { answer_within: Millis::seconds(9), kind: BotKind::Stream }),
             ]
+            .into(),
+            links: [(
+                "summer".parse().unwrap(),
+                Link {
+                    inbox: "mail".parse().unwrap(),
+                    reference: Some("s-26".into()),
+                    campaign: Some("Summer".into()),
+                    queue: Some("acme/desk/all".parse().unwrap()),
+                    bot: Some("helper".parse().unwrap()),
+                    people_only: true,
+                    first_message: Some("The offer".into()),
+                    text: Some("Hello".into()),
+                    tags: vec!["leaflet".into()],
+                },
+            )]
             .into(),
             hours: [("office".parse().unwrap(), office())].into(),
         }

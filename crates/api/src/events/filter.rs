@@ -188,6 +188,7 @@ impl AnyEvent {
                 | contact::Event::Tagged { tenant, .. }
                 | contact::Event::Untagged { tenant, .. }
                 | contact::Event::TagsTold { tenant, .. }
+                | contact::Event::TokenTaken { tenant, .. }
                 | contact::Event::OthersTold { tenant, .. } => tenant,
             },
             AnyEvent::Workspace(workspace::Event::PolicyApplied(policy)) => &policy.tenant,

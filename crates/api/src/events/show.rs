@@ -22,7 +22,7 @@ use super::feed::AnyEvent;
 mod desk;
 
 /// The names of the fields of `Event.kind`.
-pub(super) const KINDS: [&str; 71] = [
+pub(super) const KINDS: [&str; 74] = [
     "customer_seen",
     "opened",
     "reopened",
@@ -88,6 +88,9 @@ pub(super) const KINDS: [&str; 71] = [
     "taken_out",
     "contact_joined",
     "contact_parted",
+    "entered",
+    "tied",
+    "not_tied",
     "answered_elsewhere",
     "thread_held",
     "known_as",
@@ -110,6 +113,7 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 | Retired { .. }
                 | Returned { .. }
                 | TagsNoted { .. }
+                | TokenShown { .. }
                 | OthersNoted { .. }
                 | AddressTold { .. }
                 | AddressNoted { .. }
@@ -123,6 +127,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
                 ConsultEnded { .. } => "consult_ended",
                 Remarked { .. } => "remarked",
                 MarkedSpecial { .. } => "marked_special",
+                Entered { .. } => "entered",
+                Tied { .. } => "tied",
+                NotTied { .. } => "not_tied",
                 MessageReceived { .. } => "message_received",
                 Noted { .. } => "noted",
                 AnsweredElsewhere { .. } => "answered_elsewhere",
@@ -199,7 +206,9 @@ pub(super) fn name(event: &AnyEvent) -> Option<&'static str> {
             contact::Event::Parted { .. } => "contact_parted",
             contact::Event::Tagged { .. } => "contact_tagged",
             contact::Event::Untagged { .. } => "contact_untagged",
-            contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => return None,
+            contact::Event::TagsTold { .. }
+            | contact::Event::OthersTold { .. }
+            | contact::Event::TokenTaken { .. } => return None,
         },
         AnyEvent::Workspace(workspace::Event::PolicyApplied(_)) => "policy_applied",
     })
@@ -225,6 +234,7 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
         | Retired { .. }
         | Returned { .. }
         | TagsNoted { .. }
+        | TokenShown { .. }
         | OthersNoted { .. }
         | AddressTold { .. }
         | AddressNoted { .. }
@@ -253,6 +263,18 @@ async fn conversation(opener: &Opener, event: &conversation::Event) -> Result<Op
             message: message.to_string(),
             body: Some(opener.body(*message, body).await?),
         }),
+        Entered { link, tags, .. } => Kind::Entered(event::Entered {
+            link: link.to_string(),
+            tags: tags.iter().map(ToString::to_string).collect(),
+        }),
+        Tied { contact, message, about, .. } => Kind::Tied(event::Tied {
+            contact: contact.to_string(),
+            about: match about {
+                Some(about) => Some(opener.body(*message, about).await?),
+                None => None,
+            },
+        }),
+        NotTied { because, .. } => Kind::NotTied(event::NotTied { because: because.as_str().to_owned() }),
         MarkedSpecial { special: marked, .. } => {
             Kind::MarkedSpecial(event::MarkedSpecial { special: Some(special(marked)) })
         }
@@ -473,7 +495,8 @@ async fn contact(opener: &Opener, event: &contact::Event) -> Result<Option<Kind>
         tag: tag.to_owned(),
     };
     Ok(Some(match event {
-        TagsTold { .. } | OthersTold { .. } => return Ok(None),
+        // What comes of a token stands with the conversations.
+        TagsTold { .. } | OthersTold { .. } | TokenTaken { .. } => return Ok(None),
         Created { contact, from, .. } => Kind::ContactCreated(event::ContactCreated {
             contact: contact.to_string(),
             channel: channel(from.channel).into(),
@@ -543,6 +566,7 @@ fn hand_off(reason: HandOffReason) -> pb::HandOffReason {
         HandOffReason::Woke => pb::HandOffReason::Woke,
         HandOffReason::Split => pb::HandOffReason::Split,
         HandOffReason::HeldBack => pb::HandOffReason::HeldBack,
+        HandOffReason::Entered => pb::HandOffReason::Entered,
     }
 }
 

@@ -81,7 +81,7 @@ impl Turns {
                     *unasked = Some(Box::new((*message, Kept::new(content))));
                 }
             }
-            What::TurnAsked { turn, bot, content, message, answer_by } => {
+            What::TurnAsked { turn, bot, content, message, answer_by, link: _ } => {
                 let unasked = self.unasked.get_mut(&turn.conversation).and_then(Option::take);
                 let received = unasked.filter(|unasked| unasked.0 == *message).map(|unasked| unasked.1);
                 let Some(content) = content.as_ref().map(Kept::new).or(received) else {
@@ -170,7 +170,7 @@ mod tests {
     fn asked(number: u32, n: u8) -> What {
         let turn = TurnId { conversation: CONVERSATION, owner_epoch: 1, number };
         let bot = "helper".parse().unwrap();
-        What::TurnAsked { turn, bot, content: None, message: message(n), answer_by: Timestamp(9) }
+        What::TurnAsked { turn, bot, content: None, message: message(n), answer_by: Timestamp(9), link: None }
     }
 
     fn answered(number: u32) -> What {

@@ -2,7 +2,7 @@
 
 use domain::{
     ConversationId, Millis,
-    conversation::{CloseReason, Closer, Event, HandOffReason, Transfer, What},
+    conversation::{CloseReason, Closer, Event, HandOffReason, Transfer, Untied, What},
     desk::{self, Considered, OverflowBecause, PreferenceEnded, StrandedBecause, Why, WithdrawnBecause},
     policy::Selection,
 };
@@ -14,6 +14,26 @@ pub(super) fn of(event: &Event) -> Option<String> {
             format!("begins in inbox {} (workspace version {policy_version})", event.inbox)
         }
         What::Reopened { .. } => "is reopened: the customer wrote again".into(),
+        What::Entered { link, tags, .. } => {
+            let tags = match tags.is_empty() {
+                true => String::new(),
+                false => format!(", which gives the contact {}", tags.join(", ")),
+            };
+            format!("is entered by link {link}{tags}")
+        }
+        What::Tied { contact, .. } => {
+            format!("is contact {contact}'s: a token that was made for the contact was shown")
+        }
+        What::NotTied { because, .. } => {
+            let because = match because {
+                Untied::Unknown => "it was altered, or is another business's",
+                Untied::Expired => "it has expired",
+                Untied::Used => "it was shown before",
+                Untied::NoContact => "its contact is gone, or has no room",
+                Untied::AnothersAddress => "the address is another contact's",
+            };
+            format!("stays whose it was, though a token was shown: {because}")
+        }
         What::BotEngaged { bot, .. } => format!("goes to bot {bot}"),
         What::AgentWanted { queue, reason, agent, agent_until, special, .. } => {
             let reason = match reason {
@@ -27,6 +47,7 @@ pub(super) fn of(event: &Event) -> Option<String> {
                 HandOffReason::Reassigned => "it was given there",
                 HandOffReason::Woke => "it was put away until now",
                 HandOffReason::Split => "an agent split it off",
+                HandOffReason::Entered => "the link that the customer came by leads there",
                 HandOffReason::HeldBack => "the bot may not answer by itself again so soon, or not at all",
             };
             let whom = match (agent, agent_until) {

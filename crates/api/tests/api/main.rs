@@ -9,5 +9,6 @@ mod serving;
 mod set_aside;
 mod subscribe;
 mod supervision;
+mod tokens;
 mod turns;
 mod world;

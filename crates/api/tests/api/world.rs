@@ -163,6 +163,7 @@ impl World {
             home: None,
             marks: None,
             answers: conversation::Answers::default(),
+            entry: None,
             people_only: false,
             reply_to: None,
             referral: None,
@@ -246,6 +247,7 @@ pub(crate) fn policy(tenant: &str) -> Policy {
         ]),
         bots: BTreeMap::from([(bot, Bot { answer_within: Millis::seconds(60), kind: BotKind::Stream })]),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }
 }
 

@@ -12,6 +12,7 @@
 //! developers.facebook.com/docs.
 
 pub(crate) mod edge;
+pub mod health;
 mod item;
 mod normalize;
 pub mod platform;

@@ -42,7 +42,8 @@ pub(super) fn read(source: &Source, inbox: Option<&str>, raw: &str, facts: &mut 
     for raw in value.messages.into_iter().flatten() {
         let at = facts.len();
         facts.push(read_message(&source, FactKind::Message, raw.get()));
-        known_as(&facts[at], value.contacts.as_deref().unwrap_or_default()).map(|fact| facts.push(fact));
+        let other = known_as(&facts[at], value.contacts.as_deref().unwrap_or_default());
+        facts.extend(other);
     }
     for raw in value.message_echoes.into_iter().flatten() {
         facts.push(read_message(&source, FactKind::Echo, raw.get()));

@@ -150,10 +150,10 @@ impl Reader {
 #[test]
 fn any_order_and_any_number_of_deliveries_give_the_same_timeline() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reader = std::cell::RefCell::new(Reader { world: world(), read: BTreeMap::new() });
+    let reader = tokio::sync::Mutex::new(Reader { world: world(), read: BTreeMap::new() });
     let items = items();
     let expected = runtime.block_on(async {
-        let mut reader = reader.borrow_mut();
+        let mut reader = reader.lock().await;
         for item in &items {
             reader.deliver(&[item]).await;
         }
@@ -176,7 +176,7 @@ fn any_order_and_any_number_of_deliveries_give_the_same_timeline() {
     runner
         .run(&order, |(order, size)| {
             runtime.block_on(async {
-                let mut reader = reader.borrow_mut();
+                let mut reader = reader.lock().await;
                 for batch in order.chunks(size) {
                     let batch: Vec<_> = batch.iter().map(|at| &items[*at]).collect();
                     reader.deliver(&batch).await;

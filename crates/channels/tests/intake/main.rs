@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod batches;
+mod entries;
 mod foreign;
 mod strangers;
 mod webhooks;
@@ -36,6 +37,10 @@ struct World {
 /// A mailbox whose mail is checked by nobody (`open`), one whose server vouches for senders (`trusted`), one that tells by
 /// what that server wrote (`header`), and a number.
 fn world() -> World {
+    world_of(policy())
+}
+
+fn world_of(policy: domain::Policy) -> World {
     let dir = tempfile::tempdir().unwrap();
     let log = MemoryLog::new(&[
         (Topic(Kind::Conversation.intake_topic()), TOPOLOGY.conversation),
@@ -43,7 +48,7 @@ fn world() -> World {
     ]);
     let vault = Vault::open(vault::Config::new(dir.path(), MasterKey::from_bytes([7; 32]))).unwrap();
     let mut known = Policies::default();
-    known.put(Arc::new(policy()));
+    known.put(Arc::new(policy));
     let (publish, policies) = watch::channel(known);
     let post = Post { log: Arc::new(log.clone()), topology: TOPOLOGY };
     let intake =
@@ -83,6 +88,7 @@ fn policy() -> domain::Policy {
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),
+        links: [].into(),
     }
 }
 

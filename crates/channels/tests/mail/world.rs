@@ -313,5 +313,6 @@ fn policy() -> domain::Policy {
         agents: [].into(),
         bots: [].into(),
         hours: [].into(),
+        links: [].into(),
     }
 }

@@ -4,4 +4,6 @@
 
 mod fake;
 mod foreign;
+mod health;
 mod sending;
+mod webhooks;

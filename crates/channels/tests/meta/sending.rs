@@ -21,7 +21,7 @@ use crate::fake::{Fake, Fault, Plays, Refusal, Settings};
 
 const HOUR: i64 = 60 * 60 * 1000;
 
-fn sender(fake: &Fake, settings: &Settings, manners: Manners) -> MetaSender {
+pub(crate) fn sender(fake: &Fake, settings: &Settings, manners: Manners) -> MetaSender {
     let kind = match settings.plays {
         Plays::Messenger => Kind::Messenger,
         Plays::Instagram => Kind::Instagram,
@@ -39,7 +39,7 @@ fn sender(fake: &Fake, settings: &Settings, manners: Manners) -> MetaSender {
     MetaSender::new(account, Outbound::new(Duration::from_secs(20)).unwrap())
 }
 
-fn text(key: &str, to: &str, text: &str) -> Outgoing {
+pub(crate) fn text(key: &str, to: &str, text: &str) -> Outgoing {
     Outgoing {
         key: key.into(),
         to: to.into(),
@@ -77,7 +77,7 @@ fn file(kind: &str, data: bool) -> Attachment {
 }
 
 #[track_caller]
-fn is_sent(outcome: &Outcome) {
+pub(crate) fn is_sent(outcome: &Outcome) {
     assert!(matches!(outcome, Outcome::Sent { .. }), "{outcome:?}");
 }
 

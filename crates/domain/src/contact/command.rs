@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContactId, Party, TenantId, Timestamp, conversation::Correspondent};
+use crate::{
+    ContactId, Party, TenantId, Timestamp,
+    conversation::{Correspondent, Token},
+};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -51,6 +54,18 @@ pub enum Command {
         tenant: TenantId,
         contact: ContactId,
         tag: Arc<str>,
+    },
+    /// Relay, from a conversation: the link that the customer came in by gives these tags to whoever has the address.
+    TagAddress {
+        tenant: TenantId,
+        party: Party,
+        tags: Vec<Arc<str>>,
+    },
+    /// Relay, from a conversation: at this address a token was shown that we made for a contact.
+    Tie {
+        tenant: TenantId,
+        party: Party,
+        token: Box<Token>,
     },
 }
 

@@ -6,20 +6,20 @@ use crate::{
     Code, ContactId, Context, Party, Rejection, Tags, TenantId, Timestamp, conversation::Correspondent,
 };
 
-use super::{Command, Contact, Contacts, Event};
+use super::{Command, Contact, Contacts, Event, tie};
 
 /// In bytes.
 const LONGEST_TAG: usize = 64;
 /// On one contact.
 const MOST_TAGS: usize = 100;
 /// Of one contact. All of them are told of its tags in one decision, which is bounded.
-const MOST_ADDRESSES: usize = 256;
+pub(super) const MOST_ADDRESSES: usize = 256;
 /// So many of the other addresses of a contact is each of them told of.
 const MOST_OTHERS: usize = 15;
 
 pub(super) fn decide(
     state: &Contacts,
-    _context: &Context,
+    context: &Context,
     command: &Command,
 ) -> Result<Vec<Event>, Rejection> {
     match command {
@@ -43,12 +43,14 @@ pub(super) fn decide(
         Command::Part { tenant, party, of } => Ok(part(state, tenant, *party, *of)),
         Command::Tag { tenant, contact, tag } => add_tag(state, tenant, *contact, tag),
         Command::Untag { tenant, contact, tag } => remove_tag(state, tenant, *contact, tag),
+        Command::TagAddress { tenant, party, tags } => Ok(tag_address(state, tenant, *party, tags)),
+        Command::Tie { tenant, party, token } => Ok(tie::tie(state, context.now, tenant, *party, token)),
     }
 }
 
 /// The id of the contact that a party's first sign of life creates: the party's own bytes. A party is seen for
 /// the first time only once, so no two contacts of a tenant get the same.
-fn first_seen_as(party: Party) -> ContactId {
+pub(super) fn first_seen_as(party: Party) -> ContactId {
     ContactId(party.0)
 }
 
@@ -101,11 +103,23 @@ fn linked(
     if state.get(tenant, was).map(tags_of).unwrap_or_default() != tags {
         events.push(Event::TagsTold { tenant: tenant.clone(), party, tags });
     }
-    events.extend(moved(tenant, party, Some(found), state.get(tenant, was)));
+    events.extend(others_after(state, tenant, found, was, party));
     events
 }
 
-/// Whose others are not as they were: all of the contact that has the address now, and of the one that had it.
+/// Whose others are not as they were when an address is linked: all of the contact that has it then, and of the one that
+/// had it.
+pub(super) fn others_after(
+    state: &Contacts,
+    tenant: &TenantId,
+    found: &Contact,
+    was: ContactId,
+    party: Party,
+) -> Vec<Event> {
+    moved(tenant, party, Some(found), state.get(tenant, was))
+}
+
+/// The same, where either may be new or gone.
 fn moved(tenant: &TenantId, party: Party, to: Option<&Contact>, from: Option<&Contact>) -> Vec<Event> {
     let left = from.into_iter().flat_map(|was| &was.parties);
     let left: Vec<Party> = left.copied().filter(|left| *left != party).collect();
@@ -209,6 +223,34 @@ fn add_tag(
     Ok(std::iter::once(tagged).chain(told(tenant, found, &tags)).collect())
 }
 
+/// What a link gives. Nobody waits for an answer: what there is no room for is left out.
+fn tag_address(state: &Contacts, tenant: &TenantId, party: Party, tags: &[Arc<str>]) -> Vec<Event> {
+    let contact = state.owner(tenant, party);
+    let Some((contact, found)) = contact.and_then(|id| Some((id, state.get(tenant, id)?))) else {
+        return Vec::new();
+    };
+    let (events, after) = added(tenant, contact, found, tags.iter());
+    let told = (!events.is_empty()).then(|| told(tenant, found, &after));
+    events.into_iter().chain(told.into_iter().flatten()).collect()
+}
+
+/// The tags that a contact does not have yet, as far as there is room, and all it has then.
+pub(super) fn added<'a>(
+    tenant: &TenantId,
+    contact: ContactId,
+    found: &Contact,
+    tags: impl Iterator<Item = &'a Arc<str>>,
+) -> (Vec<Event>, Tags) {
+    let mut all = found.tags.clone();
+    let mut events = Vec::new();
+    for tag in tags.filter(|tag| tag_problem(tag).is_none()) {
+        if all.len() < MOST_TAGS && all.insert(tag.clone()) {
+            events.push(Event::Tagged { tenant: tenant.clone(), contact, tag: tag.clone() });
+        }
+    }
+    (events, Tags::of(all.iter().map(|tag| &**tag)))
+}
+
 fn remove_tag(
     state: &Contacts,
     tenant: &TenantId,
@@ -229,7 +271,7 @@ fn tags_of(contact: &Contact) -> Tags {
 }
 
 /// Every address of a contact learns of its tags.
-fn told(tenant: &TenantId, contact: &Contact, tags: &Tags) -> impl Iterator<Item = Event> {
+pub(super) fn told(tenant: &TenantId, contact: &Contact, tags: &Tags) -> impl Iterator<Item = Event> {
     let told = |party: &Party| Event::TagsTold { tenant: tenant.clone(), party: *party, tags: tags.clone() };
     contact.parties.iter().map(told)
 }

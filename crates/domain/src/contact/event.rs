@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     ContactId, Party, Relay, Route, Tags, TenantId, Timestamp,
-    conversation::{self, Correspondent},
+    conversation::{self, Correspondent, Token, Untied},
 };
 
 #[derive(Clone, PartialEq, Debug)]
@@ -53,6 +53,14 @@ pub enum Event {
         party: Party,
         tags: Tags,
     },
+    /// A token of ours was shown at this address, and is of no more use. `refused`: why the address is not the contact's by
+    /// it. Its conversations learn of it.
+    TokenTaken {
+        tenant: TenantId,
+        party: Party,
+        token: Box<Token>,
+        refused: Option<Untied>,
+    },
     /// The conversations of this address learn which other addresses its contact has.
     OthersTold {
         tenant: TenantId,
@@ -72,6 +80,10 @@ impl Event {
             Event::OthersTold { tenant, party, others } => {
                 let (tenant, others) = (tenant.clone(), others.clone());
                 (*party, conversation::Command::NoteOthers { tenant, party: *party, others })
+            }
+            Event::TokenTaken { tenant, party, token, refused } => {
+                let (tenant, token) = (tenant.clone(), token.clone());
+                (*party, conversation::Command::NoteTie { tenant, party: *party, token, refused: *refused })
             }
             _ => return None,
         };

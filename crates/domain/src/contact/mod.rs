@@ -9,6 +9,7 @@ mod event;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tie;
 
 pub use command::{Command, TimerId};
 pub use decide::tag_problem;
@@ -33,8 +34,8 @@ impl Aggregate for Decider {
         decide::decide(state, context, command)
     }
 
-    fn evolve(state: &mut Contacts, _at: Timestamp, event: &Event) {
-        state.evolve(event);
+    fn evolve(state: &mut Contacts, at: Timestamp, event: &Event) {
+        state.evolve(at, event);
     }
 
     fn timers(state: &Contacts) -> &Timers<TimerId> {

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContactId, Party, TenantId, Timers, shared::Shared};
+use crate::{ContactId, Party, TenantId, Timers, Timestamp, TokenId, shared::Shared};
 
 use super::{Event, TimerId};
 
@@ -25,6 +25,8 @@ struct Ledger {
     owners: Shared<Party, ContactId>,
     /// Of the addresses that agents have joined.
     came_from: BTreeMap<Party, Before>,
+    /// Tokens that were shown, until they would be of no use anyway.
+    taken: BTreeMap<TokenId, Timestamp>,
 }
 
 /// What an address was a part of before it was joined with another.
@@ -56,7 +58,12 @@ impl Contacts {
         self.ledgers.get(tenant)?.came_from.get(&party)
     }
 
-    pub(super) fn evolve(&mut self, event: &Event) {
+    /// Whether a token was shown before.
+    pub(super) fn is_taken(&self, tenant: &TenantId, token: TokenId) -> bool {
+        self.ledgers.get(tenant).is_some_and(|ledger| ledger.taken.contains_key(&token))
+    }
+
+    pub(super) fn evolve(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::Created { contact, from, .. } => {
                 let ledger = self.ledgers.entry(from.tenant.clone()).or_default();
@@ -101,6 +108,12 @@ impl Contacts {
                 }
             }
             Event::TagsTold { .. } | Event::OthersTold { .. } => {}
+            Event::TokenTaken { tenant, token, .. } => {
+                let taken = &mut self.ledgers.entry(tenant.clone()).or_default().taken;
+                // One that has expired is refused for that.
+                taken.retain(|_, expires_at| *expires_at > at);
+                taken.insert(token.id, token.expires_at);
+            }
         }
     }
 

@@ -11,6 +11,8 @@ use crate::{
 
 use super::{Command, Contacts, Decider, Event};
 
+mod tie;
+
 const NOW: Timestamp = Timestamp(1_000);
 
 #[derive(Default)]

@@ -1,14 +1,14 @@
 //! Bots: asked turn by turn, answering once each, and relieved by people.
 
 use crate::{
-    BotId, Code, Context, ConversationId, Kept, MessageId, Millis, Rejection, Sealed, TenantId, TurnId,
-    policy::BotKind,
+    BotId, Code, Context, ConversationId, Kept, LinkId, MessageId, Millis, Rejection, Sealed, TenantId,
+    TurnId, policy::BotKind,
 };
 
 use super::{
     BotAction, CloseReason, Closer, Conversations, HandOffReason, Owner, What, automatic,
     decide::{Decided, NOTHING},
-    draft::{Found, Wish, is_closed, policy, queue_of_inbox},
+    draft::{Found, Wish, is_closed, policy},
     special,
 };
 
@@ -25,12 +25,13 @@ pub(super) fn ask(
     turn: TurnId,
     message: MessageId,
     content: Option<Sealed>,
+    link: Option<LinkId>,
 ) -> What {
     let known = context.policies.of(tenant).and_then(|policy| policy.bots.get(bot));
     // A bot that the policy in force no longer knows has no time left: the queue takes over at once.
     let within = known.map_or(Millis(0), |bot| bot.answer_within);
     let content = content.filter(|_| known.is_some_and(|bot| matches!(bot.kind, BotKind::BuiltIn(_))));
-    What::TurnAsked { turn, bot: bot.clone(), content, message, answer_by: context.now + within }
+    What::TurnAsked { turn, bot: bot.clone(), content, message, answer_by: context.now + within, link }
 }
 
 pub(super) fn answer(
@@ -88,7 +89,7 @@ pub(super) fn answer(
                     Some(named) => {
                         return Err(Rejection::new(Code::Invalid, format!("there is no queue {named}")));
                     }
-                    None => queue_of_inbox(context, found.customer, kept),
+                    None => found.queue_after_bot(context, kept),
                 };
                 if let Some(special) = special {
                     let policy = policy(context, &found.customer.endpoint.tenant)?;
@@ -114,7 +115,7 @@ pub(super) fn answer(
         }
     }
     if held_back && !is_over {
-        let queue = queue_of_inbox(context, found.customer, kept);
+        let queue = found.queue_after_bot(context, kept);
         let wish = Wish::familiar(context, found.customer, queue);
         draft.push(found.wanted(context, queue, HandOffReason::HeldBack, wish, context.now));
     } else if let Some(next) = open.next.as_deref()
@@ -122,7 +123,7 @@ pub(super) fn answer(
     {
         let turn = TurnId { number: turn.number + 1, ..turn };
         let content = next.content.as_ref().map(Kept::sealed);
-        draft.push(ask(context, &found.customer.endpoint.tenant, bot, turn, next.message, content));
+        draft.push(ask(context, &found.customer.endpoint.tenant, bot, turn, next.message, content, None));
     }
     Ok(draft.finish())
 }
@@ -155,7 +156,7 @@ pub(super) fn silent(state: &Conversations, context: &Context, id: ConversationI
     let Some(Owner::Bot { queue: kept, turn: Some(_), .. }) = found.conversation.owner() else {
         return NOTHING;
     };
-    let queue = queue_of_inbox(context, found.customer, kept);
+    let queue = found.queue_after_bot(context, kept);
     let wish = Wish::familiar(context, found.customer, queue);
     Ok(found.draft().and(found.wanted(context, queue, HandOffReason::BotSilent, wish, context.now)).finish())
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReplyBy, Taken, Window};
 use crate::{
-    AgentId, BotId, Channel, CommandId, ConversationId, DeskId, InboxId, MessageId, OfferId, Party, QueueId,
-    Sealed, Tags, TenantId, Timestamp, TurnId, policy::Special,
+    AgentId, BotId, Channel, CommandId, ContactId, ConversationId, DeskId, InboxId, LinkId, MessageId,
+    OfferId, Party, QueueId, Sealed, Tags, TenantId, Timestamp, TokenId, TurnId, policy::Special,
 };
 
 use super::OtherAddress;
@@ -26,6 +26,8 @@ pub enum Command {
         at: Timestamp,
         /// It shows, beyond doubt, that nothing should be sent there any more.
         suppresses: Option<Suppression>,
+        /// The customer followed a link.
+        entry: Option<Box<Entry>>,
         /// The message it speaks of: reacted to, edited, taken back.
         about: Option<Mention>,
         referral: Option<Box<Referral>>,
@@ -286,6 +288,13 @@ pub enum Command {
         party: Party,
         tags: Tags,
     },
+    /// What the ledger made of a token that was shown here; `refused`: why the customer is not its contact by it.
+    NoteTie {
+        tenant: TenantId,
+        party: Party,
+        token: Box<Token>,
+        refused: Option<Untied>,
+    },
     /// Relay, from the ledger: which other addresses the customer's contact has, as a whole.
     NoteOthers {
         tenant: TenantId,
@@ -325,6 +334,7 @@ impl Command {
             Command::Receipt { party, .. }
             | Command::Echoed { party, .. }
             | Command::NoteTags { party, .. }
+            | Command::NoteTie { party, .. }
             | Command::NoteOthers { party, .. }
             | Command::NoteAddress { party, .. }
             | Command::Suppress { party, .. }
@@ -408,6 +418,8 @@ pub struct Received {
     pub answers: Answers,
     /// Until when the platform lets the customer be answered, by this message; none where it sets no bounds.
     pub window: Option<Window>,
+    /// The customer came by a link.
+    pub entry: Option<Box<Entry>>,
     /// Other channels: the message it answers.
     pub reply_to: Option<Mention>,
     pub referral: Option<Box<Referral>>,
@@ -457,6 +469,61 @@ impl Referral {
 
     pub fn is_ad(&self) -> bool {
         self.source.as_deref() == Some(Referral::ADS)
+    }
+}
+
+/// How a customer came in, as far as the edge can tell: what else a platform says of it is part of the content.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// A link of the workspace.
+    pub link: Option<LinkId>,
+    pub token: Option<ShownToken>,
+}
+
+/// What stood in a link where a token stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ShownToken {
+    /// We made it, for this tenant.
+    Ours(Box<Token>),
+    /// Nobody knows who made it: it was altered, or is another business's.
+    Unknown,
+}
+
+/// A token that we made: whoever shows it first, and in time, is the contact. What it says stands in it, encrypted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Token {
+    pub id: TokenId,
+    pub contact: ContactId,
+    pub expires_at: Timestamp,
+    /// The item that `about` is sealed under.
+    pub message: MessageId,
+    /// What the customer comes about, an order say: a sealed [`crate::Content`], of the party that showed it.
+    pub about: Option<Sealed>,
+}
+
+/// Why a token that was shown makes nobody a contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Untied {
+    /// It was altered, or is another business's.
+    Unknown,
+    Expired,
+    /// It was shown before.
+    Used,
+    /// The contact is gone, or has no room for an address more.
+    NoContact,
+    /// The address is known to be another contact's.
+    AnothersAddress,
+}
+
+impl Untied {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Untied::Unknown => "unknown",
+            Untied::Expired => "expired",
+            Untied::Used => "used",
+            Untied::NoContact => "no_contact",
+            Untied::AnothersAddress => "anothers_address",
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, MessageId, OfferId, Party, QueueId, Sealed,
-    Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
+    AgentId, BotId, Channel, CommandId, DeskId, InboxId, Kept, LinkId, MessageId, OfferId, Party, QueueId,
+    Sealed, Tags, TenantId, Timestamp, policy::Special, relay::fnv1a,
 };
 
 use super::{
@@ -45,8 +45,17 @@ pub struct Customer {
     pub(super) reach: Option<Box<Reach>>,
     /// Other addresses of the same contact. Most have none.
     pub(super) others: Option<Box<Others>>,
-    /// Where other applications may answer, too.
+    /// Where other applications answer, too.
     thread: Option<Box<Thread>>,
+    /// The link that the customer followed, and has not written since.
+    pub(super) entered: Option<Box<Entered>>,
+}
+
+/// A link that was followed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entered {
+    pub link: LinkId,
+    pub at: Timestamp,
 }
 
 /// An agent who had a conversation with the customer.
@@ -125,6 +134,7 @@ pub struct Tombstone {
     pub tags: Tags,
     pub suppressed: Vec<Suppression>,
     pub automatic: Option<Automatic>,
+    pub entered: Option<Entered>,
     pub window: Option<Window>,
     pub held: Vec<HeldReply>,
     /// The other addresses of the same contact.
@@ -160,6 +170,8 @@ pub struct Conversation {
     pub(super) special: Option<Box<Special>>,
     /// Only a person may answer the customer's last message.
     pub(super) people_only: bool,
+    /// The link that the customer came by, as long as it is open.
+    pub(super) link: Option<Box<LinkId>>,
 }
 
 /// See [`ThreadOf`].
@@ -249,6 +261,8 @@ pub struct Turn {
     pub message: MessageId,
     /// For a bot that answers beside the leader; see [`What::TurnAsked`](super::What::TurnAsked).
     pub content: Option<Kept>,
+    /// See there.
+    pub link: Option<LinkId>,
     /// The newest message that came while the bot was thinking: the next turn.
     pub next: Option<Box<Next>>,
 }
@@ -290,6 +304,7 @@ impl Customer {
             tags: None,
             reach: None,
             others: None,
+            entered: None,
             thread: None,
         }
     }
@@ -426,6 +441,7 @@ impl Customer {
             tags: self.tags.as_deref().cloned().unwrap_or_default(),
             suppressed: self.suppressed().to_vec(),
             automatic: self.automatic(),
+            entered: self.entered.as_deref().cloned(),
             window: self.window(),
             held: self.held(),
             others: self.others.as_ref().map(|others| others.parties.clone()).unwrap_or_default(),
@@ -447,6 +463,7 @@ impl Customer {
             tags,
             suppressed,
             automatic,
+            entered,
             window,
             held,
             others,
@@ -467,6 +484,7 @@ impl Customer {
             letters: (letters != Letters::default()).then(|| Box::new(letters)),
             known_by: known_by.clone().map(Box::new),
             tags: (!tags.is_empty()).then(|| Box::new(tags.clone())),
+            entered: entered.clone().map(Box::new),
             reach: Reach::returned(*window, held),
             others: Others::returned(others, addresses).map(Box::new),
             thread: thread.map(Box::new),
@@ -498,6 +516,7 @@ impl Conversation {
             mails: None,
             special: None,
             people_only: false,
+            link: None,
         }
     }
 
@@ -526,6 +545,7 @@ impl Conversation {
             special: None,
             // The message that brings it back says so.
             people_only: false,
+            link: None,
         }
     }
 

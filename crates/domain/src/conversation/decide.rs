@@ -4,7 +4,7 @@ use crate::{Channel, Context, Rejection};
 
 use super::{
     Command, Conversations, Event, NoteKind, TimerId, What, across, agents, away, bots, consult, elsewhere,
-    facts, others, receipts, snooze, special, supervisors, suppression, threads,
+    entry, facts, others, receipts, snooze, special, supervisors, suppression, threads,
 };
 
 pub(super) type Decided = Result<Vec<Event>, Rejection>;
@@ -24,7 +24,7 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
         {
             Ok(elsewhere::answered(state, from, *message, content.clone(), *at))
         }
-        Command::Note { from, kind, message, content, at, suppresses, about, referral } => {
+        Command::Note { from, kind, message, content, at, suppresses, about, referral, entry } => {
             let mut events = facts::note(
                 state,
                 context,
@@ -40,6 +40,9 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
                     referral: referral.clone(),
                 },
             );
+            if let Some(entry) = entry {
+                events.extend(entry::follow(state, context, from, *message, content.as_ref(), entry));
+            }
             events
                 .extend(suppresses.iter().flat_map(|cause| suppression::suppress(state, from.party, *cause)));
             Ok(events)
@@ -67,6 +70,9 @@ fn rules(state: &Conversations, context: &Context, command: &Command) -> Decided
             Ok(receipts::progress(state, *conversation, *message, progress))
         }
 
+        Command::NoteTie { tenant, party, token, refused } => {
+            Ok(entry::tied(state, tenant, *party, token, *refused))
+        }
         Command::NoteTags { tenant, party, tags } => Ok(special::note_tags(state, tenant, *party, tags)),
         Command::NoteOthers { tenant, party, others } => Ok(others::note(state, tenant, *party, others)),
         Command::NoteAddress { party, of } => Ok(others::note_address(state, *party, of)),

@@ -47,6 +47,10 @@ impl Draft {
         self.events.push(Event { tenant: self.tenant.clone(), inbox: self.inbox.clone(), what });
     }
 
+    pub(super) fn extend(&mut self, what: Option<What>) {
+        what.into_iter().for_each(|what| self.push(what));
+    }
+
     pub(super) fn and(mut self, what: What) -> Self {
         self.push(what);
         self
@@ -111,6 +115,17 @@ impl<'a> Found<'a> {
         let special = special::in_queue(context, Some(self.customer), named, queue);
         let wish = wish.specially(special);
         wanted(self.id, self.customer.endpoint.channel, next, queue, reason, wish, since)
+    }
+
+    /// Where it goes from its bot: to the queue of the link that the customer came by, or to the inbox's; see
+    /// [`queue_of_inbox`] for `kept`.
+    pub(super) fn queue_after_bot(&self, context: &Context<'a>, kept: &'a QueueId) -> &'a QueueId {
+        let of_link = || {
+            let policy = context.policies.of(&self.customer.endpoint.tenant)?;
+            let link = policy.links.get(self.conversation.link.as_deref()?)?;
+            link.queue.as_ref().filter(|queue| policy.queues.contains_key(*queue))
+        };
+        of_link().unwrap_or_else(|| queue_of_inbox(context, self.customer, kept))
     }
 
     pub(super) fn outgoing(&self, body: Sealed, by_person: bool) -> Outgoing {

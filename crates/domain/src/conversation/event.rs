@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
-    AgentId, BotId, Channel, Code, CommandId, ConversationId, DeskId, InboxId, Lane, MessageId, OfferId,
-    Party, QueueId, Rejection, Relay, Route, Sealed, Settles, Tags, TenantId, Timestamp, TurnId, contact,
-    delivery, desk, policy::Special,
+    AgentId, BotId, Channel, Code, CommandId, ContactId, ConversationId, DeskId, InboxId, Lane, LinkId,
+    MessageId, OfferId, Party, QueueId, Rejection, Relay, Route, Sealed, Settles, Tags, TenantId, Timestamp,
+    TurnId, contact, delivery, desk, policy::Special,
 };
 
 use super::{
     Correspondent, HeldReply, Marks, MessageKind, NoteKind, OtherAddress, Pricing, Progress, ReceiptKind,
-    Received, Referral, Suppression, Taken, Tombstone, Transfer, Window,
+    Received, Referral, Suppression, Taken, Token, Tombstone, Transfer, Untied, Window,
 };
 
 /// Something that happened to one customer's conversations. Names its tenant and inbox, so that a reader who starts
@@ -113,6 +113,35 @@ pub enum What {
         to: Party,
         received: Box<Received>,
     },
+    /// The customer came by a link of the workspace. `conversation`: the one it bears on; none where that is still to come.
+    Entered {
+        party: Party,
+        conversation: Option<ConversationId>,
+        link: LinkId,
+        /// What the customer's contact gets by it. The ledger is told.
+        tags: Vec<Arc<str>>,
+    },
+    /// The link had a token of ours in it. The ledger says what that means.
+    TokenShown {
+        party: Party,
+        token: Box<Token>,
+    },
+    /// The address is this contact's from here on, by a token that was shown there.
+    Tied {
+        party: Party,
+        conversation: Option<ConversationId>,
+        contact: ContactId,
+        /// The item that `about` is sealed under.
+        message: MessageId,
+        /// What the customer comes about.
+        about: Option<Sealed>,
+    },
+    /// A token was shown there, and the address is whose it was.
+    NotTied {
+        party: Party,
+        conversation: Option<ConversationId>,
+        because: Untied,
+    },
     UnreadableKept {
         party: Party,
         message: MessageId,
@@ -183,6 +212,8 @@ pub enum What {
         content: Option<Sealed>,
         message: MessageId,
         answer_by: Timestamp,
+        /// The customer came by this link, and nobody has spoken to that yet.
+        link: Option<LinkId>,
     },
     /// The bot answered (perhaps with nothing); `BotReplied`s and changes of owner stand behind it.
     TurnAnswered {
@@ -478,6 +509,8 @@ pub enum HandOffReason {
     Split,
     /// The bot may not answer: the customer got an automatic answer not long ago, or only a person may.
     HeldBack,
+    /// The customer came by a link that leads there.
+    Entered,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -517,6 +550,7 @@ impl Event {
             CustomerSeen { .. }
             | KnownAs { .. }
             | ReceiptKept { .. }
+            | TokenShown { .. }
             | UnreadableKept { .. }
             | OptedOut { .. }
             | OptedIn { .. }
@@ -530,6 +564,9 @@ impl Event {
             | Returned { .. }
             | NotTaken { .. }
             | Redirected { .. } => None,
+            Entered { conversation, .. } | Tied { conversation, .. } | NotTied { conversation, .. } => {
+                *conversation
+            }
             TurnAsked { turn, .. } | TurnAnswered { turn } => Some(turn.conversation),
             Opened { conversation, .. }
             | Reopened { conversation }
@@ -580,6 +617,10 @@ impl Event {
             | What::ThreadHeld { party, .. }
             | What::KnownAs { party, .. }
             | What::ReceiptKept { party, .. }
+            | What::Entered { party, .. }
+            | What::TokenShown { party, .. }
+            | What::Tied { party, .. }
+            | What::NotTied { party, .. }
             | What::UnreadableKept { party, .. }
             | What::OptedOut { party }
             | What::OptedIn { party }
@@ -647,6 +688,16 @@ impl Event {
                 Route::Contacts(from.tenant.clone()),
                 Relay::Contact(contact::Command::See { from: from.clone(), at: *at }),
             )),
+            What::Entered { party, tags, .. } if !tags.is_empty() => {
+                let (tenant, party, tags) = (self.tenant.clone(), *party, tags.clone());
+                let command = contact::Command::TagAddress { tenant, party, tags };
+                Some((Route::Contacts(self.tenant.clone()), Relay::Contact(command)))
+            }
+            What::TokenShown { party, token } => {
+                let (tenant, party, token) = (self.tenant.clone(), *party, token.clone());
+                let command = contact::Command::Tie { tenant, party, token };
+                Some((Route::Contacts(self.tenant.clone()), Relay::Contact(command)))
+            }
             What::KnownAs { party, to, moved, at } => Some((
                 Route::Contacts(to.tenant.clone()),
                 Relay::Contact(contact::Command::Follow {

@@ -8,7 +8,8 @@ use super::{
     CloseReason, Closer, Conversations, Correspondent, Customer, Event, HandOffReason, Mention, Owner,
     Received, Stage, What, bots,
     decide::Decided,
-    draft::{Draft, Wish, inbox, policy, queue_of_inbox, wanted},
+    draft::{Draft, Found, Wish, inbox, policy, queue_of_inbox, wanted},
+    entry::{self, Way},
     snooze, special, suppression, threads, window,
 };
 
@@ -30,6 +31,9 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     let (found, however_old) = found.map_or((None, false), |(found, named)| (Some(found), named));
     let mut draft = Draft::seen(state, context, from);
 
+    let way = Way::of_message(context, policy, &from.inbox, customer, received.entry.as_deref());
+    let to_speak_to = way.and_then(|way| way.to_speak_to());
+
     // Where the message belongs: an open conversation, a closed one that goes on, or a new one.
     let mut id = ConversationId { party: from.party, number: found.map_or(1, |found| found.number) };
     let mut owner_epoch = found.map_or(0, |found| found.owner_epoch);
@@ -40,7 +44,21 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     {
         draft.push(What::SuppressionLifted { party: from.party, cause, by: None });
     }
+    // A link leads on what is open already.
+    let mut led = None;
+    if let (Some(way), Some(customer), Some(conversation)) = (way, customer, found)
+        && let Stage::Open(owner) = &conversation.stage
+    {
+        draft.push(way.entered(from.party, Some(id)));
+        if matches!(owner, Owner::Bot { .. } | Owner::Queue { .. }) {
+            led = Some(way.take_over(context, &Found { id, customer, conversation }, &mut draft));
+        }
+    }
     let bot_to_ask = match found.map(|found| &found.stage) {
+        Some(Stage::Open(_)) if led.is_some() => led.flatten().map(|(bot, since)| {
+            owner_epoch = since;
+            bot
+        }),
         Some(Stage::Open(Owner::Bot { turn: None, queue, .. })) if received.people_only => {
             let queue = customer.map_or(&inbox.queue, |customer| queue_of_inbox(context, customer, queue));
             let reason = HandOffReason::HeldBack;
@@ -75,26 +93,34 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
                 (owner_epoch, turns) = (0, 0);
                 draft.push(What::Opened { conversation: id, policy_version: policy.version });
             }
+            draft.extend(way.map(|way| way.entered(from.party, Some(id))));
             owner_epoch += 1;
             // What goes on goes on with the person who had it, past the bot.
+            let led_to = way.and_then(|way| way.link.queue.as_ref());
             let (queue, wish) = match customer {
+                _ if led_to.is_some() => {
+                    let queue = led_to.unwrap_or(&inbox.queue);
+                    let familiar = customer.map(|customer| Wish::familiar(context, customer, queue));
+                    (queue, familiar.unwrap_or_default())
+                }
                 Some(customer) if goes_on => Wish::goes_on(context, customer, &inbox.queue),
                 Some(customer) => (&inbox.queue, Wish::familiar(context, customer, &inbox.queue)),
                 None => (&inbox.queue, Wish::anyone()),
             };
-            let greeter = inbox.bot.as_ref().filter(|_| !(goes_on && wish.is_for_someone()));
+            let usual = inbox.bot.as_ref();
+            let greeter = way.map_or(usual, |way| way.greeter(usual));
+            let past_bots = greeter.is_none() && way.is_some_and(|way| way.link.people_only);
+            let greeter = greeter.filter(|_| !(goes_on && wish.is_for_someone()));
             let held_back = greeter.is_some() && received.people_only;
             let greeter = greeter.filter(|_| !held_back);
             draft.push(match greeter {
-                Some(bot) => What::BotEngaged {
-                    conversation: id,
-                    bot: bot.clone(),
-                    owner_epoch,
-                    queue: inbox.queue.clone(),
-                },
+                Some(bot) => {
+                    What::BotEngaged { conversation: id, bot: bot.clone(), owner_epoch, queue: queue.clone() }
+                }
                 None => {
                     let reason = match inbox.bot {
                         _ if held_back => HandOffReason::HeldBack,
+                        _ if past_bots => HandOffReason::Entered,
                         Some(_) => HandOffReason::Returned,
                         None => HandOffReason::NoBot,
                     };
@@ -122,8 +148,9 @@ pub(super) fn receive(state: &Conversations, context: &Context, received: &Recei
     if let Some(bot) = bot_to_ask {
         let turn = TurnId { conversation: id, owner_epoch, number: turns + 1 };
         let content = Some(received.content.clone());
-        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, content));
+        draft.push(bots::ask(context, &from.tenant, bot, turn, received.message, content, to_speak_to));
     }
+    entry::show(&mut draft, from.party, customer, received.entry.as_deref());
     Ok(draft.finish())
 }
 

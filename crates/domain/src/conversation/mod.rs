@@ -15,6 +15,7 @@ mod customers;
 mod decide;
 mod draft;
 mod elsewhere;
+mod entry;
 mod event;
 mod facts;
 mod mails;
@@ -33,12 +34,12 @@ mod window;
 
 pub use across::Taken;
 pub use command::{
-    Answers, BotAction, Command, Correspondent, Marks, Mention, MessageKind, NoteKind, Pricing, Progress,
-    ReceiptKind, Received, Referral, Suppression, TimerId, Transfer,
+    Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
+    Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
 };
 pub use customer::{
-    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, KnownBy, Next,
-    Owner, Sent, Stage, Tombstone, Turn,
+    Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
+    Next, Owner, Sent, Stage, Tombstone, Turn,
 };
 pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};

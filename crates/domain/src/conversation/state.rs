@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Away, Consult, Conversation, Customer, Early, Endpoint, Event, KnownBy, Marks, Next, NoteKind, Outgoing,
-    Owner, Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
+    Away, Consult, Conversation, Customer, Early, Endpoint, Entered, Event, KnownBy, Marks, Next, NoteKind,
+    Outgoing, Owner, Progress, Sent, Stage, TimerId, Turn, What, customer::KeptThread, customers::Customers,
     mails::KnownMail,
 };
 
@@ -157,6 +157,7 @@ impl Conversations {
                 // Who is written to has the thread.
                 if let Some(customer) = self.customers.get_mut(conversation.party) {
                     customer.shows_thread(false, *sent_at);
+                    customer.entered = None;
                 }
                 let Some(found) = self.get_mut(*conversation) else { return };
                 found.people_only = *people_only;
@@ -176,7 +177,7 @@ impl Conversations {
                 let owner = Owner::Bot { bot: names.bot(bot), queue: names.queue(queue), turn: None };
                 self.own(*conversation, *owner_epoch, owner, at);
             }
-            What::TurnAsked { turn, content, message, answer_by, .. } => {
+            What::TurnAsked { turn, content, message, answer_by, link, .. } => {
                 let Some(found) = self.get_mut(turn.conversation) else { return };
                 found.turns = turn.number;
                 if let Some(pending) = found.turn_mut() {
@@ -184,6 +185,7 @@ impl Conversations {
                         number: turn.number,
                         message: *message,
                         content: content.as_ref().map(Kept::new),
+                        link: link.clone(),
                         next: None,
                     }));
                     self.timers.set(TimerId::BotSilent(turn.conversation), *answer_by);
@@ -243,6 +245,7 @@ impl Conversations {
                 if let Some(found) = self.get_mut(*conversation) {
                     found.stage = Stage::Closed { at };
                     found.special = None;
+                    found.link = None;
                 }
                 self.forget_timers(*conversation);
                 self.settle(conversation.party, at);
@@ -337,12 +340,27 @@ impl Conversations {
                     customer.is_taken(conversation.number, None);
                 }
             }
+            What::Entered { party, conversation, link, .. } => {
+                let Some(customer) = self.customers.get_mut(*party) else { return };
+                match conversation {
+                    None => customer.entered = Some(Box::new(Entered { link: link.clone(), at })),
+                    Some(conversation) => {
+                        customer.entered = None;
+                        if let Some(found) = customer.conversation_mut(conversation.number) {
+                            found.link = Some(Box::new(link.clone()));
+                        }
+                    }
+                }
+            }
             What::JoinAsked { .. }
             | What::PartAsked { .. }
             | What::NotTaken { .. }
             | What::AddressJoined { .. }
             | What::AddressParted { .. }
             | What::JoinRefused { .. }
+            | What::TokenShown { .. }
+            | What::Tied { .. }
+            | What::NotTied { .. }
             | What::Reopened { .. }
             | What::AddressTold { .. }
             | What::Noted { .. }

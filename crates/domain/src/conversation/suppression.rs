@@ -53,7 +53,7 @@ pub(super) fn refusal(found: &Found) -> Option<Rejection> {
     let holds = |cause: &&Suppression| **cause != Suppression::Unsubscribed || !is_answer;
     let why = match found.customer.suppressed().iter().find(holds)? {
         Suppression::DeadAddress => {
-            "mail to this address came back: there is nobody. It is sent to again when the customer writes from it, \
+            "what was sent to this address came back: there is nobody. It is sent to again when the customer writes from it, \
              or an operator lifts this"
         }
         Suppression::Complaint => {

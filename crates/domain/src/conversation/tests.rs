@@ -122,6 +122,7 @@ fn policy(version: u64, greeter: Option<&str>, waits_in: &str) -> Policy {
         .into(),
         bots: greeter.map(|name| (bot(name), stream())).into_iter().collect(),
         hours: [].into(),
+        links: [].into(),
     }
 }
 

@@ -72,5 +72,6 @@ fn policy(version: u64, queues: &[(QueueId, i32)], agents: &[(AgentId, Agent)]) 
         agents: agents.iter().cloned().collect(),
         bots: BTreeMap::new(),
         hours: BTreeMap::new(),
+        links: Default::default(),
     })
 }

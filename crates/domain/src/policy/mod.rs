@@ -7,6 +7,7 @@ mod agent;
 mod bot;
 mod calendar;
 mod hours;
+mod link;
 mod queue;
 
 use std::{
@@ -16,13 +17,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, QueueId, TenantId, Timestamp};
+use crate::{
+    AgentId, BotId, Channel, DeskId, HoursId, InboxId, LinkId, Millis, QueueId, TenantId, Timestamp,
+};
 
 pub use self::{
     agent::{Agent, Capacity},
     bot::{Bot, BotKind, Flow, KeywordAnswer},
     calendar::{Calendar, Period, UnknownZone},
     hours::{Day, Holiday, Hours, OpenSpan},
+    link::{LONGEST_REFERENCE, Link, TOKEN_MARK},
     queue::{Ageing, Needs, Overflow, Queue, Relaxation, Selection, Special, Sticky, Vip, WhenClosed},
 };
 
@@ -37,6 +41,7 @@ pub struct Policy {
     pub agents: BTreeMap<AgentId, Agent>,
     pub bots: BTreeMap<BotId, Bot>,
     pub hours: BTreeMap<HoursId, Hours>,
+    pub links: BTreeMap<LinkId, Link>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -87,6 +92,21 @@ impl Policy {
         let Some(needs) = self.queues.get(queue).map(Queue::least_needs) else { return false };
         let mut serving = self.agents.values().filter(|agent| agent.queues.contains(queue));
         serving.any(|agent| needs.met_by(agent) && besides.met_by(agent))
+    }
+
+    /// The link of an inbox that has this reference.
+    pub fn link_by_reference(&self, inbox: &InboxId, reference: &str) -> Option<&LinkId> {
+        self.links_of(inbox).find(|(_, link)| link.reference.as_deref() == Some(reference)).map(|(id, _)| id)
+    }
+
+    /// The link of an inbox that lets customers begin with this text.
+    pub fn link_by_text(&self, inbox: &InboxId, text: &str) -> Option<&LinkId> {
+        let says = |link: &Link| link.text.as_deref().is_some_and(|says| says.trim() == text.trim());
+        self.links_of(inbox).find(|(_, link)| says(link)).map(|(id, _)| id)
+    }
+
+    fn links_of(&self, inbox: &InboxId) -> impl Iterator<Item = (&LinkId, &Link)> {
+        self.links.iter().filter(move |(_, link)| link.inbox == *inbox)
     }
 
     pub fn desks(&self) -> BTreeSet<DeskId> {

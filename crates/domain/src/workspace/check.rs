@@ -1,6 +1,7 @@
 //! What a policy document must satisfy by itself, before and when it is applied.
 
 mod hours;
+mod links;
 mod queues;
 
 use std::{fmt, ops::RangeInclusive};
@@ -41,6 +42,7 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     check_queues(policy, &mut problems);
     check_agents(policy, &mut problems);
     check_bots(policy, &mut problems);
+    links::check(policy, &mut problems);
     for (name, hours) in &policy.hours {
         hours::check(&format!("hours.{name}"), name, hours, policy, &mut problems);
     }

@@ -39,6 +39,7 @@ fn sample(tenant: &str) -> Policy {
             "office".parse().unwrap(),
             Hours { time_zone: "Europe/Berlin".into(), open, holidays: vec![] },
         )]),
+        links: BTreeMap::new(),
     }
 }
 

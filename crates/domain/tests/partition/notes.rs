@@ -256,5 +256,6 @@ pub(crate) fn policy(version: u64) -> Arc<Policy> {
         agents: Default::default(),
         bots: Default::default(),
         hours: Default::default(),
+        links: Default::default(),
     })
 }

@@ -209,6 +209,7 @@ fn policy(lines: &[Line], agents: &[Vec<usize>]) -> Policy {
         agents: agents.iter().enumerate().map(|(n, lines)| (agent(n), works(lines))).collect(),
         bots: BTreeMap::new(),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }
 }
 

@@ -114,6 +114,18 @@ pub(super) fn conversation(
             let author = by.is_none().then_some(CUSTOMER);
             New { author, detail: Some(detail), ..new(EntryKind::SuppressionLifted) }.insert(db)
         }
+        Happened::Entered { link, .. } => {
+            appears(db, event)?;
+            let detail = Some(link.to_string().into());
+            New { author: Some(CUSTOMER), detail, ..new(EntryKind::Entered) }.insert(db)
+        }
+        Happened::Tied { contact, message, about, .. } => {
+            let (message, detail) = (about.as_ref().map(|_| *message), Some(contact.to_string().into()));
+            New { message, body: about.as_ref(), detail, ..new(EntryKind::Tied) }.insert(db)
+        }
+        Happened::NotTied { because, .. } => {
+            New { detail: Some(because.as_str().into()), ..new(EntryKind::NotTied) }.insert(db)
+        }
         Happened::BotEngaged { conversation, bot, .. } => {
             own(db, *conversation, at, &Owner::Bot(bot.clone()))?;
             let author = Author::Bot(bot.clone()).to_string();
@@ -256,6 +268,7 @@ pub(super) fn conversation(
         }
         Happened::Redirected { .. }
         | Happened::TagsNoted { .. }
+        | Happened::TokenShown { .. }
         | Happened::OthersNoted { .. }
         | Happened::AddressTold { .. }
         | Happened::AddressNoted { .. }
@@ -414,5 +427,6 @@ fn hand_off(reason: HandOffReason) -> &'static str {
         HandOffReason::Woke => "woke",
         HandOffReason::Split => "split",
         HandOffReason::HeldBack => "held_back",
+        HandOffReason::Entered => "entered",
     }
 }

@@ -87,7 +87,9 @@ fn contact(db: &Connection, at: Timestamp, event: &contact::Event) -> rusqlite::
             execute(db, sql, params![tenant.as_str(), contact.0, &**tag])?;
             Ok(())
         }
-        contact::Event::TagsTold { .. } | contact::Event::OthersTold { .. } => Ok(()),
+        contact::Event::TagsTold { .. }
+        | contact::Event::OthersTold { .. }
+        | contact::Event::TokenTaken { .. } => Ok(()),
     }
 }
 

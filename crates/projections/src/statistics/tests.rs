@@ -47,6 +47,7 @@ fn policy() -> Policy {
         agents: Default::default(),
         bots: Default::default(),
         hours: Default::default(),
+        links: Default::default(),
     }
 }
 

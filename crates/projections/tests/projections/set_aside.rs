@@ -131,6 +131,7 @@ async fn timers_and_policies_that_were_set_aside_are_their_tenants() {
             agents: BTreeMap::new(),
             bots: BTreeMap::new(),
             hours: BTreeMap::new(),
+            links: Default::default(),
         })
     };
     let changed = intake(acme(), desk::Command::PolicyChanged { tenant: acme() });

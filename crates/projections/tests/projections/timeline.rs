@@ -47,8 +47,14 @@ async fn a_story_is_told_in_order() {
     let mut world = World::new();
     let id = first(1);
     let turn = TurnId { conversation: id, owner_epoch: 1, number: 1 };
-    let asked =
-        What::TurnAsked { turn, bot: bot(), content: None, message: message(1), answer_by: Timestamp(900) };
+    let asked = What::TurnAsked {
+        turn,
+        bot: bot(),
+        content: None,
+        message: message(1),
+        answer_by: Timestamp(900),
+        link: None,
+    };
     world.say(100, hello(1, 100).into_iter().chain([asked])).await;
     world
         .say(110, [What::TurnAnswered { turn }, bot_replied(id, 2), wanted(id, HandOffReason::BotHandedOff)])

@@ -317,6 +317,10 @@ impl Conversations {
             | What::AddressTold { .. }
             | What::AddressNoted { .. }
             | What::MarkedSpecial { .. }
+            | What::Entered { .. }
+            | What::TokenShown { .. }
+            | What::Tied { .. }
+            | What::NotTied { .. }
             | What::Suppressed { .. }
             | What::SuppressionLifted { .. }
             | What::Retired { .. }

@@ -63,6 +63,7 @@ pub(crate) fn policy(version: u64, answer_within: Millis, total: u32) -> Policy 
         agents: BTreeMap::from([(ann(), agent)]),
         bots: BTreeMap::from([(greeter(), Bot { answer_within, kind: BotKind::Stream })]),
         hours: BTreeMap::new(),
+        links: Default::default(),
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn message(party: Party, n: u8) -> Intake<conversation::Command> {
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        entry: None,
         people_only: false,
         reply_to: None,
         referral: None,

@@ -94,6 +94,7 @@ fn changes(before: &Policy, after: &Policy) -> Vec<String> {
     compare("agent", &before.agents, &after.agents, &mut lines);
     compare("bot", &before.bots, &after.bots, &mut lines);
     compare("hours", &before.hours, &after.hours, &mut lines);
+    compare("link", &before.links, &after.links, &mut lines);
     lines
 }
 

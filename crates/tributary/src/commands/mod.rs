@@ -6,6 +6,7 @@ pub mod topics;
 
 // What the business is, and what an operator looks after: asked of a running process.
 pub mod apply;
+pub mod links;
 mod remote;
 pub mod set_aside;
 pub mod suppressed;
@@ -48,6 +49,7 @@ pub fn run(command: Command) -> anyhow::Result<u8> {
             Command::Serve(args) => serve::run(args).await,
             Command::Topics(args) => topics::run(args).await,
             Command::Apply(args) => apply::run(args).await,
+            Command::Links(args) => links::run(args).await,
             Command::Normalize(args) => normalize::run(&args),
             Command::Events(args) => events::run(args).await,
             Command::Why(args) => why::run(args).await,

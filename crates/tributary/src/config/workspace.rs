@@ -1,13 +1,14 @@
 //! `workspace.toml`: what the business is. Read into a [`Policy`] and checked before anything is sent.
 
 mod hours;
+mod links;
 mod routing;
 
 use std::{collections::BTreeMap, path::Path};
 
 use channels::{Profile, email::imap, generic, messenger, smpp};
 use domain::{
-    AgentId, BotId, Channel, DeskId, HoursId, InboxId, Millis, Policy, QueueId, TenantId, policy,
+    AgentId, BotId, Channel, DeskId, HoursId, InboxId, LinkId, Millis, Policy, QueueId, TenantId, policy,
     workspace::check,
 };
 use serde::Deserialize;
@@ -30,6 +31,8 @@ struct Document {
     bots: BTreeMap<String, Bot>,
     #[serde(default)]
     hours: BTreeMap<String, hours::Hours>,
+    #[serde(default)]
+    links: BTreeMap<String, links::Link>,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +188,9 @@ impl Document {
             ))
         })?;
         let hours = each("hours", self.hours, |name, hours| Ok((name.parse::<HoursId>()?, hours.policy()?)))?;
-        Ok(Policy { tenant, version: 0, inboxes, queues, agents, bots, hours })
+        let links =
+            each("links", self.links, |name, link| Ok((name.parse::<LinkId>()?, link.policy(&tenant)?)))?;
+        Ok(Policy { tenant, version: 0, inboxes, queues, agents, bots, hours, links })
     }
 }
 
@@ -243,13 +248,18 @@ pub fn known_settings(channel: Channel) -> Vec<&'static str> {
                 "access_token",
                 "api_version",
                 "base_url",
+                "link_name",
+                "app_id",
             ];
             own.into_iter().chain(messenger::SETTINGS).collect()
         }
         Channel::Whatsapp => {
             let own =
                 ["app_secret", "app_secret_previous", "verify_token", "access_token", "phone_number_id"];
-            own.into_iter().chain(["api_version", "base_url"]).chain(messenger::SETTINGS).collect()
+            own.into_iter()
+                .chain(["api_version", "base_url", "link_name", "app_id", "business_account_id"])
+                .chain(messenger::SETTINGS)
+                .collect()
         }
         Channel::Sms => {
             let twilio = ["provider", "account_sid", "auth_token", "base_url"];

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::{
     config::{Carrier, Config, Secrets, secret, setting},
-    mail,
+    mail, meta,
 };
 
 /// How long one call to a provider may take.
@@ -237,8 +237,8 @@ impl Directory {
             Channel::Messenger | Channel::Instagram | Channel::Whatsapp => {
                 let account = messenger::Account {
                     kind: meta_kind(inbox.channel)?,
-                    base_url: base("https://graph.facebook.com"),
-                    version: setting(inbox, "api_version").unwrap_or_else(|| "v23.0".into()),
+                    base_url: base(meta::GRAPH),
+                    version: setting(inbox, "api_version").unwrap_or_else(|| meta::VERSION.into()),
                     sender: setting(inbox, "phone_number_id").unwrap_or_else(|| "me".into()),
                     token: secret(secrets, inbox, "access_token")?,
                     app_secret: Some(secret(secrets, inbox, "app_secret")?),

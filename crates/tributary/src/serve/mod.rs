@@ -30,7 +30,7 @@ use crate::{
     config::{Config, Role},
     key_store,
     layout::Layout,
-    observe,
+    meta, observe,
     opened::{self, Opened},
     stores,
 };
@@ -234,6 +234,11 @@ fn start_channels(
 
     let orphans = channels::Orphans::new(shared.log.clone(), shared.topology, shared.vault.clone());
     stages.spawn_edge("orphans", orphans.run(stages.edges.clone()));
+
+    let stop = stages.edges.clone();
+    let looking =
+        meta::watch_over(shared.config.clone(), directory.outbound(), shared.policies.clone(), stop);
+    stages.spawn_edge("health", looking);
 
     let intake = Arc::new(shared.intake());
     if let Some(listener) = http {

@@ -7,6 +7,7 @@ mod beside_a_server;
 mod configuration;
 mod help;
 mod keys_copy;
+mod links;
 mod log_copy;
 mod normalize;
 #[cfg(feature = "kafka")]

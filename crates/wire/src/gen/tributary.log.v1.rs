@@ -195,6 +195,22 @@ pub mod timer_id {
         AwayUnsaid(super::ConversationId),
     }
 }
+/// A token in a link, which makes whoever shows it first, and in time, a contact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Token {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub contact: ::prost::bytes::Bytes,
+    #[prost(int64, tag = "3")]
+    pub expires_at: i64,
+    /// The item that `about` is sealed under.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub message: ::prost::bytes::Bytes,
+    /// What the customer comes about.
+    #[prost(message, optional, tag = "5")]
+    pub about: ::core::option::Option<Sealed>,
+}
 /// The five aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -506,10 +522,49 @@ impl Code {
         }
     }
 }
+/// Why a token that was shown makes nobody a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Untied {
+    Unspecified = 0,
+    Unknown = 1,
+    Expired = 2,
+    Used = 3,
+    NoContact = 4,
+    AnothersAddress = 5,
+}
+impl Untied {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "UNTIED_UNSPECIFIED",
+            Self::Unknown => "UNTIED_UNKNOWN",
+            Self::Expired => "UNTIED_EXPIRED",
+            Self::Used => "UNTIED_USED",
+            Self::NoContact => "UNTIED_NO_CONTACT",
+            Self::AnothersAddress => "UNTIED_ANOTHERS_ADDRESS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "UNTIED_UNSPECIFIED" => Some(Self::Unspecified),
+            "UNTIED_UNKNOWN" => Some(Self::Unknown),
+            "UNTIED_EXPIRED" => Some(Self::Expired),
+            "UNTIED_USED" => Some(Self::Used),
+            "UNTIED_NO_CONTACT" => Some(Self::NoContact),
+            "UNTIED_ANOTHERS_ADDRESS" => Some(Self::AnothersAddress),
+            _ => None,
+        }
+    }
+}
 /// What the ledger may be told or asked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactCommand {
-    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 25, 26, 65")]
+    #[prost(oneof = "contact_command::Kind", tags = "1, 2, 3, 4, 25, 26, 105, 106, 65")]
     pub kind: ::core::option::Option<contact_command::Kind>,
 }
 /// Nested message and enum types in `ContactCommand`.
@@ -585,6 +640,26 @@ pub mod contact_command {
         #[prost(string, tag = "3")]
         pub tag: ::prost::alloc::string::String,
     }
+    /// Relay, from a conversation: the link that the customer came by gives these tags.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TagAddress {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(string, repeated, tag = "3")]
+        pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    /// Relay, from a conversation: a token was shown at this address.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Tie {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub token: ::core::option::Option<super::Token>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -599,6 +674,10 @@ pub mod contact_command {
         Join(Join),
         #[prost(message, tag = "26")]
         Part(Part),
+        #[prost(message, tag = "105")]
+        TagAddress(TagAddress),
+        #[prost(message, tag = "106")]
+        Tie(Tie),
         #[prost(message, tag = "65")]
         Follow(Follow),
     }
@@ -606,7 +685,7 @@ pub mod contact_command {
 /// What happened in the ledger.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ContactEvent {
-    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 26, 27, 6")]
+    #[prost(oneof = "contact_event::Kind", tags = "1, 2, 3, 4, 5, 26, 27, 106, 6")]
     pub kind: ::core::option::Option<contact_event::Kind>,
 }
 /// Nested message and enum types in `ContactEvent`.
@@ -688,6 +767,19 @@ pub mod contact_event {
         #[prost(fixed64, repeated, tag = "3")]
         pub tags: ::prost::alloc::vec::Vec<u64>,
     }
+    /// A token was shown at this address, and is of no more use. Relayed to its conversations.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TokenTaken {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub token: ::core::option::Option<super::Token>,
+        /// Why the address is not the contact's by it; absent: it is.
+        #[prost(enumeration = "super::Untied", optional, tag = "4")]
+        pub refused: ::core::option::Option<i32>,
+    }
     /// The conversations of this address learn which other addresses its contact has. Relayed to them.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct OthersTold {
@@ -715,6 +807,8 @@ pub mod contact_event {
         Joined(Joined),
         #[prost(message, tag = "27")]
         Parted(Parted),
+        #[prost(message, tag = "106")]
+        TokenTaken(TokenTaken),
         #[prost(message, tag = "6")]
         OthersTold(OthersTold),
     }
@@ -1073,6 +1167,41 @@ pub struct Policy {
         ::prost::alloc::string::String,
         Hours,
     >,
+    /// By name.
+    #[prost(btree_map = "string, message", tag = "108")]
+    pub links: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        Link,
+    >,
+}
+/// A link that customers come in by.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Link {
+    #[prost(string, tag = "1")]
+    pub inbox: ::prost::alloc::string::String,
+    /// What the platform tells of it.
+    #[prost(string, optional, tag = "2")]
+    pub reference: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub campaign: ::core::option::Option<::prost::alloc::string::String>,
+    /// TENANT/DESK/QUEUE, instead of the inbox's.
+    #[prost(string, optional, tag = "4")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
+    /// Instead of the inbox's.
+    #[prost(string, optional, tag = "5")]
+    pub bot: ::core::option::Option<::prost::alloc::string::String>,
+    /// No bot greets.
+    #[prost(bool, tag = "6")]
+    pub people_only: bool,
+    /// Instead of the built-in bot's greeting.
+    #[prost(string, optional, tag = "7")]
+    pub first_message: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the customer is to send.
+    #[prost(string, optional, tag = "8")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the customer's contact gets.
+    #[prost(string, repeated, tag = "9")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The business's own endpoint on a channel.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1406,7 +1535,7 @@ impl Selection {
 pub struct ConversationCommand {
     #[prost(
         oneof = "conversation_command::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 145, 146, 147, 148, 185, 186, 187, 125, 126"
+        tags = "1, 2, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 40, 41, 43, 42, 60, 81, 82, 83, 84, 85, 86, 87, 88, 89, 103, 104, 123, 124, 145, 146, 147, 148, 225, 185, 186, 187, 125, 126"
     )]
     pub kind: ::core::option::Option<conversation_command::Kind>,
 }
@@ -1555,6 +1684,9 @@ pub mod conversation_command {
         /// It shows that nothing should be sent there any more.
         #[prost(enumeration = "super::Suppression", optional, tag = "46")]
         pub suppresses: ::core::option::Option<i32>,
+        /// The customer followed a link.
+        #[prost(message, optional, tag = "147")]
+        pub entry: ::core::option::Option<super::Entry>,
         /// The message it speaks of.
         #[prost(message, optional, tag = "107")]
         pub about: ::core::option::Option<super::Mention>,
@@ -1795,6 +1927,19 @@ pub mod conversation_command {
         #[prost(bytes = "bytes", tag = "2")]
         pub consult: ::prost::bytes::Bytes,
     }
+    /// Relay, from the ledger: what it made of a token that was shown there.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NoteTie {
+        #[prost(string, tag = "1")]
+        pub tenant: ::prost::alloc::string::String,
+        #[prost(bytes = "bytes", tag = "2")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "3")]
+        pub token: ::core::option::Option<super::Token>,
+        /// Why the customer is not the contact by it; absent: is.
+        #[prost(enumeration = "super::Untied", optional, tag = "4")]
+        pub refused: ::core::option::Option<i32>,
+    }
     /// What tags the customer has, as a whole.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct NoteTags {
@@ -1982,6 +2127,9 @@ pub mod conversation_command {
         TakeOut(TakeOut),
         #[prost(message, tag = "148")]
         Taken(Taken),
+        /// What the ledger made of a token in a link.
+        #[prost(message, tag = "225")]
+        NoteTie(NoteTie),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "185")]
         HoldThread(HoldThread),
@@ -2031,6 +2179,9 @@ pub struct Received {
     /// E-mail: what it answers. Absent in what was kept before that was.
     #[prost(message, optional, tag = "31")]
     pub answers: ::core::option::Option<MailAnswers>,
+    /// The customer came by a link.
+    #[prost(message, optional, tag = "150")]
+    pub entry: ::core::option::Option<Entry>,
     /// Other channels: the message it answers.
     #[prost(message, optional, tag = "110")]
     pub reply_to: ::core::option::Option<Mention>,
@@ -2179,7 +2330,7 @@ pub struct ConversationEvent {
 pub struct ConversationWhat {
     #[prost(
         oneof = "conversation_what::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 165, 166, 167, 168, 169, 170, 171, 172, 205, 206, 207, 225, 226, 227, 145, 146, 147"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 40, 41, 42, 43, 60, 61, 62, 63, 64, 65, 66, 67, 68, 80, 101, 102, 103, 104, 105, 106, 107, 108, 109, 123, 124, 143, 144, 165, 166, 167, 168, 169, 170, 171, 172, 245, 246, 247, 248, 205, 206, 207, 225, 226, 227, 145, 146, 147"
     )]
     pub kind: ::core::option::Option<conversation_what::Kind>,
 }
@@ -2428,6 +2579,9 @@ pub mod conversation_what {
         pub message: ::prost::bytes::Bytes,
         #[prost(int64, tag = "5")]
         pub answer_by: i64,
+        /// The customer came by this link, and nobody has spoken to that yet.
+        #[prost(string, optional, tag = "106")]
+        pub link: ::core::option::Option<::prost::alloc::string::String>,
     }
     /// The bot answered; what it did stands behind this.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2545,6 +2699,54 @@ pub mod conversation_what {
         /// A sealed Content.
         #[prost(message, optional, tag = "4")]
         pub body: ::core::option::Option<super::Sealed>,
+    }
+    /// The customer came by a link of the workspace.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Entered {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        /// The one it bears on; absent: it is still to come.
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(string, tag = "3")]
+        pub link: ::prost::alloc::string::String,
+        /// What the customer's contact gets by it. Relayed to the ledger.
+        #[prost(string, repeated, tag = "4")]
+        pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    /// The link had a token of ours in it. Relayed to the ledger.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TokenShown {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub token: ::core::option::Option<super::Token>,
+    }
+    /// The address is this contact's, by a token that was shown there.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Tied {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(bytes = "bytes", tag = "3")]
+        pub contact: ::prost::bytes::Bytes,
+        /// The item that `about` is sealed under.
+        #[prost(bytes = "bytes", tag = "4")]
+        pub message: ::prost::bytes::Bytes,
+        /// What the customer comes about.
+        #[prost(message, optional, tag = "5")]
+        pub about: ::core::option::Option<super::Sealed>,
+    }
+    /// A token was shown there, and the address is whose it was.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotTied {
+        #[prost(bytes = "bytes", tag = "1")]
+        pub party: ::prost::bytes::Bytes,
+        #[prost(message, optional, tag = "2")]
+        pub conversation: ::core::option::Option<super::ConversationId>,
+        #[prost(enumeration = "super::Untied", tag = "3")]
+        pub because: i32,
     }
     /// The customer has these tags, and no others.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2999,6 +3201,15 @@ pub mod conversation_what {
         AddressParted(AddressParted),
         #[prost(message, tag = "172")]
         JoinRefused(JoinRefused),
+        /// Links that customers come in by.
+        #[prost(message, tag = "245")]
+        Entered(Entered),
+        #[prost(message, tag = "246")]
+        TokenShown(TokenShown),
+        #[prost(message, tag = "247")]
+        Tied(Tied),
+        #[prost(message, tag = "248")]
+        NotTied(NotTied),
         /// What a platform says of a customer besides messages.
         #[prost(message, tag = "205")]
         AnsweredElsewhere(AnsweredElsewhere),
@@ -3021,6 +3232,42 @@ pub mod conversation_what {
         #[prost(message, tag = "147")]
         AddressNoted(AddressNoted),
     }
+}
+/// How a customer came in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Entry {
+    /// A link of the workspace.
+    #[prost(string, optional, tag = "1")]
+    pub link: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub token: ::core::option::Option<ShownToken>,
+}
+/// What stood in a link where a token stands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShownToken {
+    #[prost(oneof = "shown_token::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<shown_token::Kind>,
+}
+/// Nested message and enum types in `ShownToken`.
+pub mod shown_token {
+    /// Nobody knows who made it.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Unknown {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Ours(super::Token),
+        #[prost(message, tag = "2")]
+        Unknown(Unknown),
+    }
+}
+/// A link that was followed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FollowedLink {
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub at: i64,
 }
 /// All that is known of a customer for whom nothing is under way.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3054,6 +3301,9 @@ pub struct Tombstone {
     pub suppressed: ::prost::alloc::vec::Vec<i32>,
     #[prost(message, optional, tag = "49")]
     pub automatic: ::core::option::Option<AutomaticAnswers>,
+    /// The link that the customer followed, and has not written since.
+    #[prost(message, optional, tag = "150")]
+    pub entered: ::core::option::Option<FollowedLink>,
     /// Which application answers; absent where no other one ever did.
     #[prost(message, optional, tag = "110")]
     pub thread: ::core::option::Option<Thread>,
@@ -3347,6 +3597,7 @@ pub enum HandOffReason {
     Woke = 9,
     Split = 30,
     HeldBack = 50,
+    Entered = 151,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -3367,6 +3618,7 @@ impl HandOffReason {
             Self::Woke => "HAND_OFF_REASON_WOKE",
             Self::Split => "HAND_OFF_REASON_SPLIT",
             Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
+            Self::Entered => "HAND_OFF_REASON_ENTERED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3384,6 +3636,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
+            "HAND_OFF_REASON_ENTERED" => Some(Self::Entered),
             _ => None,
         }
     }

@@ -837,6 +837,32 @@ pub struct ExportContactsRequest {
     pub include_pii: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MakeTokenRequest {
+    #[prost(string, tag = "1")]
+    pub contact: ::prost::alloc::string::String,
+    /// A link of the workspace, which says where the customer goes.
+    #[prost(string, tag = "2")]
+    pub link: ::prost::alloc::string::String,
+    /// What the customer comes about, an order's number say: 48 bytes at most. It stands in the timeline, and encrypted in the
+    /// link.
+    #[prost(string, tag = "3")]
+    pub about: ::prost::alloc::string::String,
+    /// A minute to a day; absent: 15 minutes.
+    #[prost(message, optional, tag = "4")]
+    pub valid_for: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MakeTokenResponse {
+    /// What the customer follows.
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    /// What the platform will tell of it; for WhatsApp, what the customer will write.
+    #[prost(string, tag = "2")]
+    pub r#ref: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LinkContactRequest {
     /// 1 to 128 bytes, the caller's own; repeating a command with its id changes nothing.
     #[prost(string, tag = "1")]
@@ -1082,6 +1108,33 @@ pub mod contacts_client {
                 .insert(GrpcMethod::new("tributary.v1.Contacts", "Untag"));
             self.inner.unary(req, path, codec).await
         }
+        /// Makes a link for a customer whom the business knows, one who is logged in at its own site, say. Whoever follows it first,
+        /// and in time, is taken for the contact: give it to nobody else, and show it only to who is logged in. Nothing is
+        /// stored until it is followed.
+        pub async fn make_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MakeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MakeTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tributary.v1.Contacts/MakeToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tributary.v1.Contacts", "MakeToken"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1133,6 +1186,16 @@ pub mod contacts_server {
             &self,
             request: tonic::Request<super::TagContactRequest>,
         ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
+        /// Makes a link for a customer whom the business knows, one who is logged in at its own site, say. Whoever follows it first,
+        /// and in time, is taken for the contact: give it to nobody else, and show it only to who is logged in. Nothing is
+        /// stored until it is followed.
+        async fn make_token(
+            &self,
+            request: tonic::Request<super::MakeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MakeTokenResponse>,
+            tonic::Status,
+        >;
     }
     /// The owned ledger: people, their addresses, what the business knows of them. Reading needs any role but a bot's,
     /// changing it an administrator's or an agent's. What was changed shows in reads a moment later.
@@ -1483,6 +1546,51 @@ pub mod contacts_server {
                     };
                     Box::pin(fut)
                 }
+                "/tributary.v1.Contacts/MakeToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct MakeTokenSvc<T: Contacts>(pub Arc<T>);
+                    impl<
+                        T: Contacts,
+                    > tonic::server::UnaryService<super::MakeTokenRequest>
+                    for MakeTokenSvc<T> {
+                        type Response = super::MakeTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MakeTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Contacts>::make_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MakeTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1579,6 +1687,12 @@ pub struct Policy {
     pub hours: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
         policy::Hours,
+    >,
+    /// By the link's name.
+    #[prost(btree_map = "string, message", tag = "108")]
+    pub links: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        policy::Link,
     >,
 }
 /// Nested message and enum types in `Policy`.
@@ -1820,6 +1934,36 @@ pub mod policy {
         pub words: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
         #[prost(string, tag = "2")]
         pub text: ::prost::alloc::string::String,
+    }
+    /// A link that customers come in by.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Link {
+        #[prost(string, tag = "1")]
+        pub inbox: ::prost::alloc::string::String,
+        /// What the platform tells of it. Empty on WhatsApp, where `text` tells it.
+        #[prost(string, tag = "2")]
+        pub r#ref: ::prost::alloc::string::String,
+        /// What it belongs to, in the business's own words.
+        #[prost(string, tag = "3")]
+        pub campaign: ::prost::alloc::string::String,
+        /// Where such customers wait for a person; empty: in the inbox's queue.
+        #[prost(string, tag = "4")]
+        pub queue: ::prost::alloc::string::String,
+        /// Who greets them; empty: the inbox's bot.
+        #[prost(string, tag = "5")]
+        pub bot: ::prost::alloc::string::String,
+        /// No bot greets them.
+        #[prost(bool, tag = "6")]
+        pub people_only: bool,
+        /// What the built-in bot says first, instead of its greeting.
+        #[prost(string, optional, tag = "7")]
+        pub first_message: ::core::option::Option<::prost::alloc::string::String>,
+        /// What stands in the customer's own field of writing when the link is followed.
+        #[prost(string, tag = "8")]
+        pub text: ::prost::alloc::string::String,
+        /// Tags that the customer's contact gets.
+        #[prost(string, repeated, tag = "9")]
+        pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Hours {
@@ -2383,7 +2527,7 @@ pub struct Event {
     pub inbox: ::prost::alloc::string::String,
     #[prost(
         oneof = "event::Kind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 267, 268, 269"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 100, 101, 102, 103, 120, 141, 142, 143, 144, 145, 146, 147, 148, 165, 166, 185, 186, 207, 208, 209, 210, 211, 212, 247, 248, 249, 287, 288, 289, 267, 268, 269"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -2398,6 +2542,32 @@ pub mod event {
         /// With what a person wrote.
         #[prost(message, optional, tag = "2")]
         pub person_until: ::core::option::Option<::prost_types::Timestamp>,
+    }
+    /// The customer came by a link of the workspace. Without a conversation where that is still to come.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Entered {
+        /// Its name.
+        #[prost(string, tag = "1")]
+        pub link: ::prost::alloc::string::String,
+        /// What the customer's contact gets by it.
+        #[prost(string, repeated, tag = "2")]
+        pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    /// The address is this contact's from here on: a token that was made for the contact was shown there.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Tied {
+        #[prost(string, tag = "1")]
+        pub contact: ::prost::alloc::string::String,
+        /// What the customer comes about; absent where the token does not say.
+        #[prost(message, optional, tag = "2")]
+        pub about: ::core::option::Option<super::Body>,
+    }
+    /// A token was shown there, and the address is whose it was.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotTied {
+        /// `unknown` (altered, or another business's), `expired`, `used`, `no_contact` or `anothers_address`. More may come.
+        #[prost(string, tag = "1")]
+        pub because: ::prost::alloc::string::String,
     }
     /// Nothing is sent to the customer's address from here on, or that cause is none any more.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3165,6 +3335,13 @@ pub mod event {
         ThreadHeld(ThreadHeld),
         #[prost(message, tag = "249")]
         KnownAs(KnownAs),
+        /// Links that customers come in by.
+        #[prost(message, tag = "287")]
+        Entered(Entered),
+        #[prost(message, tag = "288")]
+        Tied(Tied),
+        #[prost(message, tag = "289")]
+        NotTied(NotTied),
         /// Until when a customer may be answered, and what waits for that.
         #[prost(message, tag = "267")]
         WindowOpened(WindowOpened),
@@ -3273,6 +3450,8 @@ pub enum HandOffReason {
     Split = 30,
     /// The bot may not answer by mail by itself again so soon, or only a person may.
     HeldBack = 50,
+    /// The customer came by a link that leads there.
+    Entered = 151,
 }
 impl HandOffReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -3293,6 +3472,7 @@ impl HandOffReason {
             Self::Woke => "HAND_OFF_REASON_WOKE",
             Self::Split => "HAND_OFF_REASON_SPLIT",
             Self::HeldBack => "HAND_OFF_REASON_HELD_BACK",
+            Self::Entered => "HAND_OFF_REASON_ENTERED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3310,6 +3490,7 @@ impl HandOffReason {
             "HAND_OFF_REASON_WOKE" => Some(Self::Woke),
             "HAND_OFF_REASON_SPLIT" => Some(Self::Split),
             "HAND_OFF_REASON_HELD_BACK" => Some(Self::HeldBack),
+            "HAND_OFF_REASON_ENTERED" => Some(Self::Entered),
             _ => None,
         }
     }

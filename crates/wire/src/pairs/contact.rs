@@ -9,6 +9,8 @@ choice! { domain::contact::Command => ContactCommand, contact_command {
     Part { tenant, party, of },
     Tag { tenant, contact, tag },
     Untag { tenant, contact, tag },
+    TagAddress { tenant, party, tags },
+    Tie { tenant, party, token },
     Follow { party, to, moved, at },
 }}
 
@@ -20,6 +22,7 @@ choice! { domain::contact::Event => ContactEvent, contact_event {
     Tagged { tenant, contact, tag },
     Untagged { tenant, contact, tag },
     TagsTold { tenant, party, tags },
+    TokenTaken { tenant, party, token, refused },
     OthersTold { tenant, party, others },
 }}
 

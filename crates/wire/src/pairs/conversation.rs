@@ -1,15 +1,15 @@
 //! The conversation's commands and events.
 
 use domain::conversation::{
-    Answers, Automatic, ClosedConversation, Early, Event, HeldReply, KnownBy, KnownMail, Mails, Marks,
-    Mention, OtherAddress, Pricing, Received, Referral, Sent, Thread, Tombstone,
+    Answers, Automatic, ClosedConversation, Early, Entered, Entry, Event, HeldReply, KnownBy, KnownMail,
+    Mails, Marks, Mention, OtherAddress, Pricing, Received, Referral, Sent, Thread, Token, Tombstone,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
 
 choice! { domain::conversation::Command => ConversationCommand, conversation_command {
     Receive(received),
-    Note { from, kind, message, content, at, suppresses, about, referral },
+    Note { from, kind, message, content, at, suppresses, about, referral, entry },
     HoldThread { from, elsewhere, app, note, at },
     KnowAs { from, to, moved, at },
     Suppress { tenant, party, cause },
@@ -34,6 +34,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
     Reassign { conversation, by, owner_epoch, to, note },
     Override { conversation, tenant, owner_epoch, to, note },
     NoteTags { tenant, party, tags },
+    NoteTie { tenant, party, token, refused },
     NoteOthers { tenant, party, others },
     NoteAddress { party, of },
     Consult { conversation, agent, assignment, whom, note },
@@ -53,6 +54,7 @@ choice! { domain::conversation::Command => ConversationCommand, conversation_com
 message! {
     Received => Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        entry,
         reply_to, referral,
         window,
     }
@@ -100,11 +102,15 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
     AddressNoted { party, of },
     Suppressed { party, cause },
     SuppressionLifted { party, cause, by },
+    Entered { party, conversation, link, tags },
+    TokenShown { party, token },
+    Tied { party, conversation, contact, message, about },
+    NotTied { party, conversation, because },
     Retired { party },
     Returned { party, tombstone },
     Redirected { to, received },
     BotEngaged { conversation, bot, owner_epoch, queue },
-    TurnAsked { turn, bot, content, message, answer_by },
+    TurnAsked { turn, bot, content, message, answer_by, link },
     TurnAnswered { turn },
     BotReplied { conversation, message, outgoing },
     MarkedSpecial { conversation, special },
@@ -146,11 +152,14 @@ choice! { domain::conversation::What => ConversationWhat, conversation_what {
 message! {
     Tombstone => Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held, others, addresses, thread
+        window, held, others, addresses, thread, entered
     }
     OtherAddress => OtherAddress { from, writable }
     HeldReply => HeldReply { agent, message, body, signed }
     Thread => Thread { elsewhere, at }
+    Entered => FollowedLink { link, at }
+    Entry => Entry { link, token }
+    Token => Token { id, contact, expires_at, message, about }
     Automatic => AutomaticAnswers { at, in_a_row }
     KnownBy => KnownBy { agent, at, queue }
     ClosedConversation => ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
@@ -166,6 +175,11 @@ choice! { domain::conversation::Taken => TakenOutcome, taken_outcome {
     Not { why },
 }}
 
+choice! { domain::conversation::ShownToken => ShownToken, shown_token {
+    Ours(token),
+    Unknown {},
+}}
+
 choice! { domain::conversation::Closer => Closer, closer {
     Bot(bot),
     Agent(agent),
@@ -175,10 +189,11 @@ choice! { domain::conversation::Closer => Closer, closer {
 enumeration! {
     domain::conversation::HandOffReason => HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
-        HeldBack,
+        HeldBack, Entered,
     }
     domain::conversation::ReplyBy => ReplyBy { Template, Hold, Email, Sms }
     domain::conversation::Suppression => Suppression { DeadAddress, Complaint, Unsubscribed }
+    domain::conversation::Untied => Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     domain::conversation::CloseReason => CloseReason { Done, OptedOut, Joined }
     domain::conversation::ConsultEnd => ConsultEnd { Said, AgentGone, Left }
 }

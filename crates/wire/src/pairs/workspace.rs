@@ -1,8 +1,8 @@
 //! The workspace's command and event, and the policy document they carry.
 
 use domain::policy::{
-    Ageing, Agent, Bot, Capacity, Day, Flow, Holiday, Hours, Inbox, KeywordAnswer, Needs, OpenSpan, Overflow,
-    Policy, Queue, Relaxation, Selection, Special, Sticky, Vip,
+    Ageing, Agent, Bot, Capacity, Day, Flow, Holiday, Hours, Inbox, KeywordAnswer, Link, Needs, OpenSpan,
+    Overflow, Policy, Queue, Relaxation, Selection, Special, Sticky, Vip,
 };
 
 use crate::message::{choice, enumeration, message, or_default, timers};
@@ -16,7 +16,8 @@ choice! { domain::workspace::Event => WorkspaceEvent, workspace_event {
 }}
 
 message! {
-    Policy => Policy { tenant, version, inboxes, queues, agents, bots, hours }
+    Policy => Policy { tenant, version, inboxes, queues, agents, bots, hours, links }
+    Link => Link { inbox, reference, campaign, queue, bot, people_only, first_message, text, tags }
     Inbox => Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     Queue => Queue {
         priority, offer_timeout, ageing, needs, relaxations, selection, overflow, sticky, auto_accept, wrap_up,

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use domain::{
     AgentId, BotId, Cause, CommandId, ContactId, ContentHash, DeskId, Epoch, FactId, HoursId, InboxId,
-    Intake, LanguageId, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection,
-    SkillId, Step, Tags, TenantId, Timer, Timestamp, contact, conversation, delivery, desk, policy,
+    Intake, LanguageId, LinkId, MessageId, Millis, Origin, Party, Peer, Policy, QueueId, Recorded, Rejection,
+    SkillId, Step, Tags, TenantId, Timer, Timestamp, TokenId, contact, conversation, delivery, desk, policy,
     workspace,
 };
 use wire::{Codec, Decision};
@@ -124,10 +124,12 @@ sample! {
     ContentHash: |dice| ContentHash(dice.any());
     MessageId: |dice| MessageId(dice.any());
     ContactId: |dice| ContactId(dice.any());
+    TokenId: |dice| TokenId(dice.any());
     Epoch: |dice| Epoch(dice.any());
     TenantId: |dice| dice.name().parse().expect("a name");
     InboxId: |dice| dice.name().parse().expect("a name");
     BotId: |dice| dice.name().parse().expect("a name");
+    LinkId: |dice| dice.name().parse().expect("a name");
     SkillId: |dice| dice.name().parse().expect("a name");
     LanguageId: |dice| dice.name().parse().expect("a name");
     HoursId: |dice| dice.name().parse().expect("a name");

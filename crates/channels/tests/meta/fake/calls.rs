@@ -12,6 +12,15 @@ use super::{
     rules,
 };
 
+impl Inner {
+    /// The HMAC of the token under the app's secret.
+    pub(crate) fn proof(&self) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(self.settings.app_secret.as_bytes()).unwrap();
+        let mac = mac.chain_update(self.settings.token.as_bytes());
+        HEXLOWER.encode(&mac.finalize().into_bytes())
+    }
+}
+
 /// None: the connection is cut instead.
 pub(super) fn answer(inner: &Inner, head: &Parts, body: &[u8]) -> Option<Answer> {
     let mut state = inner.state();
@@ -112,8 +121,7 @@ impl Call<'_> {
         if token != settings.token || state.revoked {
             return Err(bad_token("Error validating access token: Session has expired"));
         }
-        let expected = Hmac::<Sha256>::new_from_slice(settings.app_secret.as_bytes()).unwrap();
-        let expected = HEXLOWER.encode(&expected.chain_update(token.as_bytes()).finalize().into_bytes());
+        let expected = self.inner.proof();
         match self.query("appsecret_proof") {
             Some(proof) if proof == expected => Ok(()),
             Some(_) => Err(invalid("Invalid appsecret_proof provided in the API argument")),

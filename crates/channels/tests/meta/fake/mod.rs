@@ -32,7 +32,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub(crate) use graph::Refusal;
-pub(crate) use webhooks::Manner;
+pub(crate) use webhooks::{Manner, client};
 
 /// Which member of the family it plays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -237,6 +237,11 @@ impl Fake {
     /// Somebody changed the password: the token is worth nothing from here on, or again.
     pub(crate) fn revokes(&self, revoked: bool) {
         self.inner.state().revoked = revoked;
+    }
+
+    /// What a call of the app's carries as `appsecret_proof`.
+    pub(crate) fn proof(&self) -> String {
+        self.inner.proof()
     }
 
     pub(crate) fn is_subscribed(&self) -> bool {

@@ -99,13 +99,14 @@ impl Fake {
             items.reverse();
         }
         let size = if manner.batch == 0 { items.len().max(1) } else { manner.batch };
-        let client = reqwest::Client::new();
+        let client = client();
         let mut statuses = Vec::new();
         for items in items.chunks(size) {
+            if !self.is_subscribed() {
+                self.inner.state().waiting.extend_from_slice(items);
+                continue;
+            }
             for _ in 0..=u8::from(manner.twice) {
-                if !self.is_subscribed() {
-                    break;
-                }
                 let body = self.body(items).to_string();
                 let signature = self.signature(body.as_bytes());
                 let request = client
@@ -162,6 +163,13 @@ impl Fake {
             }
         }
     }
+}
+
+/// Only ever used without TLS, which it will not be made without.
+pub(crate) fn client() -> reqwest::Client {
+    // The second time it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
 
 /// An echo and a delivery, or the statuses, of what was taken.

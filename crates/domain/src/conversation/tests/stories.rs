@@ -7,6 +7,7 @@ mod bots;
 mod consult;
 mod customers;
 mod elsewhere;
+mod entry;
 mod mail;
 mod memory;
 mod others;

@@ -153,6 +153,7 @@ pub(super) fn received(n: u128) -> Received {
         home: None,
         marks: None,
         answers: Answers::default(),
+        entry: None,
         people_only: false,
         reply_to: None,
         referral: None,
@@ -168,7 +169,7 @@ pub(super) fn note(
     at: Timestamp,
     suppresses: Option<Suppression>,
 ) -> Command {
-    Command::Note { from, kind, message, content, at, suppresses, about: None, referral: None }
+    Command::Note { from, kind, message, content, at, suppresses, about: None, referral: None, entry: None }
 }
 
 pub(super) fn noted(
@@ -295,6 +296,7 @@ pub(super) fn asked(turn: TurnId, n: u128, at: i64) -> What {
         content: None,
         message: message(n),
         answer_by: seconds(at) + PATIENCE,
+        link: None,
     }
 }
 

@@ -97,6 +97,7 @@ fn asked(turn: TurnId) -> What {
         content: None,
         message: message_id(1),
         answer_by: Timestamp(9_000),
+        link: None,
     }
 }
 

@@ -187,6 +187,7 @@ async fn who_is_not_in_memory_has_nothing_open_and_does_nothing() {
             suppressed: Vec::new(),
             automatic: None,
             thread: None,
+            entered: None,
             others: Vec::new(),
             addresses: Vec::new(),
             window: None,

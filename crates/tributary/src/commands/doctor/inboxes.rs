@@ -7,7 +7,7 @@ use super::{
     super::installation::{Installation, policies},
     dns::Names,
     finding::Findings,
-    mail,
+    mail, meta,
 };
 use crate::config::{Carrier, Config, Role, Secrets};
 
@@ -96,6 +96,9 @@ pub(super) async fn examine(installation: &Installation, findings: &mut Findings
                     &error,
                     "set it in workspace.toml and apply that, or put the secret where tributary.toml says",
                 );
+            }
+            if meta::is_at_meta(inbox) && !inbox.sandbox {
+                meta::examine(&secrets, id, inbox, findings).await;
             }
             if inbox.channel == Channel::Email && !inbox.sandbox {
                 match &names {

@@ -7,6 +7,7 @@ mod finding;
 mod inboxes;
 mod machine;
 mod mail;
+mod meta;
 mod stores;
 
 use std::io::{self, Write as _};
@@ -28,7 +29,8 @@ Exit codes: 0 nothing fails (warnings are no failure), 1 something fails, 2 usag
 ///
 /// Looks at the configuration and the secrets it names, the data directory and its free space, the log and who writes
 /// it, the key store and its master key, the object stores, the read models, the ports, and the settings of every inbox
-/// in force; of a mailbox also what the DNS says of its domain, and whether its relay and the server it is read from answer. Prints a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing,
+/// in force; of a mailbox also what the DNS says of its domain, and whether its relay and the server it is read from answer; of an inbox at Meta whether its token
+/// is good, for how long and for what, and whether its webhooks are switched on. Prints a line each: ok, warn or fail, and what to do. Works beside a running server and changes nothing,
 /// but that it writes a small object to each store and removes it again.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -85,5 +87,4 @@ async fn examine(installation: &Installation, findings: &mut Findings) {
     stores::read_model(installation, findings).await;
     machine::ports(config, writer.as_deref(), findings).await;
     inboxes::examine(installation, findings).await;
-    findings.skip("platforms", "whether the platforms take our tokens is not asked by this version");
 }

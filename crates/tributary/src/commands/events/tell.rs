@@ -131,12 +131,25 @@ impl Tell for conversation::Decider {
                 .with("party", party)
                 .with("cause", cause.as_str())
                 .maybe("by", by.as_ref()),
+            What::Entered { party, link, tags, .. } => {
+                Told::new("entered").with("party", party).with("link", link).number("tags", tags.len())
+            }
+            What::TokenShown { party, token } => {
+                Told::new("token_shown").with("party", party).with("token", token.id)
+            }
+            What::Tied { party, contact, .. } => {
+                Told::new("tied").with("party", party).with("contact", contact)
+            }
+            What::NotTied { party, because, .. } => {
+                Told::new("not_tied").with("party", party).with("because", because.as_str())
+            }
             What::Retired { party } => Told::new("retired").with("party", party),
             What::Returned { party, .. } => Told::new("returned").with("party", party),
             What::BotEngaged { bot, owner_epoch, .. } => {
                 Told::new("bot_engaged").with("bot", bot).number("owner_epoch", *owner_epoch)
             }
-            What::TurnAsked { turn, bot, content, message, answer_by } => Told::new("turn_asked")
+            What::TurnAsked { turn, bot, content, message, answer_by, link } => Told::new("turn_asked")
+                .maybe("link", link.as_ref())
                 .with("turn", turn)
                 .with("bot", bot)
                 .with("message", message)
@@ -362,6 +375,12 @@ impl Tell for contact::Decider {
             Event::Untagged { tenant, contact, tag } => {
                 Told::new("untagged").of(tenant).with("contact", contact).with("tag", tag)
             }
+            Event::TokenTaken { tenant, party, token, refused } => Told::new("token_taken")
+                .of(tenant)
+                .with("party", party)
+                .with("token", token.id)
+                .with("contact", token.contact)
+                .maybe("refused", refused.map(|why| why.as_str())),
             Event::TagsTold { tenant, party, tags } => {
                 Told::new("tags_told").of(tenant).with("party", party).number("tags", tags.hashes().len())
             }

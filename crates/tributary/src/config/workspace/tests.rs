@@ -285,3 +285,72 @@ fn an_inbox_of_short_messages_is_checked_by_its_provider() {
         assert!(error.line.is_some() && error.to_string().contains(named), "{error}");
     }
 }
+
+/// A Page with a link.
+fn with_link(lines: &str) -> String {
+    let page = "[inboxes.page]\nchannel = \"messenger\"\naddress = \"42\"\nbot = \"greeter\"\n\
+                queue = \"support/general\"\n";
+    format!("{GOOD}\n{page}\n[links.summer]\ninbox = \"page\"\n{lines}\n")
+}
+
+#[test]
+fn a_link_leads_where_it_says() {
+    let text = with_link(
+        "ref = \"s-26\"\nfirst_message = \"The offer!\"\ntext = \"I & you?\"\ntags = [\"leaflet\"]",
+    );
+    let policy = read(&text).unwrap();
+    let link = &policy.links[&"summer".parse().unwrap()];
+    let inbox = &policy.inboxes[&link.inbox];
+    assert_eq!(link.url(inbox, None).unwrap(), "https://m.me/42?ref=s-26&text=I%20%26%20you%3F");
+    assert_eq!(
+        link.url(inbox, Some("abc")).unwrap(),
+        "https://m.me/42?ref=s-26.tk1-abc&text=I%20%26%20you%3F"
+    );
+    let named = |channel: &str, lines: &str, name: &str| {
+        let text = with_link(lines).replace("\"messenger\"", &format!("\"{channel}\""));
+        let text = format!("{text}\n[inboxes.page.settings]\nlink_name = \"{name}\"\n");
+        let policy = read(&text).unwrap();
+        let link = &policy.links[&"summer".parse().unwrap()];
+        link.url(&policy.inboxes[&link.inbox], Some("abc")).unwrap()
+    };
+    assert_eq!(
+        named("instagram", "ref = \"s+26\"", "@acme.shop"),
+        "https://ig.me/m/acme.shop?ref=s%2B26.tk1-abc"
+    );
+    let said = named("whatsapp", "text = \"From the poster\"", "+49 30 123".replace(' ', "").as_str());
+    assert_eq!(said, "https://wa.me/4930123?text=From%20the%20poster%20tk1-abc");
+}
+
+#[test]
+fn a_link_that_cannot_work_names_its_line() {
+    let first = with_link("").lines().position(|line| line.contains("[links.summer]")).unwrap() + 1;
+    for (lines, line, says) in [
+        ("", 0, "what the platform is to tell"),
+        ("ref = \"two words\"", 2, "letters, digits and +/=-.:_ only, not ' '"),
+        ("ref = \"sommer-ß\"", 2, "not 'ß'"),
+        ("ref = \"\"", 2, "1 to 80 characters, not 0"),
+        ("ref = \"a.tk1-b\"", 2, "stands before a token"),
+        ("ref = \"a\"\nqueue = \"support/none\"", 3, "there is no queue acme/support/none"),
+        ("ref = \"a\"\nbot = \"nobody\"", 3, "there is no bot nobody"),
+        ("ref = \"a\"\npeople_only = true\nfirst_message = \"Hi\"", 4, "nobody says it"),
+        ("ref = \"a\"\ntags = [\"\"]", 3, "a tag has 1 to 64 bytes"),
+        ("ref = \"a\"\nrefs = \"b\"", 3, "did you mean `ref`"),
+        ("ref = \"a\"\n[links.other]\ninbox = \"page\"\nref = \"a\"", 2, "link other has it already"),
+        (
+            "ref = \"a\"\n[links.other]\ninbox = \"mail\"\nref = \"b\"",
+            4,
+            "no link leads into an inbox for email",
+        ),
+        ("ref = \"a\"\n[links.other]\ninbox = \"gone\"\nref = \"b\"", 4, "there is no inbox gone"),
+    ] {
+        let error = read(&with_link(lines)).unwrap_err();
+        assert!(error.message.contains(says), "{lines}: {error}");
+        assert_eq!(error.line.map(|at| at - first), Some(line), "{lines}: {error}");
+    }
+    // Only the link itself says what the account is called.
+    let nameless = with_link("ref = \"a\"").replace("\"messenger\"", "\"instagram\"");
+    assert!(read(&nameless).unwrap_err().message.contains("link_name"));
+    let told =
+        with_link("ref = \"a\"").replace("\"messenger\"", "\"whatsapp\"").replace("\"42\"", "\"+15550100\"");
+    assert!(read(&told).unwrap_err().message.contains("say `text`"));
+}

@@ -33,6 +33,7 @@ structs! {
     conversation::Correspondent { tenant, inbox, channel, party, address }
     conversation::Received {
         from, kind, message, content, sent_at, authenticated, thread, placed, home, marks, answers, people_only,
+        entry,
         reply_to, referral,
         window,
     }
@@ -51,7 +52,7 @@ structs! {
     conversation::ThreadOf { message, thread }
     conversation::Tombstone {
         channel, address, opted_out, latest, sent, early, known_by, earlier, tags, suppressed, automatic,
-        window, held, others, addresses, thread
+        entered, thread, window, held, others, addresses
     }
     conversation::OtherAddress { from, writable }
     conversation::Automatic { at, in_a_row }
@@ -59,7 +60,11 @@ structs! {
     conversation::ClosedConversation { number, owner_epoch, turns, closed_at, thread, mails }
     conversation::Sent { provider, conversation, message, at, receipt }
     conversation::Early { provider_id, kind, at, reason }
-    Policy { tenant, version, inboxes, queues, agents, bots, hours }
+    Policy { tenant, version, inboxes, queues, agents, bots, hours, links }
+    policy::Link { inbox, reference, campaign, queue, bot, people_only, first_message, text, tags }
+    conversation::Entry { link, token }
+    conversation::Token { id, contact, expires_at, message, about }
+    conversation::Entered { link, at }
     policy::Inbox { channel, address, bot, queue, reopen_within, sandbox, settings }
     desk::Why { policy, selection, stage, waited, wanted, considered }
     desk::Considered { free, refused, full, away, offline, unable }
@@ -97,7 +102,7 @@ choices! {
 
     conversation::Command {
         Receive(received),
-        Note { from, kind, message, content, at, suppresses, about, referral },
+        Note { from, kind, message, content, at, suppresses, about, referral, entry },
         HoldThread { from, elsewhere, app, note, at },
         KnowAs { from, to, moved, at },
         Suppress { tenant, party, cause },
@@ -122,6 +127,7 @@ choices! {
         Reassign { conversation, by, owner_epoch, to, note },
         Override { conversation, tenant, owner_epoch, to, note },
         NoteTags { tenant, party, tags },
+    NoteTie { tenant, party, token, refused },
         NoteOthers { tenant, party, others },
         NoteAddress { party, of },
         Consult { conversation, agent, assignment, whom, note },
@@ -171,10 +177,14 @@ choices! {
         MarkedSpecial { conversation, special },
         Suppressed { party, cause },
         SuppressionLifted { party, cause, by },
+    Entered { party, conversation, link, tags },
+    TokenShown { party, token },
+    Tied { party, conversation, contact, message, about },
+    NotTied { party, conversation, because },
         Retired { party },
         Returned { party, tombstone },
         BotEngaged { conversation, bot, owner_epoch, queue },
-        TurnAsked { turn, bot, content, message, answer_by },
+        TurnAsked { turn, bot, content, message, answer_by, link },
         TurnAnswered { turn },
         BotReplied { conversation, message, outgoing },
         AgentWanted {
@@ -214,9 +224,11 @@ choices! {
     }
     conversation::HandOffReason {
         NoBot, BotHandedOff, BotSilent, Transferred, AgentGone, Overflowed, Returned, Reassigned, Woke, Split,
-        HeldBack,
+        HeldBack, Entered,
     }
     conversation::Taken { In { by }, Out { by }, Not { why } }
+    conversation::ShownToken { Ours(token), Unknown }
+    conversation::Untied { Unknown, Expired, Used, NoContact, AnothersAddress }
     conversation::Closer { Bot(bot), Agent(agent), Customer }
     conversation::ReplyBy { Template, Hold, Email, Sms }
     domain::ButtonDoes { Open(url), Post(payload), Call(number) }
@@ -314,6 +326,8 @@ choices! {
 
     contact::Command {
         See { from, at },
+        TagAddress { tenant, party, tags },
+        Tie { tenant, party, token },
         Link { tenant, contact, party },
         Join { tenant, party, to },
         Part { tenant, party, of },
@@ -329,6 +343,7 @@ choices! {
         Tagged { tenant, contact, tag },
         Untagged { tenant, contact, tag },
         TagsTold { tenant, party, tags },
+        TokenTaken { tenant, party, token, refused },
         OthersTold { tenant, party, others },
     }
 

@@ -65,8 +65,8 @@ fn a_bot_beside_the_leader_is_asked_with_what_was_written() {
         bot.kind = BotKind::BuiltIn(Flow::default());
     }
     let asked_with = |turn, n| match asked(turn, n, 0) {
-        What::TurnAsked { turn, bot, message, answer_by, .. } => {
-            What::TurnAsked { turn, bot, content: Some(sealed(1, n)), message, answer_by }
+        What::TurnAsked { turn, bot, message, answer_by, link, .. } => {
+            What::TurnAsked { turn, bot, content: Some(sealed(1, n)), message, answer_by, link }
         }
         other => other,
     };
@@ -240,6 +240,7 @@ fn a_bot_that_is_no_longer_known_has_no_time_left() {
         content: None,
         message: message(2),
         answer_by: seconds(9),
+        link: None,
     };
     bot_is_asked()
         .and([answered(first())])

@@ -6,7 +6,7 @@ use super::super::{story::*, *};
 use crate::{
     Aggregate, Policies, Tags,
     conversation::{
-        CloseReason, ClosedConversation, Closer, Command, Decider, Event, HandOffReason, KnownBy,
+        CloseReason, ClosedConversation, Closer, Command, Decider, Entered, Event, HandOffReason, KnownBy,
         ReceiptKind, Received, Tombstone, What,
     },
 };
@@ -62,8 +62,21 @@ fn all_that_is_known_is_kept() {
         at: seconds(50),
         reason: None,
     };
-    let (_, returned) =
-        leaves(closed().when(early).then([kept]).and([What::OptedOut { party: party(1) }, tagged()]).at(60));
+    let followed = || What::Entered {
+        party: party(1),
+        conversation: None,
+        link: "summer".parse().unwrap(),
+        tags: vec![],
+    };
+    let (_, returned) = leaves(
+        closed()
+            .at(50)
+            .when(early)
+            .then([kept])
+            .and([followed()])
+            .and([What::OptedOut { party: party(1) }, tagged()])
+            .at(60),
+    );
     let What::Returned { tombstone, .. } = returned else { panic!("{returned:?}") };
     let Tombstone {
         channel,
@@ -77,12 +90,15 @@ fn all_that_is_known_is_kept() {
         tags,
         suppressed,
         automatic,
+        entered,
         window,
         held,
         others,
         addresses,
         thread,
     } = *tombstone;
+    assert_eq!(thread, None);
+    assert_eq!(entered, Some(Entered { link: "summer".parse().unwrap(), at: seconds(50) }));
     assert_eq!((others, addresses), (vec![], vec![]));
     assert_eq!((earlier, suppressed, automatic, thread), (vec![], vec![], None, None));
     assert_eq!((window, held), (None, vec![]));

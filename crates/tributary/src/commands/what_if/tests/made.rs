@@ -408,6 +408,7 @@ fn received(customer: u32) -> Received {
         home: None,
         marks: None,
         answers: conversation::Answers::default(),
+        entry: None,
         people_only: false,
         reply_to: None,
         referral: None,
