@@ -360,10 +360,6 @@ impl Desk {
                 let who = if held.elsewhere { "another application answers" } else { "you may answer" };
                 say!("[{number}] {}  {who} from here on", clock!(held.at));
             }
-            Heard::AnswerUntil(answer) => {
-                let number = self.number(&answer.conversation);
-                say!("[{number}] can be answered until {}", clock!(answer.until));
-            }
             Heard::Message(message) => {
                 let number = self.number(&message.conversation);
                 let author = match message.author() {

@@ -72,7 +72,7 @@ impl Desks {
         );
         self.deferred = false;
         // By now the desk has seen whichever queue has opened.
-        self.pairs(|policies, queue, now| is_open(policies, queue, now), found);
+        self.pairs(is_open, found);
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Holdings, Turn, moments::Moments, turns::Unasked};
 
 /// Its last character grows with every change of what is written, but for that of the domain's types, which
 /// [`STATE_VERSION`] counts.
-const MAGIC: &[u8; 8] = b"TRIBHUB7";
+const MAGIC: &[u8; 8] = b"TRIBHUB8";
 const FILE: &str = "hub.snapshot";
 
 /// What the hub has made of the logs up to these points.

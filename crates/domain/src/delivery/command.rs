@@ -11,10 +11,6 @@ use crate::{
 
 use super::MailboxMark;
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "what is delivered is the large one, and every message is that once"
-)]
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[allow(clippy::large_enum_variant, reason = "most of them carry a message, and none is kept for long")]
 pub enum Command {

@@ -133,7 +133,7 @@ sample! {
     SkillId: |dice| dice.name().parse().expect("a name");
     LanguageId: |dice| dice.name().parse().expect("a name");
     HoursId: |dice| dice.name().parse().expect("a name");
-    policy::Country: |dice| ["DE", "US", "JP"][dice.below(3) as usize].parse().expect("a country");
+    policy::Country: |dice| ["DE", "US", "JP"][dice.below(3)].parse().expect("a country");
     DeskId: |dice| DeskId::new(dice.any(), &dice.name()).expect("a name");
     QueueId: |dice| QueueId::new(dice.any(), &dice.name()).expect("a name");
     AgentId: |dice| AgentId::new(dice.any(), &dice.name()).expect("a name");
