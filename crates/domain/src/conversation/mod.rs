@@ -24,6 +24,7 @@ mod names;
 mod others;
 mod quiet;
 mod receipts;
+mod received;
 mod snooze;
 mod special;
 mod state;
@@ -35,11 +36,7 @@ mod threads;
 mod window;
 
 pub use across::Taken;
-pub use command::{
-    Answers, BotAction, Command, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
-    Progress, ReceiptKind, Received, Referral, ShownToken, Suppression, TimerId, Token, Transfer, Untied,
-    Withheld,
-};
+pub use command::{BotAction, Command, Progress, ReceiptKind, Suppression, TimerId, Transfer, Withheld};
 pub use customer::{
     Automatic, Away, ClosedConversation, Consult, Conversation, Customer, Early, Endpoint, Entered, KnownBy,
     Next, Owner, Promised, Sent, Stage, Tombstone, Turn,
@@ -48,6 +45,10 @@ pub use elsewhere::Thread;
 pub use event::{CloseReason, Closer, ConsultEnd, Event, HandOffReason, Outgoing, ThreadOf, What};
 pub use mails::{KnownMail, Mails};
 pub use others::{Other, OtherAddress};
+pub use received::{
+    Answers, Correspondent, Entry, Marks, Mention, MessageKind, NoteKind, Pricing, Received, Referral,
+    ShownToken, Token, Untied,
+};
 pub use snooze::SNOOZE_GRACE;
 pub use special::special_problem;
 pub use state::Conversations;

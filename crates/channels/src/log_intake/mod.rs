@@ -3,51 +3,44 @@
 //! This is where plaintext ends. What is appended names no one: the party is a keyed hash, address and content
 //! are sealed under the party's own key.
 
+mod author;
+mod entry;
+mod words;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Channel, Content, ConversationId, FactId, InboxId, MailThread, MessageId, Millis, Origin, Party, Peer,
-    Policies, Policy, Route, Sealed, TenantId, Timestamp, Verdict,
+    Channel, Content, FactId, InboxId, MessageId, Millis, Origin, Party, Peer, Policies, Policy, Route,
+    Sealed, TenantId, Timestamp, Verdict,
     conversation::{
-        Answers, Command, Correspondent, Decider, Entry, Marks, Mention, MessageKind, NoteKind, Pricing,
-        ReceiptKind, Received, Referral as Referred, Sent, ShownToken, Suppression, Token, Window,
+        Answers, Command, Decider, Mention, MessageKind, Pricing, ReceiptKind, Received, Sent, Suppression,
+        Window,
     },
-    policy::Country,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use log::clock;
 use runtime::Post;
 use tokio::sync::watch;
 use vault::{Subject, Vault};
-use wire::LinkToken;
 
 use crate::{
-    Fact, FactKind, Intake, KnownAs, Mail, Referral, Refused, Unsubscribe, dead,
-    email::{Authentication, Bounced, Verifier, answered_of_ours, topic},
-    entry::{self, Way},
+    Fact, FactKind, Intake, KnownAs, Referral, Refused, Unsubscribe, dead,
+    email::{Authentication, Verifier},
     messenger::{HUMAN_AGENT, Kind},
     profile::BUSINESS,
     withhold::withhold,
 };
 
-/// The purpose under which references to conversations are signed.
-const REFERENCE: &str = "conversation";
-/// The purpose under which references to customers who may unsubscribe are signed.
-const UNSUBSCRIBE: &str = "unsubscribe";
-/// Characters of a mail that an answer quotes: it is kept for every conversation.
-const QUOTED: usize = 600;
-/// Before the address of a sender who may be anyone: such mail has a party of its own, so that it never joins
-/// the timeline of the customer it claims to be from (DESIGN invariant 14).
-const UNVERIFIED: &str = "unverified:";
-
-/// Mails that one mail answers and that are looked for, nearest first.
-const MOST_ANSWERED: usize = 16;
-
 /// Facts of one batch that are sealed at a time, so that new parties share the key store's commits.
 const AT_ONCE: usize = 256;
 
+pub(crate) use self::author::{reference, unsubscribe_reference};
+use self::{
+    author::Author,
+    words::{note_kind, referral, suppresses, thread_of},
+};
 /// The production [`Intake`].
 #[derive(Clone)]
 pub struct LogIntake {
@@ -149,25 +142,7 @@ impl Place {
     }
 }
 
-/// Who wrote, as far as the edge can tell.
-struct Author {
-    party: Party,
-    authenticated: bool,
-    /// The party of the address, whether or not it is this one who wrote.
-    own: Party,
-    /// E-mail: a conversation of `party` that a reference of ours names.
-    placed: Option<ConversationId>,
-    /// E-mail: what was told of who wrote.
-    verdict: Option<Verdict>,
-}
-
 impl LogIntake {
-    fn unsubscriber(&self, reference: &str) -> Option<(InboxId, Party)> {
-        let bytes = self.vault.read_reference(UNSUBSCRIBE, &reference.to_ascii_lowercase())?;
-        let (party, inbox) = bytes.split_at_checked(16)?;
-        Some((std::str::from_utf8(inbox).ok()?.parse().ok()?, Party(party.try_into().ok()?)))
-    }
-
     /// The input that a fact is, and where it goes; none for what needs no decision.
     async fn input(
         &self,
@@ -375,150 +350,6 @@ impl LogIntake {
         Ok(Command::Help { received, answer, body })
     }
 
-    async fn author(&self, place: &Place, fact: &Fact, raw: Option<&Bytes>) -> Author {
-        let party =
-            |address: &str| Party(self.vault.party(place.tenant.as_str(), place.id.as_str(), address));
-        let own = party(&fact.address);
-        if place.channel != Channel::Email {
-            // The platform's signature vouches for the sender.
-            return Author { party: own, authenticated: true, own, placed: None, verdict: None };
-        }
-        let unverified = party(&format!("{UNVERIFIED}{}", fact.address));
-        let references = fact.mail.iter().flat_map(|mail| &mail.our_references);
-        let mut ours = references.filter_map(|text| self.conversation(text));
-        // Whoever passes a complaint on hides whose it is, but knows our mail.
-        let hidden = fact.kind == FactKind::Complaint;
-        let placed = ours.find(|placed| hidden || placed.party == own || placed.party == unverified);
-        if fact.kind != FactKind::Message {
-            // Notes stand where what they speak of stands. They are never taken for what someone said.
-            let trusted = place.authentication == Authentication::Trusted;
-            let party = match placed {
-                Some(placed) => placed.party,
-                None if trusted => own,
-                None => unverified,
-            };
-            return Author { party, authenticated: trusted, own, placed, verdict: None };
-        }
-        let from = fact.mail.as_ref().and_then(|mail| mail.from.as_deref());
-        let envelope = fact.mail.as_ref().and_then(|mail| mail.envelope.as_ref());
-        let nothing = Bytes::new();
-        let judged = self.verifier.verdict(
-            &place.authentication,
-            from.filter(|from| *from == fact.address),
-            raw.unwrap_or(&nothing),
-            envelope,
-        );
-        let verdict = judged.await;
-        let authenticated = verdict.authenticated;
-        // A reference tells where a mail belongs, never whose it is: who passes a mail of ours on passes on what is in it.
-        let (party, placed) = match placed {
-            // What was begun without proof goes on where it is.
-            Some(placed) if placed.party == unverified => (unverified, Some(placed)),
-            _ if authenticated => (own, placed),
-            _ => (unverified, None),
-        };
-        Author { party, authenticated, own, placed, verdict: Some(verdict) }
-    }
-
-    /// The conversation that a reference of ours names, if it is one.
-    fn conversation(&self, text: &str) -> Option<ConversationId> {
-        read_reference(&self.vault.read_reference(REFERENCE, text)?)
-    }
-
-    /// What later mails are told to belong to this one by, and what this one says it answers. As keyed hashes, so that
-    /// they say nothing to whoever reads the log.
-    fn threading(
-        &self,
-        place: &Place,
-        author: &Author,
-        reply_to: Option<&str>,
-        mail: &Mail,
-    ) -> (Marks, Answers) {
-        let hash = |kind: &str, text: &str| {
-            let hash = self.vault.fact(place.id.as_str(), kind, text.as_bytes());
-            u64::from_be_bytes(std::array::from_fn(|at| hash[at]))
-        };
-        let of_id = |id: &str| hash("message_id", id);
-        let marks = Marks {
-            id: mail.message_id.as_deref().map(of_id),
-            topic: hash("topic", &topic(mail.subject.as_deref().unwrap_or_default())),
-        };
-        let answered = reply_to.into_iter().chain(mail.references.iter().rev().map(String::as_str));
-        let mut mails: Vec<u64> = Vec::new();
-        for id in answered.take(MOST_ANSWERED).map(of_id) {
-            if !mails.contains(&id) {
-                mails.push(id);
-            }
-        }
-        let of_author = |reference: &str| {
-            self.conversation(reference).is_some_and(|conversation| conversation.party == author.party)
-        };
-        let ours = answered_of_ours(reply_to, mail);
-        let ours = ours.into_iter().filter(|(reference, _)| of_author(reference)).map(|(_, message)| message);
-        (marks, Answers { mails, ours: ours.collect() })
-    }
-
-    /// By which link the customer came, and with what in it. A token is for once: it stays out of what is kept.
-    async fn entry(
-        &self,
-        place: &Place,
-        party: Party,
-        message: MessageId,
-        fact: &mut Fact,
-    ) -> Result<Option<Box<Entry>>, Refused> {
-        let Some(Way { link, token }) = entry::way(&place.policy, &place.id, fact) else { return Ok(None) };
-        let token = match token {
-            None => None,
-            Some(text) => Some(self.shown(place, party, message, &text).await?),
-        };
-        Ok(Some(Box::new(Entry { link, token })))
-    }
-
-    async fn shown(
-        &self,
-        place: &Place,
-        party: Party,
-        message: MessageId,
-        text: &str,
-    ) -> Result<ShownToken, Refused> {
-        let read = self.vault.read_reference(&LinkToken::purpose(&place.tenant), text);
-        let Some(LinkToken { id, contact, expires_at, about }) =
-            read.and_then(|bytes| LinkToken::decode(&bytes))
-        else {
-            return Ok(ShownToken::Unknown);
-        };
-        // An item of its own, beside what was said.
-        let item = MessageId(self.vault.fact(place.id.as_str(), "token", &message.0));
-        let about = match about.is_empty() {
-            true => None,
-            false => {
-                let content = wire::encode_content(&Content { text: about, ..Content::default() });
-                Some(self.seal(place, party, item, &content).await?)
-            }
-        };
-        Ok(ShownToken::Ours(Box::new(Token { id, contact, expires_at, message: item, about })))
-    }
-
-    async fn correspondent(
-        &self,
-        place: &Place,
-        author: &Author,
-        address: &str,
-    ) -> Result<Correspondent, Refused> {
-        let party = author.party;
-        let number = address.rsplit_once(':').map_or(address, |(_, number)| number);
-        let written = (place.channel == Channel::Sms).then(|| sms::Address::read(number, None));
-        Ok(Correspondent {
-            tenant: place.tenant.clone(),
-            inbox: place.id.clone(),
-            channel: place.channel,
-            party,
-            address: self.seal(place, party, MessageId(party.0), address.as_bytes()).await?,
-            country: written.as_ref().filter(|_| place.is_quiet).and_then(country),
-            unanswerable: written.is_some_and(|address| !address.can_be_answered()),
-        })
-    }
-
     async fn content(
         &self,
         place: &Place,
@@ -571,112 +402,4 @@ fn unavailable(error: impl std::error::Error) -> Refused {
         next = source.source();
     }
     Refused::Unavailable(cause)
-}
-
-fn country(address: &sms::Address) -> Option<Country> {
-    address.region()?.code().parse().ok()
-}
-
-/// Whether a report shows beyond doubt that no more should be sent: it brings back what only the mail it speaks of could
-/// tell. Anyone can write that a mail came back.
-fn suppresses(fact: &Fact, author: &Author) -> Option<Suppression> {
-    author.placed.filter(|placed| placed.party == author.party)?;
-    let bounced = fact.mail.iter().flat_map(|mail| &mail.bounced);
-    match fact.kind {
-        FactKind::Complaint => Some(Suppression::Complaint),
-        FactKind::Bounce => {
-            let dead = |bounced: &Bounced| {
-                bounced.hard
-                    && !bounced.delayed
-                    && (bounced.address.is_empty() || bounced.address == fact.address)
-            };
-            bounced.into_iter().any(dead).then_some(Suppression::DeadAddress)
-        }
-        _ => None,
-    }
-}
-
-/// A signed reference to a customer of an inbox, for the address under which the customer unsubscribes.
-pub(crate) fn unsubscribe_reference(vault: &Vault, inbox: &InboxId, party: Party) -> String {
-    vault.reference(UNSUBSCRIBE, &[&party.0[..], inbox.as_str().as_bytes()].concat())
-}
-
-/// A signed reference to a conversation, for Message-IDs and Reply-To addresses.
-pub(crate) fn reference(vault: &Vault, conversation: ConversationId) -> String {
-    let mut bytes = conversation.party.0.to_vec();
-    bytes.extend(conversation.number.to_be_bytes());
-    vault.reference(REFERENCE, &bytes)
-}
-
-fn read_reference(bytes: &[u8]) -> Option<ConversationId> {
-    let (party, number) = bytes.split_at_checked(16)?;
-    let party = Party(party.try_into().ok()?);
-    Some(ConversationId { party, number: u32::from_be_bytes(number.try_into().ok()?) })
-}
-
-/// What an answer by e-mail must repeat.
-fn thread_of(fact: &Fact) -> Option<MailThread> {
-    let mail = fact.mail.as_ref()?;
-    Some(MailThread {
-        subject: mail.subject.clone().unwrap_or_default(),
-        message_id: mail.message_id.clone().unwrap_or_default(),
-        references: mail.references.clone(),
-        quote: quote(fact.text.as_deref().unwrap_or_default()),
-        written_at: fact.sent_at.map(Timestamp),
-    })
-}
-
-/// How a text begins; what is left out shows.
-fn quote(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        None => text.trim_end().to_owned(),
-        Some((end, _)) => {
-            let cut = text[..end].rfind(char::is_whitespace).filter(|at| *at > end / 2).unwrap_or(end);
-            format!("{} …", text[..cut].trim_end())
-        }
-    }
-}
-
-/// Longest part of a referral that is kept in the open, in bytes. Messenger's refs have 250 characters at most.
-const LONGEST_PART: usize = 300;
-
-/// What the business made itself may stand in the log as it is; what could not be a ref of anyone's may not.
-fn referral(fact: &Fact) -> Option<Box<Referred>> {
-    let referral = fact.referral.as_ref()?;
-    let part = |text: &Option<String>| {
-        text.as_deref().filter(|text| !text.is_empty() && text.len() <= LONGEST_PART).map(Arc::from)
-    };
-    let is_ref =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || REF_SIGNS.contains(&byte));
-    Some(Box::new(Referred {
-        reference: part(&referral.reference).filter(|text: &Arc<str>| is_ref(text)),
-        source: part(&referral.source),
-        kind: part(&referral.kind),
-        ad: part(&referral.ad_id),
-        title: part(&referral.title),
-        // Elsewhere it is where the customer was, and may say who that is.
-        url: part(&referral.url).filter(|_| referral.ad_id.is_some()),
-    }))
-}
-
-/// What a ref may have besides letters and digits (Messenger Platform, "m.me links").
-const REF_SIGNS: &[u8] = b"+/=-.:_";
-
-fn note_kind(fact: &Fact) -> NoteKind {
-    match fact.kind {
-        FactKind::Message | FactKind::Postback => NoteKind::Overheard,
-        FactKind::Edit => NoteKind::Edit,
-        FactKind::Unsend => NoteKind::Unsend,
-        FactKind::Notice => NoteKind::Notice,
-        FactKind::Referral => NoteKind::Referral,
-        FactKind::Optin => NoteKind::Optin,
-        FactKind::Echo => NoteKind::Echo,
-        FactKind::Reaction => NoteKind::Reaction,
-        FactKind::Link => NoteKind::Link,
-        FactKind::Bounce => NoteKind::Bounce,
-        FactKind::AutoReply => NoteKind::AutoReply,
-        FactKind::Complaint => NoteKind::Complaint,
-        FactKind::Unknown => NoteKind::Unknown,
-        _ => NoteKind::Handover,
-    }
 }
