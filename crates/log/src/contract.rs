@@ -141,7 +141,8 @@ pub trait Log: Send + Sync + 'static {
     /// are durable. Dropping the future does not take the append back.
     fn append(&self, partition: Partition, records: Vec<Bytes>) -> Appending;
 
-    /// The records at `from` and after, as many as `limit` allows; empty when there are none yet.
+    /// The records at `from` and after, as many as `limit` allows or fewer, but at least one where there is one; empty when
+    /// there are none yet. Whoever wants more reads on behind the last.
     async fn read(&self, partition: Partition, from: u64, limit: Limit) -> Result<Vec<Record>, Error>;
 
     /// The position of the first record kept (0 when nothing was trimmed).

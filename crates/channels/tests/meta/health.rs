@@ -9,7 +9,7 @@ use channels::{
 };
 use std::time::Duration;
 
-use super::fake::{Fake, Plays, Settings};
+use super::fake::{Fake, Plays, Settings, client};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -41,7 +41,7 @@ fn abouts(health: &Health) -> Vec<&'static str> {
 async fn call(fake: &Fake, method: &str, path: &str, settings: &Settings, query: &str) {
     let url = format!("{}/v23.0/{path}?access_token={}{query}", fake.url, settings.token);
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-    reqwest::Client::new().request(method, url).send().await.unwrap().error_for_status().unwrap();
+    client().request(method, url).send().await.unwrap().error_for_status().unwrap();
 }
 
 #[tokio::test]
