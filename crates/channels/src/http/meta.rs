@@ -46,6 +46,10 @@ impl MetaInbox {
         }
         let mut facts = messenger::normalize(self.kind, None, body)?;
         let all = facts.len();
+        if let Some(strange) = facts.iter().find(|fact| !self.is_spoken_of(fact)) {
+            // It is signed by our app, so rather the setting is wrong than the webhook.
+            tracing::warn!(inbox, id = %strange.inbox, expected = ?self.ids, "a webhook of Meta's speaks of another id than the inbox's `address`; what it says is not kept");
+        }
         facts.retain(|fact| self.is_spoken_of(fact));
         metrics::nobodys(self.kind.channel().as_str(), all - facts.len());
         facts.iter_mut().for_each(|fact| inbox.clone_into(&mut fact.inbox));

@@ -1,5 +1,5 @@
 //! What Meta's platforms allow, as data: windows, limits, rates, and what an error means. Each stands with the page that
-//! says it and the day on which it was read, so that whoever checks a rule knows where. Nothing here decides anything:
+//! says it and the day on which it was written down, so that whoever checks a rule knows where. Nothing here decides anything:
 //! what comes in asks it how long a customer may be answered, what goes out what fits and what an error means.
 
 use super::Kind;
@@ -13,12 +13,12 @@ const DAY: u64 = 24 * HOUR;
 pub struct Source {
     /// Below <https://developers.facebook.com/docs/>.
     pub page: &'static str,
-    /// The day on which the rule was last compared with the page.
-    pub read: &'static str,
+    /// The day on which the rule was written down here, from what is known of the page: whoever doubts it looks there.
+    pub noted: &'static str,
 }
 
 const fn source(page: &'static str) -> Source {
-    Source { page, read: "2026-11-22" }
+    Source { page, noted: "2026-11-22" }
 }
 
 const POLICY: Source = source("messenger-platform/policy/policy-overview");
@@ -286,10 +286,10 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_says_when_it_was_read() {
+    fn every_rule_says_when_it_was_noted() {
         for source in ERRORS.iter().map(|rule| rule.source) {
             assert!(
-                source.read.parse::<jiff::civil::Date>().is_ok() && !source.page.is_empty(),
+                source.noted.parse::<jiff::civil::Date>().is_ok() && !source.page.is_empty(),
                 "{source:?}"
             );
         }
