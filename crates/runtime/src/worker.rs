@@ -241,8 +241,12 @@ impl<A: Codec> Worker<A> {
         let Some(Folded { mut standing, mut tail }) = self.fold(duty, cancel).await? else {
             return Ok(End::Cancelled);
         };
-        let (epoch, guard) = self.announce(&standing).await?;
-        self.catch_up(&mut standing, &mut tail).await?;
+        let (position, epoch, guard) = self.announce(&standing).await?;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(End::Cancelled),
+            caught_up = self.catch_up(&mut standing, &mut tail, position) => caught_up?,
+        }
         if standing.point().epoch != Some(epoch) {
             return Ok(End::Deposed);
         }
@@ -266,7 +270,9 @@ impl<A: Codec> Worker<A> {
         }
     }
 
-    /// Folds what there is and what comes, until it is to lead and has folded nearly everything. None once that is not to be.
+    /// Folds what there is and what comes, until it is to lead and has folded nearly everything: all that there was when it
+    /// seemed to be. (A reading may be short, and who announces itself behind an announcement that it has not seen is refused
+    /// as often as it tries.) None once that is not to be.
     async fn fold(
         &self,
         duty: &mut watch::Receiver<Duty>,
@@ -277,6 +283,7 @@ impl<A: Codec> Worker<A> {
             () = cancel.cancelled() => return Ok(None),
             folded = self.load() => folded?,
         };
+        let mut goal = None;
         loop {
             let leads = match *duty.borrow_and_update() {
                 Duty::Lead => true,
@@ -284,6 +291,7 @@ impl<A: Codec> Worker<A> {
                 Duty::Leave => return Ok(None),
             };
             let Folded { standing, tail } = &mut folded;
+            let is_there = leads && goal.is_none_or(|goal| tail.next_position() >= goal);
             let records = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(None),
@@ -291,13 +299,22 @@ impl<A: Codec> Worker<A> {
                     Ok(()) => continue,
                     Err(_) => return Ok(None),
                 },
-                records = async { if leads { tail.ready().await } else { tail.batch().await } } => records,
+                records = async { if is_there { tail.ready().await } else { tail.batch().await } } => records,
             };
             let records = records.map_err(|source| standing.failed("read the log", source))?;
             let is_near = records.len() < NEAR;
             standing.take_in(&records, &self.setup).await?;
             if leads && is_near {
-                return Ok(Some(folded));
+                let end = match goal {
+                    Some(end) => end,
+                    None => {
+                        let end = self.setup.log.end(log_of(self.peer())).await;
+                        *goal.insert(end.map_err(|source| standing.failed("read the log", source))?)
+                    }
+                };
+                if tail.next_position() >= end {
+                    return Ok(Some(folded));
+                }
             }
         }
     }
@@ -323,10 +340,12 @@ impl<A: Codec> Worker<A> {
         Ok(Folded { tail: standing.tail(self.setup.log.clone()), standing })
     }
 
-    /// Folds what is there now.
-    async fn catch_up(&self, standing: &mut Standing<A>, tail: &mut Tail) -> Result<(), Error> {
+    /// Folds what is there now, at least through this position, where there is something.
+    async fn catch_up(&self, standing: &mut Standing<A>, tail: &mut Tail, through: u64) -> Result<(), Error> {
         loop {
-            let records = tail.ready().await.map_err(|source| standing.failed("read the log", source))?;
+            let is_behind = tail.next_position() <= through;
+            let records = if is_behind { tail.batch().await } else { tail.ready().await };
+            let records = records.map_err(|source| standing.failed("read the log", source))?;
             if records.is_empty() {
                 return Ok(());
             }
@@ -334,9 +353,9 @@ impl<A: Codec> Worker<A> {
         }
     }
 
-    /// Claims the partition. Whether the claim was accepted is for the log to say. What the log stamps on it tells how
+    /// Claims the partition, at the position it yields. Whether the claim was accepted is for the log to say. What the log stamps on it tells how
     /// our clock is.
-    async fn announce(&self, standing: &Standing<A>) -> Result<(Epoch, Guard), Error> {
+    async fn announce(&self, standing: &Standing<A>) -> Result<(u64, Epoch, Guard), Error> {
         // Without randomness there is no safe epoch; the operating system's cannot fail once it has begun.
         let epoch = self.random.draw().map(Epoch).map_err(|error| {
             let source =
@@ -359,7 +378,7 @@ impl<A: Codec> Worker<A> {
         let announced = log.read(log_of(self.peer()), position, Limit { records: 1, bytes: 0 }).await;
         let announced = announced.map_err(|source| standing.failed("read the announcement", source))?;
         let appended_at = announced.first().map_or(shown, |record| Timestamp(record.appended_at));
-        Ok((epoch, Guard::measured((shown, since), appended_at, (now, moment))))
+        Ok((position, epoch, Guard::measured((shown, since), appended_at, (now, moment))))
     }
 
     /// Between half of the span and the whole, so that rivals do not meet again and again.

@@ -1,6 +1,9 @@
 //! Members of a group, as they join it, lose it, and are in it again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use domain::{
@@ -253,4 +256,24 @@ async fn what_is_read_back_late_is_not_performed_where_another_rules() {
 
 fn is_about(event: &conversation::Event, wanted: MessageId) -> bool {
     matches!(event.what, What::MessageReceived { message, .. } if message == wanted)
+}
+
+/// Or it would announce itself behind a leader that was replaced long ago, be refused, and do so again for ever.
+#[tokio::test]
+async fn who_reads_little_at_a_time_has_read_all_before_it_announces_itself() {
+    let world = World::new();
+    for (n, name) in (1..).zip(["one", "two", "three"]) {
+        let running = world.start_conversations(name);
+        world.says(CUSTOMER, n).await;
+        world.has_received(usize::from(n)).await;
+        running.stop().await;
+    }
+    let brief = Member::start(&world, "four");
+    brief.watched.is_brief.store(true, Ordering::SeqCst);
+    brief.watched.gives(&[0]);
+    world.says(CUSTOMER, 4).await;
+    world.has_received(4).await;
+    brief.stop().await;
+    is_announced(&world, &["one", "two", "three", "four"]).await;
+    world.assert_clean().await;
 }

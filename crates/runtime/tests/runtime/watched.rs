@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use async_trait::async_trait;
@@ -28,6 +28,8 @@ pub(crate) struct Watched {
     pub(crate) reads: AtomicU64,
     /// Appends to the partition's decisions to be lost: neither written, nor ever heard of again.
     pub(crate) to_lose: AtomicU64,
+    /// Each reading of the partition's decisions ends behind its first record.
+    pub(crate) is_brief: AtomicBool,
     pub(crate) share: watch::Sender<Share>,
 }
 
@@ -41,6 +43,7 @@ impl Watched {
             next: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             to_lose: AtomicU64::new(0),
+            is_brief: AtomicBool::new(false),
             share: watch::Sender::default(),
         })
     }
@@ -73,7 +76,11 @@ impl Log for Watched {
     }
 
     async fn read(&self, partition: Partition, from: u64, limit: Limit) -> Result<Vec<Record>, Error> {
+        let mut limit = limit;
         if partition == log_of(self.peer) {
+            if self.is_brief.load(SeqCst) {
+                limit.records = 1;
+            }
             self.lowest.fetch_min(from, SeqCst);
             self.next.store(from, SeqCst);
             if self.reads.fetch_add(1, SeqCst) >= PATIENCE {
