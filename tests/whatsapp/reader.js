@@ -3,7 +3,7 @@
 //
 //   node reader.js FOLDER SECRET
 //
-// FOLDER is what program.sh printed.
+// FOLDER is what npm.sh printed.
 "use strict";
 
 const path = require("node:path");

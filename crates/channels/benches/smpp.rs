@@ -93,7 +93,7 @@ async fn peer(program: &'static str, script: &str, port: u16, count: usize) -> f
     };
     let mut command = match program {
         "node" => {
-            let home = fetched(&mut Command::new(format!("{tests}/smpp/program.sh")));
+            let home = fetched(Command::new(format!("{tests}/npm.sh")).args(["smpp", "smpp@0.6.0-rc.4"]));
             let mut command = Command::new("node");
             command.env("NODE_PATH", format!("{home}/node_modules"));
             command

@@ -14,7 +14,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SECRET: &str = "dev";
 
 fn fetched() -> Option<String> {
-    let output = Program::new(format!("{ROOT}/../../tests/whatsapp/program.sh")).output();
+    let output = Program::new(format!("{ROOT}/../../tests/npm.sh"))
+        .args(["whatsapp", "whatsapp-api-js@6.3.0"])
+        .output();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     let why = match output {
         Ok(output) if output.status.success() => return Some(text(&output.stdout)),

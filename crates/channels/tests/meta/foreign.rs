@@ -12,7 +12,8 @@ const HOUR: i64 = 60 * 60 * 1000;
 
 /// None, said loudly, where the program cannot be had.
 fn fetched() -> Option<String> {
-    let output = Command::new(format!("{TESTS}/meta/program.sh")).output();
+    let output =
+        Command::new(format!("{TESTS}/npm.sh")).args(["meta", "messaging-api-messenger@1.1.0"]).output();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     let why = match output {
         Ok(output) if output.status.success() => return Some(text(&output.stdout)),

@@ -51,7 +51,7 @@ impl Npm {
 
     /// By TLS, where a certificate and its key are named.
     fn start_with(arguments: &[&str]) -> Option<Npm> {
-        let program = fetched(&mut Command::new(format!("{TESTS}/smpp/program.sh")))?;
+        let program = fetched(Command::new(format!("{TESTS}/npm.sh")).args(["smpp", "smpp@0.6.0-rc.4"]))?;
         let mut child = Command::new("node")
             .arg(format!("{TESTS}/smpp/smsc.js"))
             .args(arguments)
